@@ -1,0 +1,16 @@
+"""Every export of a TensorFlow Estimator gets a small, fast servable beside it."""
+
+from estimator_slim import flags
+from estimator_slim.errors import (
+    DestinationError,
+    EstimatorSlimError,
+    OptionError,
+    SourceError,
+    TransformError,
+)
+from estimator_slim.exporter import OptimizingExporter
+from estimator_slim.optimize import optimize_saved_model
+from estimator_slim.report.record import Report
+
+__all__ = ["DestinationError", "EstimatorSlimError", "OptimizingExporter", "OptionError", "Report",
+           "SourceError", "TransformError", "flags", "optimize_saved_model"]

@@ -1,0 +1,21 @@
+"""What can go wrong, as types; every message says what, where, what was expected and what to do."""
+
+
+class EstimatorSlimError(Exception):
+    """The parent of every error that estimator_slim raises on purpose."""
+
+
+class SourceError(EstimatorSlimError):
+    """The servable to optimize cannot be used: it is no SavedModel, is damaged, or lacks the tag."""
+
+
+class DestinationError(EstimatorSlimError):
+    """The place to write to exists already or cannot be written."""
+
+
+class OptionError(EstimatorSlimError, ValueError):
+    """A flag, an argument or a transform list is wrong; raised before any work is done."""
+
+
+class TransformError(EstimatorSlimError):
+    """A transform failed on this graph; the message names it and the transforms run before it."""

@@ -1,0 +1,91 @@
+"""OptimizingExporter: wraps the exporter that an EvalSpec has and slims what it exports."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import tensorflow as tf
+from absl import logging
+
+from estimator_slim import flags
+from estimator_slim.errors import OptionError
+from estimator_slim.optimize import optimize, slim_directory
+from estimator_slim.transforms import TransformList
+
+
+class OptimizingExporter(tf.estimator.Exporter):
+    """Writes an optimized servable beside every servable that another exporter writes.
+
+        exporter = OptimizingExporter(tf.estimator.BestExporter("best", receiver_fn))
+        tf.estimator.EvalSpec(input_fn, exporters=[exporter])
+
+    The original stays as the wrapped exporter made it, in `export/<name>/<version>`; the slim
+    servable appears by one rename as `export/<name>-slim/<version>`. When an original is gone
+    (garbage collection), its slim twin goes at the next export. A failed optimization is logged and
+    changes nothing else, unless `on_error` is `raise`.
+    """
+
+    def __init__(self, exporter: tf.estimator.Exporter, transforms: TransformList | None = None, *,
+                 enabled: bool | None = None, on_error: str | None = None,
+                 suffix: str | None = None):
+        """Wraps `exporter`.
+
+        Args:
+          exporter: any tf.estimator.Exporter that exports SavedModels.
+          transforms: a text in the Graph Transform Tool's syntax, or a sequence of texts and
+            transforms. None: the flag --slim_transforms, looked up at each export; likewise
+            `enabled`, `on_error` and `suffix`.
+          enabled: False only exports the original.
+          on_error: `keep_original` logs a failed optimization, `raise` lets it end the training.
+          suffix: of the folder of slim servables.
+
+        Raises:
+          OptionError: `exporter` is no Exporter, or another argument is wrong.
+        """
+        if not isinstance(exporter, tf.estimator.Exporter):
+            raise OptionError("OptimizingExporter wraps a tf.estimator.Exporter, such as "
+                              f"tf.estimator.BestExporter(...), got {type(exporter).__name__}")
+        self._exporter = exporter
+        self._arguments = {"transforms": transforms, "enabled": enabled, "on_error": on_error,
+                           "suffix": suffix}
+        flags.resolve(**self._arguments)
+
+    @property
+    def name(self) -> str:
+        """The wrapped exporter's name."""
+        return self._exporter.name
+
+    def export(self, estimator: Any, export_path: str, checkpoint_path: str, eval_result: Any,
+               is_the_final_export: bool) -> Any:
+        """Lets the wrapped exporter export, then writes the slim twin; returns what it returned."""
+        result = self._exporter.export(estimator, export_path, checkpoint_path, eval_result,
+                                       is_the_final_export)
+        options = flags.resolve(**self._arguments)
+        if result is None or not options.enabled:
+            return result
+        original = tf.compat.as_str_any(result).rstrip("/")
+        try:
+            slim = slim_directory(original, options.suffix)
+            optimize(original, slim, options.transforms)
+            _mirror_collection(os.path.dirname(original), os.path.dirname(slim))
+        except Exception:
+            if options.on_error == flags.RAISE:
+                raise
+            logging.exception("estimator_slim: no slim servable of %s; the original is as it was "
+                              "and training goes on", original)
+        return result
+
+
+def _mirror_collection(originals: str, slims: str) -> None:
+    """Removes the slim versions in folder `slims` whose original is no longer in `originals`."""
+    for version in sorted(_versions(slims) - _versions(originals)):
+        logging.info("estimator_slim: removing %s, whose original is gone",
+                     os.path.join(slims, version))
+        tf.io.gfile.rmtree(os.path.join(slims, version))
+
+
+def _versions(folder: str) -> set[str]:
+    """The versions in a folder of exports, by the names that Estimators give them: ten digits."""
+    names = (name.rstrip("/") for name in tf.io.gfile.listdir(folder))
+    return {name for name in names if len(name) == 10 and name.isdigit()}

@@ -1,0 +1,172 @@
+"""Variables → weights: nothing that could be trained is left in the graph.
+
+Which checkpoint tensor (and which slice of it) a variable holds is told by the saver's own edges,
+RestoreV2 → Identity → Assign, not by names: partitions and Keras keys have other names. A variable
+that requests can change, or whose reads we do not know, stays a variable with its value restored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.framework import op_def_registry
+
+from estimator_slim.errors import SourceError
+from estimator_slim.graph import attributes, names
+from estimator_slim.graph.graph import VARIABLE_OPS, Graph, NodeDef, shared_name
+from estimator_slim.graph.weight import Weight
+from estimator_slim.saved_model.checkpoint_reader import CheckpointReader
+from estimator_slim.saved_model.reader import Servable
+from estimator_slim.saved_model.region import parse_region
+
+_AXIS = np.int32(0)
+_ASSIGN_OPS = ("Assign", "AssignVariableOp")
+_RESOURCE_READS = ("ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape")
+
+
+def freeze(servable: Servable, *, constant_bytes: int) -> Graph:
+    """The serving graph of `servable`, variables replaced by weights and the rest pruned.
+
+    Weights of up to `constant_bytes` bytes become Consts.
+
+    Raises:
+      SourceError: a variable that requests read is not in the checkpoint.
+    """
+    saved = _saved_variables(servable)
+    graph = servable.graph.copy()
+    graph.constant_bytes = constant_bytes
+    graph.prune()
+    for node in graph.nodes.values():
+        node.attr.pop("_class", None)
+        node.attr.pop("_output_shapes", None)
+    readers = _readers(graph)
+    for name, uses in readers.items():
+        variable = graph.nodes[name]
+        if name not in saved:
+            _require_initialised(graph, variable, uses, servable.directory)
+        elif all(_only_reads(node, index) for node, index in uses):
+            _replace(graph, variable, saved[name], uses)
+        else:
+            variable.attr["shared_name"].s = shared_name(variable).encode()
+            graph.weights[shared_name(variable)] = replace(saved[name], mutable=True)
+    graph.prune()
+    return graph
+
+
+def _readers(graph: Graph) -> dict[str, list[tuple[NodeDef, int]]]:
+    """Variable node → the (node, input index) pairs that use it."""
+    consumers = graph.consumers()
+    return {node.name: consumers.get(node.name, []) + consumers.get("^" + node.name, [])
+            for node in list(graph.nodes.values()) if node.op in VARIABLE_OPS}
+
+
+def _saved_variables(servable: Servable) -> dict[str, Weight]:
+    """Variable node → its value in the checkpoint, by following the restore op."""
+    restore_op = names.node_of(servable.meta_graph.saver_def.restore_op_name)
+    if servable.checkpoint is None or restore_op not in servable.graph.nodes:
+        return {}
+    nodes = servable.graph.nodes
+    reader = CheckpointReader(servable.checkpoint)
+    found = {}
+    for name in servable.graph.ancestors([restore_op]):
+        if nodes[name].op in _ASSIGN_OPS:
+            variable, value = (servable.graph.source(i) for i in nodes[name].input[:2])
+            entry = _restored_from(servable.graph, value)
+            if entry is not None:
+                found[names.node_of(variable)] = _weight(reader, *entry)
+    return found
+
+
+def _restored_from(graph: Graph, tensor: str) -> tuple[str, str] | None:
+    """The (checkpoint key, shape_and_slice) that `tensor` is restored from."""
+    name, port = names.split(tensor)
+    restore = graph.nodes[name]
+    if restore.op != "RestoreV2":
+        return None
+    keys, slices = (graph.constant(i) for i in restore.input[1:3])
+    if keys is None or slices is None:
+        return None
+    return keys[port].decode(), slices[port].decode()
+
+
+def _weight(reader: CheckpointReader, key: str, shape_and_slice: str) -> Weight:
+    entry = reader.tensors.get(key)
+    if entry is None:
+        raise SourceError(f"{reader.prefix}.index has no tensor {key!r}, which the graph restores; "
+                          "the variables belong to another export: export it again")
+    if not shape_and_slice:
+        region, shape = None, entry.shape
+    else:
+        _, region = parse_region(shape_and_slice)
+        shape = region.lengths
+    if entry.dtype == tf.string:
+        return Weight.of_array(reader.value(key, region), key)
+
+    def read(start: int, stop: int):
+        if not shape:
+            return reader.value(key, region).reshape(1)
+        return reader.rows(key, start, stop, region)
+
+    return Weight(entry.dtype, tuple(shape), read, origin=key)
+
+
+def _only_reads(node: NodeDef, index: int) -> bool:
+    """True if `node` takes the variable at `index` by value only."""
+    if names.is_control(node.input[index]) or node.op in _RESOURCE_READS:
+        return True
+    op = op_def_registry.get(node.op)
+    if op is None:
+        return False
+    takes_references = any(arg.is_ref or arg.type == tf.resource.as_datatype_enum
+                           for arg in op.input_arg)
+    takes_anything = any(arg.type_list_attr for arg in op.input_arg)
+    is_resource = node.attr["T"].type == tf.resource.as_datatype_enum
+    return not (takes_references or takes_anything or is_resource)
+
+
+def _require_initialised(graph: Graph, variable: NodeDef, uses: list, directory: str) -> None:
+    """A variable that is in no checkpoint has to be set by the init op, or it could not be read."""
+    if not any(node.op in _ASSIGN_OPS for node, _ in uses):
+        raise SourceError(f"{directory}: requests read the variable {variable.name!r}, which is "
+                          "neither in its checkpoint nor set by its init op; export it again")
+
+
+def _replace(graph: Graph, variable: NodeDef, weight: Weight, uses: list) -> None:
+    """Takes the variable out and points its reads at its weight."""
+    name, is_resource = variable.name, variable.op == "VarHandleOp"
+    del graph.nodes[name]
+    value = graph.add_weight(name, weight)
+    if is_resource:
+        passed_on = {}
+        for node, index in uses:
+            if names.is_control(node.input[index]):
+                node.input[index] = f"^{names.node_of(value)}"
+            elif _read(graph, node, value, weight):
+                passed_on[node.name] = value
+        graph.redirect(passed_on)
+    elif value != name:
+        for node, index in uses:
+            node.input[index] = ("^" if names.is_control(node.input[index]) else "") + value
+
+
+def _read(graph: Graph, node: NodeDef, value: str, weight: Weight) -> bool:
+    """Turns a node that reads a resource into one that reads `value`; True if it is the same."""
+    dtype = {"T": weight.dtype}
+    if node.op == "ReadVariableOp":
+        graph.become(node, "Identity", [value], **dtype)
+        return len(node.input) == 1
+    if node.op == "VariableShape":
+        shape_type = attributes.dtype(node, "out_type")
+        graph.become(node, "Shape", [value], out_type=shape_type, **dtype)
+        return False
+    indices = node.input[1]
+    index_type = {"Tindices": attributes.dtype(node, "Tindices"), "Tparams": weight.dtype}
+    if node.op == "ResourceGather":
+        axis = graph.add_constant(f"{node.name}/axis", _AXIS)
+        graph.become(node, "GatherV2", [value, indices, axis], Taxis=tf.int32,
+                     batch_dims=int(node.attr["batch_dims"].i), **index_type)
+    else:
+        graph.become(node, "GatherNd", [value, indices], **index_type)
+    return False

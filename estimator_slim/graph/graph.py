@@ -1,0 +1,193 @@
+"""The graph that transforms work on: nodes by name, the weights they refer to, what is promised.
+
+A weight is in the graph as a Const when it is small and as a VarHandleOp with one ReadVariableOp when
+it is large; `weight()` tells the two apart for nobody: both are a Weight behind a tensor name.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.core.framework import function_pb2, node_def_pb2, versions_pb2
+
+from estimator_slim.graph import attributes, names
+from estimator_slim.graph.interface import Interface
+from estimator_slim.graph.weight import Weight
+
+NodeDef = node_def_pb2.NodeDef
+
+
+@dataclass(frozen=True)
+class Skip:
+    """A node that a transform could have changed and left alone, and why."""
+
+    node: str
+    reason: str
+
+
+@dataclass
+class Graph:
+    """Nodes and what belongs to them.
+
+    Attributes:
+      nodes: name → NodeDef; the order is the order in the file.
+      interface: the names that must stay.
+      weights: shared_name of a VarHandleOp (or VariableV2) → its value, by reference.
+      library: the functions that nodes call.
+      versions: of the GraphDef.
+      constant_bytes: `add_weight` makes a Const of a weight up to this size, a variable of others.
+      skipped: what the transform that made this graph left alone.
+    """
+
+    nodes: dict[str, NodeDef]
+    interface: Interface
+    weights: dict[str, Weight] = field(default_factory=dict)
+    library: function_pb2.FunctionDefLibrary = field(
+        default_factory=function_pb2.FunctionDefLibrary)
+    versions: versions_pb2.VersionDef = field(default_factory=versions_pb2.VersionDef)
+    constant_bytes: int = 0
+    skipped: tuple[Skip, ...] = ()
+
+    # ---- reading
+
+    def graph_def(self) -> tf.compat.v1.GraphDef:
+        """The GraphDef of the nodes, with library and versions."""
+        return tf.compat.v1.GraphDef(
+            node=self.nodes.values(), library=self.library, versions=self.versions)
+
+    def producer(self, tensor: str) -> NodeDef | None:
+        """The node that `tensor` comes from, seen through Identity nodes that do nothing else."""
+        node = self.nodes.get(names.node_of(tensor))
+        while node is not None and node.op == "Identity" and len(node.input) == 1:
+            node = self.nodes.get(names.node_of(node.input[0]))
+        return node
+
+    def source(self, tensor: str) -> str:
+        """The tensor that `tensor` is, seen through Identity nodes that do nothing else."""
+        node = self.nodes.get(names.node_of(tensor))
+        while node is not None and node.op == "Identity" and len(node.input) == 1:
+            tensor = node.input[0]
+            node = self.nodes.get(names.node_of(tensor))
+        return tensor
+
+    def weight(self, tensor: str) -> Weight | None:
+        """The weight whose value `tensor` is, or None; a mutable variable's value is none."""
+        node = self.producer(tensor)
+        if node is None:
+            return None
+        if node.op == "Const":
+            return Weight.of_array(attributes.constant(node), node.name)
+        if node.op == "ReadVariableOp":
+            handle = self.nodes.get(names.node_of(node.input[0]))
+            if handle is not None and handle.op == "VarHandleOp":
+                weight = self.weights.get(shared_name(handle))
+                return None if weight is None or weight.mutable else weight
+        return None
+
+    def constant(self, tensor: str) -> Any:
+        """The numpy value of a Const tensor, or None when it is not one."""
+        node = self.producer(tensor)
+        return attributes.constant(node) if node is not None and node.op == "Const" else None
+
+    def consumers(self) -> Mapping[str, list[tuple[NodeDef, int]]]:
+        """Tensor (or `^node`) name → the (node, input index) pairs that read it, as of now."""
+        result: dict[str, list[tuple[NodeDef, int]]] = defaultdict(list)
+        for node in self.nodes.values():
+            for index, name in enumerate(node.input):
+                result[names.canonical(name)].append((node, index))
+        return result
+
+    def ancestors(self, roots: Iterable[str], stop: Iterable[str] = ()) -> set[str]:
+        """The nodes that `roots` (nodes) depend on, themselves included, not looking behind `stop`."""
+        seen: set[str] = set()
+        ends, todo = set(stop), list(roots)
+        while todo:
+            name = todo.pop()
+            if name in seen or name not in self.nodes:
+                continue
+            seen.add(name)
+            if name not in ends:
+                todo.extend(names.node_of(i) for i in self.nodes[name].input)
+        return seen
+
+    # ---- editing
+
+    def copy(self) -> Graph:
+        """A graph whose nodes can be edited without touching this one's."""
+        nodes = {}
+        for name, node in self.nodes.items():
+            nodes[name] = NodeDef()
+            nodes[name].CopyFrom(node)
+        return replace(self, nodes=nodes, weights=dict(self.weights), skipped=())
+
+    def unique(self, name: str) -> str:
+        """`name`, or `name_1`, `name_2`, ... if there is such a node."""
+        candidate, count = name, 0
+        while candidate in self.nodes:
+            count += 1
+            candidate = f"{name}_{count}"
+        return candidate
+
+    def add(self, op: str, name: str, inputs: Iterable[str] = (), **attrs: Any) -> str:
+        """Adds a node under a free name like `name`; returns that name, its first output."""
+        name = self.unique(name)
+        node = NodeDef(name=name, op=op, input=[names.canonical(i) for i in inputs])
+        for key, value in attrs.items():
+            node.attr[key].CopyFrom(attributes.encode(value))
+        self.nodes[name] = node
+        return name
+
+    def add_constant(self, name: str, value: Any) -> str:
+        """Adds a Const of a numpy value; returns its tensor name."""
+        return self.add("Const", name, dtype=tf.dtypes.as_dtype(value.dtype), value=value)
+
+    def add_weight(self, name: str, weight: Weight) -> str:
+        """Adds a weight, as a Const or a read-only variable by its size; returns its tensor name."""
+        if weight.byte_count <= self.constant_bytes or weight.dtype == tf.string:
+            return self.add_constant(name, weight.value())
+        name = self.unique(name)
+        self.weights[name] = weight
+        handle = self.add("VarHandleOp", name, dtype=weight.dtype, container="", shared_name=name,
+                          shape=tf.TensorShape(weight.shape))
+        return self.add("ReadVariableOp", f"{name}/Read", [handle], dtype=weight.dtype)
+
+    def redirect(self, tensors: Mapping[str, str]) -> None:
+        """Makes every consumer of a key read the value instead; chains are followed."""
+        for node in self.nodes.values():
+            for index, name in enumerate(node.input):
+                target = names.canonical(name)
+                while target in tensors:
+                    target = tensors[target]
+                node.input[index] = target
+
+    def become(self, node: NodeDef, op: str, inputs: Iterable[str], **attrs: Any) -> None:
+        """Turns `node` into another operation under its name; its control inputs stay."""
+        name, kept = node.name, [i for i in node.input if names.is_control(i)]
+        node.Clear()
+        node.name, node.op = name, op
+        node.input.extend([names.canonical(i) for i in inputs] + kept)
+        for key, value in attrs.items():
+            node.attr[key].CopyFrom(attributes.encode(value))
+
+    def prune(self) -> None:
+        """Drops every node that nothing promised depends on, and the weights that go with them."""
+        alive = self.ancestors(self.interface.roots())
+        self.nodes = {name: node for name, node in self.nodes.items() if name in alive}
+        used = {shared_name(n) for n in self.nodes.values() if n.op in VARIABLE_OPS}
+        self.weights = {name: weight for name, weight in self.weights.items() if name in used}
+
+    def skip(self, node: str, reason: str) -> None:
+        """Records that a transform left `node` alone."""
+        self.skipped += (Skip(node, reason),)
+
+
+VARIABLE_OPS = ("VarHandleOp", "VariableV2", "Variable")
+
+
+def shared_name(variable: NodeDef) -> str:
+    """The name that a variable's value goes by: its shared_name, or the node's own."""
+    return variable.attr["shared_name"].s.decode() or variable.name

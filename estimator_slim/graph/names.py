@@ -1,0 +1,54 @@
+"""Names of tensors and nodes, as NodeDef inputs and SignatureDefs spell them.
+
+`a` and `a:0` are the first output of node `a`, `a:3` its fourth, `^a` a control dependency on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tensorflow.core.protobuf import meta_graph_pb2
+
+
+def is_control(name: str) -> bool:
+    """True for a control dependency, `^node`."""
+    return name.startswith("^")
+
+
+def split(name: str) -> tuple[str, int]:
+    """`a:3` → (`a`, 3); `a` → (`a`, 0); `^a` → (`a`, -1)."""
+    if is_control(name):
+        return name[1:], -1
+    node, colon, port = name.rpartition(":")
+    return (node, int(port)) if colon else (name, 0)
+
+
+def node_of(name: str) -> str:
+    """The node behind a tensor or control name: `a:3`, `a` and `^a` → `a`."""
+    return split(name)[0]
+
+
+def canonical(name: str) -> str:
+    """The spelling that NodeDef inputs use: `a:0` → `a`; everything else stays."""
+    return name[:-2] if name.endswith(":0") else name
+
+
+def tensor(node: str, port: int = 0) -> str:
+    """The NodeDef spelling of output `port` of `node`."""
+    return f"{node}:{port}" if port else node
+
+
+def of_tensor_info(info: meta_graph_pb2.TensorInfo) -> Iterator[str]:
+    """Every tensor that a signature's entry stands for: one, or the parts of a sparse or composite."""
+    kind = info.WhichOneof("encoding")
+    if kind == "coo_sparse":
+        sparse = info.coo_sparse
+        parts = [sparse.indices_tensor_name, sparse.values_tensor_name,
+                 sparse.dense_shape_tensor_name]
+    elif kind == "composite_tensor":
+        for component in info.composite_tensor.components:
+            yield from of_tensor_info(component)
+        return
+    else:
+        parts = [info.name]
+    yield from (canonical(part) for part in parts if part)

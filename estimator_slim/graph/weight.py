@@ -1,0 +1,87 @@
+"""A weight: a tensor known by shape and type, whose rows are read only when somebody asks.
+
+This is what lets a 4 GB table go through the pipeline in slices: the graph names it, the checkpoint
+holds it, and a transform that changes it (quantizes it, say) wraps the function that reads its rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+SLICE_BYTES = 16 << 20
+
+
+@dataclass(frozen=True)
+class Stored:
+    """How a weight lies on disk when that is not as itself: parts, and the ops that join them.
+
+    Attributes:
+      parts: name suffix → the weight to write under `<name>/<suffix>`.
+      decode: given a graph to add nodes to, a node name prefix and the restored parts' tensor names
+        by suffix, adds the decoding nodes and returns the tensor name of the weight's value. They run
+        once, inside the restore op, so that only the decoded value stays in memory.
+    """
+
+    parts: dict[str, Weight]
+    decode: Callable[..., str]
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A tensor by reference.
+
+    Attributes:
+      dtype: of its values.
+      shape: static; `()` for a scalar.
+      read: `read(start, stop)` → rows start..stop of the first axis, an array of shape
+        [stop - start, *shape[1:]]; a scalar is read as rows 0..1 of shape [1].
+      stored: the form on disk, where that differs from the value.
+      mutable: requests may change it, so the value is only where it starts.
+      origin: where the values come from, for messages and the report.
+    """
+
+    dtype: tf.DType
+    shape: tuple[int, ...]
+    read: Callable[[int, int], np.ndarray]
+    stored: Stored | None = None
+    mutable: bool = False
+    origin: str = ""
+
+    @staticmethod
+    def of_array(value: np.ndarray, origin: str = "") -> Weight:
+        """The weight of a value that is in memory already."""
+        rows = value.reshape((1,) if value.ndim == 0 else value.shape)
+        return Weight(tf.dtypes.as_dtype(value.dtype), tuple(value.shape),
+                      lambda start, stop: rows[start:stop], origin=origin)
+
+    @property
+    def row_count(self) -> int:
+        return self.shape[0] if self.shape else 1
+
+    @property
+    def value_count(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def byte_count(self) -> int:
+        """Bytes of the value in memory (a string counts as 16)."""
+        return self.value_count * (self.dtype.size if self.dtype != tf.string else 16)
+
+    def slices(self, multiple: int = 1) -> Iterator[tuple[int, np.ndarray]]:
+        """(first row, rows) over the whole weight, each of about SLICE_BYTES.
+
+        Every slice but the last has a number of rows that `multiple` divides.
+        """
+        row_bytes = max(1, self.byte_count // max(1, self.row_count))
+        step = max(multiple, SLICE_BYTES // row_bytes // multiple * multiple)
+        for start in range(0, self.row_count, step):
+            yield start, self.read(start, min(start + step, self.row_count))
+
+    def value(self) -> np.ndarray:
+        """All of it, in memory: for small weights."""
+        return self.read(0, self.row_count).reshape(self.shape)

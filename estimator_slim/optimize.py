@@ -1,0 +1,114 @@
+"""One servable → one slim servable; the one place that knows the order of the work."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from typing import Optional, Union
+
+import tensorflow as tf
+from absl import logging
+
+from estimator_slim import flags
+from estimator_slim.errors import DestinationError
+from estimator_slim.freeze import freeze
+from estimator_slim.report.record import Report
+from estimator_slim.saved_model.assets import copy_assets
+from estimator_slim.saved_model.publish import published
+from estimator_slim.saved_model.reader import read_servable
+from estimator_slim.saved_model.writer import write_servable
+from estimator_slim.transforms import TransformList, pipeline
+from estimator_slim.transforms.base import Transform
+
+Path = Union[str, bytes, os.PathLike]
+
+CONSTANT_BYTES = 1 << 16
+
+
+def optimize_saved_model(
+        src: Path, dst: Optional[Path] = None,  # noqa: UP045
+        transforms: TransformList | None = None, *, enabled: bool | None = None,
+        on_error: str | None = None, suffix: str | None = None,
+        tags: Sequence[str] = ("serve",)) -> Report | None:
+    """Writes an optimized servable of the SavedModel in `src` to `dst`.
+
+    Freezes its variables, runs the transforms over its graph and writes the result with all
+    signatures, tables, assets and warm-up requests; `dst` appears by one rename, whole or not at all.
+
+    Args:
+      src: directory of one exported version; never changed.
+      dst: directory to write, which must not exist; None: `<src's parent><suffix>/<src's name>`.
+      transforms: a text in the Graph Transform Tool's syntax, or a sequence of texts and transforms;
+        None: the flag --slim_transforms.
+      enabled: False does nothing and returns None; None: --slim_enabled.
+      on_error: `raise`, or `keep_original` to log a failure and return None. None: --slim_on_error
+        if it was given, else `raise`: here a caller is waiting for the error.
+      suffix: for a `dst` of None; None: --slim_suffix.
+      tags: of the MetaGraph to optimize.
+
+    Returns:
+      The report, or None where nothing was written.
+
+    Raises:
+      EstimatorSlimError: OptionError for wrong arguments, SourceError, DestinationError or
+        TransformError for what its name says; nothing is left at or beside `dst`.
+    """
+    if on_error is None and not flags.is_given("on_error"):
+        on_error = flags.RAISE
+    options = flags.resolve(transforms=transforms, enabled=enabled, on_error=on_error,
+                            suffix=suffix)
+    source = _plain(src)
+    if not options.enabled:
+        logging.info("estimator_slim is off (enabled=False): %s is left as it is", source)
+        return None
+    destination = _plain(dst) if dst is not None else slim_directory(source, options.suffix)
+    try:
+        return optimize(source, destination, options.transforms, tags=tags)
+    except Exception:
+        if options.on_error == flags.RAISE:
+            raise
+        logging.exception("estimator_slim: no slim servable of %s; the original is as it was",
+                          source)
+        return None
+
+
+def slim_directory(source: str, suffix: str) -> str:
+    """`export/best/1700000000` → `export/best-slim/1700000000`."""
+    parent, version = os.path.split(source)
+    return os.path.join(parent + suffix, version)
+
+
+def optimize(source: str, destination: str, transforms: Sequence[Transform], *,
+             tags: Sequence[str] = ("serve",)) -> Report:
+    """The work of `optimize_saved_model`, with everything chosen."""
+    started = time.monotonic()
+    if _inside(destination, source):
+        raise DestinationError(f"{destination} is inside the original {source}, which is never "
+                               "changed; give a destination outside of it")
+    servable = read_servable(source, tags)
+    with published(destination) as directory:
+        graph, steps = pipeline.run(freeze(servable, constant_bytes=CONSTANT_BYTES), transforms)
+        write_servable(graph, servable, directory)
+        copy_assets(source, directory, [a.filename for a in graph.interface.assets])
+        report = Report(
+            source=source, destination=destination,
+            signatures=sorted(graph.interface.served()),
+            bytes_before=_bytes(source), bytes_after=_bytes(directory),
+            nodes_before=len(servable.graph.nodes), nodes_after=len(graph.nodes),
+            seconds=time.monotonic() - started, steps=steps)
+    logging.info("estimator_slim: %s", report)
+    return report
+
+
+def _plain(path: Path) -> str:
+    return tf.compat.as_str_any(os.fspath(path)).rstrip("/") or "/"
+
+
+def _inside(path: str, folder: str) -> bool:
+    return f"{os.path.abspath(path)}/".startswith(f"{os.path.abspath(folder)}/")
+
+
+def _bytes(directory: str) -> int:
+    return sum(tf.io.gfile.stat(os.path.join(folder, file)).length
+               for folder, _, files in tf.io.gfile.walk(directory) for file in files)

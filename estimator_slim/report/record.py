@@ -1,0 +1,71 @@
+"""What an optimization did: plain data, the one source of every view of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Step:
+    """One transform's run.
+
+    Attributes:
+      transform: its text form.
+      seconds: how long it took.
+      nodes_before: nodes in the graph before it.
+      nodes_after: and after.
+      skipped: (node, reason) for what it left alone.
+    """
+
+    transform: str
+    seconds: float
+    nodes_before: int
+    nodes_after: int
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass
+class Report:
+    """One optimization of one servable.
+
+    Attributes:
+      source: directory of the original.
+      destination: directory of the slim servable.
+      signatures: names of the signatures that requests can use.
+      bytes_before: files of the original.
+      bytes_after: files of the slim servable.
+      nodes_before: nodes in the graph of the original.
+      nodes_after: nodes in the slim graph.
+      seconds: the whole optimization.
+      steps: one for each transform, in order.
+    """
+
+    source: str
+    destination: str
+    signatures: list[str]
+    bytes_before: int
+    bytes_after: int
+    nodes_before: int
+    nodes_after: int
+    seconds: float
+    steps: list[Step] = field(default_factory=list)
+
+    @property
+    def ratio(self) -> float:
+        """Bytes of the slim servable as a part of the original's."""
+        return self.bytes_after / max(1, self.bytes_before)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain lists and dicts, for JSON."""
+        return dataclasses.asdict(self)
+
+    def __str__(self) -> str:
+        return (f"{_megabytes(self.bytes_before)} -> {_megabytes(self.bytes_after)} "
+                f"({self.ratio:.3f}), {self.nodes_before} -> {self.nodes_after} nodes, "
+                f"in {self.seconds:.1f} s: {self.destination}")
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:.1f} MB"

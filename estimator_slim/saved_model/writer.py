@@ -1,0 +1,161 @@
+"""A graph and its weights → a SavedModel directory that stock loaders take.
+
+Weights go to `variables/` in slices. The saver in the graph is new: its restore op reads each stored
+part, decodes it where it is stored in another form, and assigns it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.framework import variable_pb2
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2, saver_pb2
+
+from estimator_slim.errors import DestinationError
+from estimator_slim.graph import names
+from estimator_slim.graph.graph import VARIABLE_OPS, Graph, NodeDef, shared_name
+from estimator_slim.graph.weight import Weight
+from estimator_slim.saved_model.checkpoint_writer import CheckpointWriter
+from estimator_slim.saved_model.reader import Servable
+
+_KEPT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op", "table_initializer",
+                     "saved_model_assets")
+_PROTO_LIMIT = 2**31 - 1
+
+
+def write_servable(graph: Graph, source: Servable, directory: str) -> None:
+    """Writes `graph` into the existing, empty `directory` as a SavedModel like `source`.
+
+    Raises:
+      DestinationError: the graph with its constants is over the 2 GB that a proto can hold.
+    """
+    complete = graph.copy()
+    saver = _add_saver(complete) if graph.weights else None
+    data = _saved_model(complete, source, saver)
+    with tf.io.gfile.GFile(os.path.join(directory, "saved_model.pb"), "wb") as f:
+        f.write(data)
+    if graph.weights:
+        tf.io.gfile.makedirs(os.path.join(directory, "variables"))
+        with CheckpointWriter(os.path.join(directory, "variables", "variables")) as writer:
+            for name, part in sorted(_parts(graph)):
+                writer.add(name, part.dtype.as_numpy_dtype, part.shape,
+                           (rows.reshape(part.shape) if not part.shape else rows
+                            for _, rows in part.slices()))
+
+
+def _parts(graph: Graph) -> Iterator[tuple[str, Weight]]:
+    """(checkpoint key, weight) for everything that is written."""
+    for name, weight in graph.weights.items():
+        if weight.stored is None:
+            yield name, weight
+        else:
+            yield from ((f"{name}/{suffix}", p) for suffix, p in weight.stored.parts.items())
+
+
+def _saved_model(graph: Graph, source: Servable, saver: saver_pb2.SaverDef | None) -> bytes:
+    result = saved_model_pb2.SavedModel(saved_model_schema_version=1)
+    meta_graph = result.meta_graphs.add()
+    meta_graph.meta_info_def.CopyFrom(source.meta_graph.meta_info_def)
+    for key, signature in graph.interface.signatures.items():
+        meta_graph.signature_def[key].CopyFrom(signature)
+    meta_graph.asset_file_def.extend(source.meta_graph.asset_file_def)
+    _copy_collections(graph, source.meta_graph, meta_graph)
+    if saver is not None:
+        meta_graph.saver_def.CopyFrom(saver)
+        meta_graph.collection_def["variables"].bytes_list.value.extend(
+            _variable_defs(graph, saver))
+    graph_def = graph.graph_def()
+    size = graph_def.ByteSize() + meta_graph.ByteSize()
+    if size > _PROTO_LIMIT:
+        raise DestinationError(
+            f"the slim graph with its constants takes {size:,} bytes, and saved_model.pb can hold "
+            f"{_PROTO_LIMIT:,}; keep large weights in variables (weights='auto')")
+    meta_graph.graph_def.CopyFrom(graph_def)
+    return result.SerializeToString(deterministic=True)
+
+
+def _copy_collections(graph: Graph, source: meta_graph_pb2.MetaGraphDef,
+                      target: meta_graph_pb2.MetaGraphDef) -> None:
+    for key in _KEPT_COLLECTIONS:
+        if key in source.collection_def:
+            target.collection_def[key].CopyFrom(source.collection_def[key])
+
+
+def _variable_defs(graph: Graph, saver: saver_pb2.SaverDef) -> Iterator[bytes]:
+    """The `variables` collection, by which stock Python loaders find the variables."""
+    consumers = graph.consumers()
+    for node in graph.nodes.values():
+        if node.op == "VarHandleOp" and shared_name(node) in graph.weights:
+            read = next(n.name for n, _ in consumers[node.name] if n.op == "ReadVariableOp")
+            yield variable_pb2.VariableDef(
+                variable_name=f"{node.name}:0", initializer_name=saver.restore_op_name,
+                snapshot_name=f"{read}:0", is_resource=True,
+                trainable=False).SerializeToString(deterministic=True)
+
+
+def _add_saver(graph: Graph) -> saver_pb2.SaverDef:
+    """Adds the nodes that restore and save the weights; returns the SaverDef that names them."""
+    filename = graph.add("PlaceholderWithDefault", "save/filename",
+                         [graph.add_constant("save/filename/default", np.array(b"model"))],
+                         dtype=tf.string, shape=tf.TensorShape([]))
+    restored = _add_restore(graph, filename)
+    variables = [n for n in list(graph.nodes.values())
+                 if n.op in VARIABLE_OPS and shared_name(n) in graph.weights]
+    assigned = [_add_assign(graph, node, restored) for node in variables]
+    restore_all = graph.add("NoOp", "save/restore_all", [f"^{name}" for name in assigned])
+    return saver_pb2.SaverDef(filename_tensor_name=f"{filename}:0", restore_op_name=restore_all,
+                              save_tensor_name=f"{_add_save(graph, filename, variables)}:0",
+                              version=saver_pb2.SaverDef.V2)
+
+
+def _add_restore(graph: Graph, filename: str) -> dict[str, str]:
+    """Adds one RestoreV2 of everything; returns checkpoint key → tensor."""
+    parts = dict(sorted(_parts(graph)))
+    restore = graph.add("RestoreV2", "save/RestoreV2", [filename, *_keys(graph, "restore", parts)],
+                        dtypes=[part.dtype for part in parts.values()])
+    return {key: names.tensor(restore, port) for port, key in enumerate(parts)}
+
+
+def _keys(graph: Graph, what: str, keys) -> tuple[str, str]:
+    """Adds the Consts that RestoreV2 and SaveV2 take: tensor names and (no) slices."""
+    encoded = np.array([key.encode() for key in keys], object)
+    empty = np.array([b""] * len(encoded), object)
+    return (graph.add_constant(f"save/{what}/tensor_names", _strings(encoded)),
+            graph.add_constant(f"save/{what}/slices", _strings(empty)))
+
+
+def _strings(values: np.ndarray) -> np.ndarray:
+    width = max((len(v) for v in values), default=0)
+    return values.astype(f"S{max(1, width)}")
+
+
+def _add_assign(graph: Graph, variable: NodeDef, restored: dict[str, str]) -> str:
+    name = shared_name(variable)
+    weight = graph.weights[name]
+    if weight.stored is None:
+        value = restored[name]
+    else:
+        parts = {suffix: restored[f"{name}/{suffix}"] for suffix in weight.stored.parts}
+        value = weight.stored.decode(graph, f"save/{variable.name}", parts)
+    if variable.op == "VarHandleOp":
+        return graph.add("AssignVariableOp", f"save/{variable.name}/Assign",
+                         [variable.name, value], dtype=weight.dtype)
+    return graph.add("Assign", f"save/{variable.name}/Assign", [variable.name, value],
+                     T=weight.dtype, validate_shape=True, use_locking=True)
+
+
+def _add_save(graph: Graph, filename: str, variables: list[NodeDef]) -> str:
+    """Adds a real SaveV2, which a SaverDef has to have, of the variables' values."""
+    values, keys = [], []
+    for node in variables:
+        is_resource = node.op == "VarHandleOp"
+        dtype = graph.weights[shared_name(node)].dtype
+        values.append(graph.add("ReadVariableOp", f"save/{node.name}/Read", [node.name],
+                                dtype=dtype) if is_resource else node.name)
+        keys.append(shared_name(node))
+    save = graph.add("SaveV2", "save/SaveV2", [filename, *_keys(graph, "save", keys), *values],
+                     dtypes=[graph.weights[key].dtype for key in keys])
+    return graph.add("Identity", "save/done", [filename, f"^{save}"], T=tf.string)

@@ -1,0 +1,91 @@
+"""What every transform is: options checked at construction, and a pure Graph → Graph.
+
+A subclass is a frozen dataclass; its fields are its options, under the names that the text form
+uses. It implements `rewrite`, which edits a private copy in place; `apply` makes that copy, prunes
+what the edit left unused and checks that TensorFlow accepts the result.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import ClassVar
+
+import tensorflow as tf
+
+from estimator_slim.errors import TransformError
+from estimator_slim.graph.graph import Graph, Skip
+
+
+@dataclass(frozen=True)
+class Transform:
+    """The parent of all transforms.
+
+    Attributes:
+      text_name: the name in a transform list.
+      lossy: True if the answers of the servable may change.
+      ignore_errors: a failure leaves the graph as it was instead of ending the optimization.
+    """
+
+    text_name: ClassVar[str]
+    lossy: ClassVar[bool] = False
+    ignore_errors: bool = False
+
+    def apply(self, graph: Graph) -> Graph:
+        """The transformed graph; `graph` itself is not touched.
+
+        Raises:
+          TransformError: the transform failed, or TensorFlow does not accept what it made.
+        """
+        edited = graph.copy()
+        try:
+            self.rewrite(edited)
+            edited.prune()
+            check(edited)
+        except Exception as e:
+            if self.ignore_errors:
+                return dataclasses.replace(graph, skipped=(Skip("", f"ignored error: {e}"),))
+            if isinstance(e, TransformError):
+                raise
+            raise TransformError(f"{type(e).__name__}: {e}") from e
+        return edited
+
+    def rewrite(self, graph: Graph) -> None:
+        """Edits `graph` in place."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        """The text form, `name(option=value, ...)` with the options that are not at their default."""
+        options = ", ".join(f"{f.name}={_text(one)}" for f in dataclasses.fields(self)
+                            if getattr(self, f.name) != f.default
+                            for one in _each(getattr(self, f.name)))
+        return f"{self.text_name}({options})" if options else self.text_name
+
+
+def _each(value: object) -> tuple:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return repr(value)
+    text = str(value)
+    plain = text and not any(c in text for c in ' \t\n,()="\'')
+    return text if plain else f'"{text}"'
+
+
+def check(graph: Graph) -> None:
+    """Raises TransformError unless TensorFlow can build `graph` and every promised tensor is in it."""
+    missing = [name for name in graph.interface.roots() if name not in graph.nodes]
+    if missing:
+        raise TransformError(f"the node {missing[0]!r}, which a signature or the loader needs, is "
+                             "gone from the graph")
+    with tf.Graph().as_default() as built:
+        try:
+            tf.import_graph_def(graph.graph_def(), name="")
+        except (ValueError, TypeError, tf.errors.OpError) as e:
+            raise TransformError(f"the graph is not valid any more: {e}") from e
+        for tensor in graph.interface.inputs() + graph.interface.outputs():
+            built.as_graph_element(tensor if ":" in tensor else f"{tensor}:0")

@@ -1,0 +1,35 @@
+"""Runs transforms one after the other and keeps a record of what each did."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from absl import logging
+
+from estimator_slim.errors import TransformError
+from estimator_slim.graph.graph import Graph
+from estimator_slim.report.record import Step
+from estimator_slim.transforms.base import Transform
+
+
+def run(graph: Graph, transforms: Sequence[Transform]) -> tuple[Graph, list[Step]]:
+    """The graph after all of `transforms`, and one Step for each.
+
+    Raises:
+      TransformError: naming the transform that failed and those that ran before it.
+    """
+    steps: list[Step] = []
+    for transform in transforms:
+        started = time.monotonic()
+        try:
+            result = transform.apply(graph)
+        except TransformError as e:
+            before = " ".join(s.transform for s in steps) or "nothing"
+            raise TransformError(f"transform {transform} failed (after {before}): {e}\nLeave it out "
+                                 "of the list, or give it ignore_errors=true") from e
+        steps.append(Step(str(transform), time.monotonic() - started, len(graph.nodes),
+                          len(result.nodes), [(s.node, s.reason) for s in result.skipped]))
+        logging.debug("estimator_slim: %s", steps[-1])
+        graph = result
+    return graph, steps

@@ -1,0 +1,45 @@
+"""remove_nodes: takes out operations that pass their input on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from estimator_slim.errors import OptionError
+from estimator_slim.graph import names
+from estimator_slim.graph.graph import Graph
+from estimator_slim.transforms.native import NativeTransform
+
+
+@dataclass(frozen=True)
+class RemoveNodes(NativeTransform):
+    """Takes out every node of the given ops and gives its consumers its first input.
+
+        Before: x ─ Identity ─ MatMul
+        After:  x ─ MatMul
+
+    By the engine, which would also take out the nodes that Asserts hang on by control edges and lose
+    the Asserts; these are hidden from it and stay.
+
+    Attributes:
+      op: the ops to take out, for example `remove_nodes(op=Identity, op=CheckNumerics)`.
+      max_inputs: nodes with more inputs stay.
+    """
+
+    text_name: ClassVar[str] = "remove_nodes"
+    op: tuple[str, ...] = ()
+    max_inputs: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.op:
+            raise OptionError("remove_nodes needs the ops to remove, as in remove_nodes(op=Identity)")
+
+    def rewrite(self, graph: Graph) -> None:
+        hidden = {node.name: node.op for node in graph.nodes.values()
+                  if node.op in self.op and any(names.is_control(i) for i in node.input)}
+        for name in hidden:
+            graph.nodes[name].op = "PreventGradient"
+            graph.skip(name, "it carries a control dependency")
+        super().rewrite(graph)
+        for name, op in hidden.items():
+            graph.nodes[name].op = op

@@ -1,0 +1,145 @@
+"""The Graph Transform Tool's text form of a transform list, read strictly.
+
+    strip_unused_nodes fold_constants(ignore_errors=true) remove_nodes(op=Identity, op=CheckNumerics)
+
+White space (and a backslash at a line's end, as in shell commands) separates transforms, commas
+separate options; a value with spaces, commas or parentheses is quoted. An option given several times
+fills a tuple field. Unlike the tool's own parser, which drops what it does not understand, an unknown
+name, a wrong value or an open parenthesis is an error that names the column.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+import typing
+from collections.abc import Iterable, Mapping
+
+from estimator_slim.errors import OptionError
+from estimator_slim.transforms.base import Transform
+
+_SPACE = re.compile(r"(?:\s|\\(?=\s|$))*")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VALUE = re.compile(r"\"([^\"]*)\"|'([^']*)'|([^\s,()\"'=]+)")
+
+
+def parse(text: str, table: Mapping[str, type[Transform]]) -> list[Transform]:
+    """The transforms that `text` lists.
+
+    Args:
+      text: a transform list; may be empty.
+      table: name → class of every transform there is.
+
+    Raises:
+      OptionError: with the column (from 1) and, for an unknown name, the nearest right one.
+    """
+    return list(_Reader(text, table).transforms())
+
+
+class _Reader:
+    """A position that moves over the text."""
+
+    def __init__(self, text: str, table: Mapping[str, type[Transform]]):
+        self.text, self.table, self.at = text, table, 0
+
+    def transforms(self) -> Iterable[Transform]:
+        while self._skip_space() < len(self.text):
+            yield self._transform()
+
+    def _transform(self) -> Transform:
+        start = self.at
+        name = self._match(_NAME, "the name of a transform")
+        if name not in self.table:
+            raise self._error(start, f"unknown transform {name!r}{nearest(name, self.table)}")
+        kind = self.table[name]
+        options = self._options(kind) if self._accept("(") else {}
+        try:
+            return kind(**options)
+        except OptionError as e:
+            raise self._error(start, str(e)) from e
+
+    def _options(self, kind: type[Transform]) -> dict:
+        opened, options = self.at, {}
+        types = typing.get_type_hints(kind)
+        fields = {f.name: types[f.name] for f in dataclasses.fields(kind)}
+        while not self._accept(")"):
+            if self._skip_space() >= len(self.text):
+                raise self._error(opened - 1, "this parenthesis is never closed")
+            self._option(kind, fields, options)
+            if not self._accept(",") and self._peek() != ")":
+                raise self._error(self.at, f"expected ',' or ')', got {self._seen()}")
+        return options
+
+    def _option(self, kind: type[Transform], fields: Mapping, options: dict) -> None:
+        start = self.at
+        key = self._match(_NAME, "the name of an option")
+        if key not in fields:
+            raise self._error(start, f"{kind.text_name} has no option {key!r}{nearest(key, fields)}")
+        if not self._accept("="):
+            raise self._error(self.at, f"expected '=' after {key}, got {self._seen()}")
+        self._skip_space()
+        at = self.at
+        text = self._match(_VALUE, f"a value for {key}")
+        value = _convert(text, fields[key])
+        if value is None:
+            raise self._error(at, f"{kind.text_name}({key}=...) takes {_KINDS[fields[key]]}, "
+                                  f"got {text!r}")
+        if key in options and not isinstance(value, tuple):
+            raise self._error(start, f"{key} is given twice")
+        options[key] = options.get(key, ()) + value if isinstance(value, tuple) else value
+
+    def _skip_space(self) -> int:
+        self.at = _SPACE.match(self.text, self.at).end()  # type: ignore[union-attr]
+        return self.at
+
+    def _peek(self) -> str:
+        self._skip_space()
+        return self.text[self.at:self.at + 1]
+
+    def _seen(self) -> str:
+        return repr(self.text[self.at]) if self._peek() else "the end of the text"
+
+    def _accept(self, sign: str) -> bool:
+        if self._peek() != sign:
+            return False
+        self.at += 1
+        return True
+
+    def _match(self, pattern: re.Pattern, what: str) -> str:
+        self._skip_space()
+        found = pattern.match(self.text, self.at)
+        if found is None:
+            raise self._error(self.at, f"expected {what}, got {self._seen()}")
+        self.at = found.end()
+        return next((g for g in found.groups() if g is not None), found.group())
+
+    def _error(self, at: int, message: str) -> OptionError:
+        return OptionError(f"transforms, column {at + 1}: {message}\n  {self._line()}\n  "
+                           + " " * at + "^")
+
+    def _line(self) -> str:
+        return re.sub(r"\s", " ", self.text)
+
+
+_KINDS = {bool: "true or false", int: "an integer", float: "a number",
+          typing.Optional[float]: "a number", str: "a text", tuple[str, ...]: "a text"}
+
+
+def _convert(text: str, kind: typing.Any) -> typing.Any:
+    """`text` as a value of `kind`, or None when it is none."""
+    if kind is bool:
+        return {"true": True, "false": False, "1": True, "0": False}.get(text.lower())
+    if kind is int or kind is float or kind == typing.Optional[float]:
+        try:
+            return int(text) if kind is int else float(text)
+        except ValueError:
+            return None
+    return text if kind is str else (text,)
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """A hint at the choice most like `name`, or at all of them."""
+    known = list(choices)
+    found = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"; did you mean {found[0]!r}?" if found else f"; there are {', '.join(known)}"
