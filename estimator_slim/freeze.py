@@ -92,24 +92,13 @@ def _restored_from(graph: Graph, tensor: str) -> tuple[str, str] | None:
 
 
 def _weight(reader: CheckpointReader, key: str, shape_and_slice: str) -> Weight:
-    entry = reader.tensors.get(key)
-    if entry is None:
-        raise SourceError(f"{reader.prefix}.index has no tensor {key!r}, which the graph restores; "
-                          "the variables belong to another export: export it again")
-    if not shape_and_slice:
-        region, shape = None, entry.shape
-    else:
-        _, region = parse_region(shape_and_slice)
-        shape = region.lengths
+    region = parse_region(shape_and_slice)[1] if shape_and_slice else None
+    entry = reader.entry(key)
+    shape = region.lengths if region else entry.shape
     if entry.dtype == tf.string:
         return Weight.of_array(reader.value(key, region), key)
-
-    def read(start: int, stop: int):
-        if not shape:
-            return reader.value(key, region).reshape(1)
-        return reader.rows(key, start, stop, region)
-
-    return Weight(entry.dtype, tuple(shape), read, origin=key)
+    return Weight(entry.dtype, tuple(shape), lambda a, b: reader.rows(key, a, b, region),
+                  origin=key)
 
 
 def _only_reads(node: NodeDef, index: int) -> bool:

@@ -23,7 +23,7 @@ from estimator_slim.transforms.base import Transform
 
 Path = Union[str, bytes, os.PathLike]
 
-CONSTANT_BYTES = 1 << 16
+CONSTANT_BYTES = 1 << 18
 
 
 def optimize_saved_model(

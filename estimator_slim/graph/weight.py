@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-SLICE_BYTES = 16 << 20
+SLICE_BYTES = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,20 @@ class Weight:
         step = max(multiple, SLICE_BYTES // row_bytes // multiple * multiple)
         for start in range(0, self.row_count, step):
             yield start, self.read(start, min(start + step, self.row_count))
+
+    def matrix(self) -> Weight:
+        """The same values as rows of the last axis: [a, b, c] → [a * b, c]."""
+        inner = math.prod(self.shape[1:-1])
+        if inner == 1:
+            return self
+
+        def read(start: int, stop: int) -> np.ndarray:
+            first = start // inner
+            rows = self.read(first, -(-stop // inner)).reshape(-1, self.shape[-1])
+            return rows[start - first * inner:stop - first * inner]
+
+        return Weight(self.dtype, (self.row_count * inner, self.shape[-1]), read,
+                      origin=self.origin)
 
     def value(self) -> np.ndarray:
         """All of it, in memory: for small weights."""

@@ -7,7 +7,7 @@ over 128 Ki values (512 KiB of float32) at a time they find their operands in a 
 
 from __future__ import annotations
 
-from typing import Iterator
+from collections.abc import Iterator
 
 import numpy as np
 

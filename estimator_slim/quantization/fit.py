@@ -10,20 +10,22 @@ import numpy as np
 
 from estimator_slim.errors import EstimatorSlimError
 from estimator_slim.quantization.chunks import as_matrix, chunks
-from estimator_slim.quantization.grid import Grid, code_limits, part_of
+from estimator_slim.quantization.grid import Grid, code_limits
 from estimator_slim.quantization.search import refine
 
 _SMALLEST_NORMAL = np.finfo(np.float32).tiny
+# The distance to the next float is defined up to here: above the largest there is none.
+_NEXT_TO_LARGEST = np.nextafter(np.finfo(np.float32).max, np.float32(0))
 
 
 class NonFiniteError(EstimatorSlimError, ValueError):
     """A row that no grid fits: it holds NaN or infinity, or its range is beyond float32.
 
-    row: its index among the rows that were handed in.
+    row: its index among the rows that were handed in; low, high: its smallest and largest value.
     """
 
     def __init__(self, row: int, low: float, high: float) -> None:
-        self.row = row
+        self.row, self.low, self.high = row, low, high
         super().__init__(
             f"row {row} reaches from {low:g} to {high:g}, expected finite values with a range "
             "that float32 can hold: leave this weight as it is"
@@ -41,9 +43,10 @@ def fit_rows(rows: np.ndarray, bits: int, with_offset: bool) -> Grid:
     """
     matrix = as_matrix(rows)
     grid = grid_of_range(*row_ranges(matrix), bits=bits, with_offset=with_offset)
-    if bits == 4:
+    if bits == 4 and grid.offset is not None:
         for part in chunks(matrix):
-            grid.scale[part], grid.offset[part] = refine(matrix[part], part_of(grid, part))
+            found = refine(matrix[part], grid.scale[part], grid.offset[part])
+            grid.scale[part], grid.offset[part] = found
     return grid
 
 
@@ -84,9 +87,10 @@ def _scale(span: np.ndarray, steps: int, start: np.ndarray, magnitude: np.ndarra
     TensorFlow does not flush it to zero); at least the distance of neighbouring floats at the
     row's magnitude (codes stay distinct); and start + steps * scale is finite.
     """
-    least = np.maximum(np.spacing(magnitude), _SMALLEST_NORMAL)
-    scale = np.maximum(span / np.float32(steps), least)
     with np.errstate(over="ignore"):
+        neighbour = np.spacing(np.minimum(magnitude, _NEXT_TO_LARGEST))
+        least = np.maximum(neighbour, _SMALLEST_NORMAL)
+        scale = np.maximum(span / np.float32(steps), least)
         overflows = np.isinf(start + np.float32(steps) * scale)
     return np.where(overflows, scale * np.float32(1 - 2**-20), scale)
 

@@ -3,13 +3,15 @@
 Sixteen values that reach from a row's minimum to its maximum serve its few extreme values at
 the cost of all others. Published searches try clipped ranges and keep the best: Guan et al.
 2019, "Post-Training 4-bit Quantization on Embedding Tables", moves in greedily from both ends.
-Here each step does two things, and neither can raise the squared error of the row:
+Here each step
 
-- move one or both ends of the best grid so far, and give every value its nearest code;
-- given those codes, the best scale and offset are a straight-line fit of the values to the
-  codes, in closed form (alternating the two is Lloyd 1982, held to evenly spaced levels).
+- moves one or both ends of the best grid so far and gives every value its nearest code, then
+- takes the scale and offset that are best for those codes: a straight-line fit of the values to
+  the codes, in closed form (alternating the two is Lloyd 1982, held to evenly spaced levels),
 
-Nine such steps come within 1 % of five more; on 256 bell-shaped values they take 19 % off the
+and is kept for the rows whose squared error it lowers.
+
+Seven such steps come within 1.5 % of fourteen; on 256 bell-shaped values they take 18 % off the
 squared error of the full range. The row is first mapped to 0 … 15, so that rows of any
 magnitude follow the same arithmetic.
 """
@@ -20,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from estimator_slim.quantization.grid import Grid, nearest_codes
+from estimator_slim.quantization.grid import nearest_codes
 
 _LIMITS = (0, 15)
 
@@ -42,27 +44,28 @@ class _Fit(NamedTuple):
     error: np.ndarray
 
 
-def refine(rows: np.ndarray, grid: Grid) -> Grid:
-    """Grids with no more squared error than the given ones, row by row.
+def refine(
+    rows: np.ndarray, scale: np.ndarray, offset: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scales and offsets with no more squared error than the given ones, row by row.
 
-    rows: float32 [n, width], a cache-sized piece; grid: its affine 4-bit grids, ends at the
-    row's minimum and maximum. A row for which nothing better was found keeps its grid: the
-    last word has the error that encode and decode make, not the one the search computed.
+    rows: float32 [n, width], a cache-sized piece; scale, offset: float32 [n], the grids from
+    each row's minimum to its maximum. A row for which nothing better was found keeps its grid:
+    the last word has the error that encode and decode make, not the one the search computed.
     """
-    with np.errstate(over="ignore"):
-        found = _search(_mapped(rows, grid))
-        scale = np.maximum(found.scale * grid.scale, _least_scale(grid))
-        better = Grid(scale, found.offset * grid.scale + grid.offset)
-        wins = _error(rows, better, grid) < _error(rows, grid, grid) * (1 - _LEAST_GAIN)
-    return Grid(
-        np.where(wins, better.scale, grid.scale), np.where(wins, better.offset, grid.offset)
-    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = _search(_mapped(rows, scale, offset))
+        new_scale = np.maximum(found.scale * scale, _least_scale(scale, offset))
+        new_offset = found.offset * scale + offset
+        before = _error(rows, scale, offset, unit=scale)
+        wins = _error(rows, new_scale, new_offset, unit=scale) < before * (1 - _LEAST_GAIN)
+    return np.where(wins, new_scale, scale), np.where(wins, new_offset, offset)
 
 
-def _mapped(rows: np.ndarray, grid: Grid) -> np.ndarray:
+def _mapped(rows: np.ndarray, scale: np.ndarray, offset: np.ndarray) -> np.ndarray:
     """rows in steps of their grid: 0 at one end, 15 at the other."""
-    mapped = rows - _column(grid.offset)
-    mapped *= _column(np.float32(1) / grid.scale)
+    mapped = rows - _column(offset)
+    mapped *= _column(np.float32(1) / scale)
     return mapped
 
 
@@ -74,16 +77,14 @@ def _search(mapped: np.ndarray) -> _Fit:
     for low, high in _MOVES:
         scale = best.scale * np.float32(1 + (high - low) / 15)
         offset = best.offset + np.float32(low) * best.scale
-        codes = nearest_codes(mapped, Grid(scale, offset), _LIMITS)
+        codes = nearest_codes(mapped, scale, offset, _LIMITS)
         tried = _line_fit(mapped, mean, spread, codes)
         better = tried.error < best.error
         best = _Fit(*(np.where(better, new, old) for new, old in zip(tried, best)))
     return best
 
 
-def _line_fit(
-    mapped: np.ndarray, mean: np.ndarray, spread: np.ndarray, codes: np.ndarray
-) -> _Fit:
+def _line_fit(mapped: np.ndarray, mean: np.ndarray, spread: np.ndarray, codes: np.ndarray) -> _Fit:
     """The straight line through values over codes: its slope is the scale that fits them best.
 
     mapped, codes: float32 [n, width]; mean, spread: mean and variance of each row of mapped.
@@ -98,19 +99,19 @@ def _line_fit(
     return _Fit(scale=slope, offset=mean - slope * mean_code, error=error)
 
 
-def _error(rows: np.ndarray, grid: Grid, unit: Grid) -> np.ndarray:
-    """Mean squared error of encoding and decoding rows, in steps of unit: float32 [n]."""
-    values = nearest_codes(rows, grid, _LIMITS)
-    values *= _column(grid.scale)
-    values += _column(grid.offset)
+def _error(rows: np.ndarray, scale: np.ndarray, offset: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    """Mean squared error of encoding and decoding rows, in units of float32 [n]; float32 [n]."""
+    values = nearest_codes(rows, scale, offset, _LIMITS)
+    values *= _column(scale)
+    values += _column(offset)
     values -= rows
-    values *= _column(np.float32(1) / unit.scale)
+    values *= _column(np.float32(1) / unit)
     return _mean_product(values, values)
 
 
-def _least_scale(grid: Grid) -> np.ndarray:
+def _least_scale(scale: np.ndarray, offset: np.ndarray) -> np.ndarray:
     """As in fit.py, the least scale that keeps codes distinct; twice that, as ends may move."""
-    ends = np.maximum(np.abs(grid.offset), np.abs(grid.offset + np.float32(15) * grid.scale))
+    ends = np.maximum(np.abs(offset), np.abs(offset + np.float32(15) * scale))
     return np.maximum(2 * np.spacing(ends), np.finfo(np.float32).tiny)
 
 

@@ -42,7 +42,7 @@ class CheckpointReader:
         Raises:
           SourceError: a file is missing, cut short, damaged, or of a kind that cannot be read.
         """
-        self._prefix = prefix
+        self.prefix = prefix
         content = _read_index(f"{prefix}.index")
         self.tensors: Mapping[str, TensorEntry] = MappingProxyType(parse_index(content, prefix))
         _check_data_files(self.tensors)
@@ -69,7 +69,7 @@ class CheckpointReader:
           SourceError: no such tensor or region, or its data cannot be read.
         """
         array = self._read(name, self._region(name, region))
-        return array.reshape(self._entry(name).shape) if region is None else array
+        return array.reshape(self.entry(name).shape) if region is None else array
 
     def verify(self, name: str) -> None:
         """Reads a tensor through, in little memory, for its checksums alone.
@@ -77,7 +77,7 @@ class CheckpointReader:
         Raises:
           SourceError: its bytes are not those that were written.
         """
-        entry = self._entry(name)
+        entry = self.entry(name)
         if entry.dtype == tf.string:
             self._read(name, entry.region)
             return
@@ -85,39 +85,40 @@ class CheckpointReader:
             for _ in stream(name, piece, 0, piece.size, BLOCK_BYTES):
                 pass
 
-    def _entry(self, name: str) -> TensorEntry:
+    def entry(self, name: str) -> TensorEntry:
+        """What the index says of tensor `name`; SourceError if it says nothing."""
         if name in self.tensors:
             return self.tensors[name]
         near = difflib.get_close_matches(name, self.tensors, n=1)
         hint = f"; the nearest name is {near[0]!r}" if near else ""
         raise SourceError(
-            f"The checkpoint {self._prefix} has no tensor {name!r}{hint}. "
+            f"The checkpoint {self.prefix} has no tensor {name!r}{hint}. "
             "The graph and the checkpoint are not of the same export: export the model again."
         )
 
     def _region(self, name: str, region: Region | None) -> Region:
-        entry = self._entry(name)
+        entry = self.entry(name)
         if region is None:
             return entry.region
         if not entry.shape or not region.fits(entry.shape):
             raise SourceError(
                 f"The slice {region} is not inside tensor {name!r} of shape {list(entry.shape)} "
-                f"in the checkpoint {self._prefix}. The graph and the checkpoint are not of the "
+                f"in the checkpoint {self.prefix}. The graph and the checkpoint are not of the "
                 "same export: export the model again."
             )
         return region
 
     def _read(self, name: str, box: Region) -> np.ndarray:
-        entry = self._entry(name)
+        entry = self.entry(name)
         if not entry.dtype.is_numpy_compatible:
             raise SourceError(
-                f"Tensor {name!r} of the checkpoint {self._prefix} is of dtype "
+                f"Tensor {name!r} of the checkpoint {self.prefix} is of dtype "
                 f"{entry.dtype.name}, which no array can hold: expected numbers or strings."
             )
         found = [piece.region.overlap(box).size for piece in entry.pieces]
         if sum(found) != box.size:
             raise SourceError(
-                f"The pieces of tensor {name!r} in the checkpoint {self._prefix} hold {sum(found)} "
+                f"The pieces of tensor {name!r} in the checkpoint {self.prefix} hold {sum(found)} "
                 f"of the {box.size} elements asked for: expected each element once. "
                 "The index is damaged: copy it again from its source, or export again."
             )

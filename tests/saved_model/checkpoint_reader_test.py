@@ -33,11 +33,17 @@ def save(prefix: Path, **tensors: object) -> str:
     return str(prefix)
 
 
+def region_of(spec: str) -> Region:
+    parsed = parse_region(spec)
+    assert parsed is not None
+    return parsed[1]
+
+
 def save_slices(prefix: Path, *specs: str) -> str:
     """TABLE, saved in the slices which the specs name, each of them in a data file of its own."""
     shards = []
     for i, spec in enumerate(specs):
-        _, region = parse_region(f"100 6 {spec}")
+        region = region_of(f"100 6 {spec}")
         part = TABLE[region.inside(Region.whole(TABLE.shape))]
         shards.append(f"{prefix}_{i}")
         tf.raw_ops.SaveV2(
@@ -80,8 +86,8 @@ def test_every_numeric_dtype_reads_as_it_was_saved(tmp_path: Path, dtype: tf.DTy
 
 def test_scalars_empty_tensors_and_strings_keep_their_shape(tmp_path: Path) -> None:
     words = np.array([[b"", b"a\0b"], [b"x" * 300, "é".encode()]], object)
-    values = {
-        "scalar": np.int64(7),
+    values: dict[str, np.ndarray] = {
+        "scalar": np.array(7),
         "none": np.zeros((0, 4), np.float32),
         "thin": np.zeros((3, 0), np.int8),
         "words": words,
@@ -144,7 +150,7 @@ def test_the_variables_of_a_partitioned_saver_read_by_their_slices(tmp_path: Pat
         prefix = saver.save(session, str(tmp_path / "c"))
         specs = [part._save_slice_info.spec for part in table]  # noqa: SLF001
     reader = CheckpointReader(prefix)
-    parts = [reader.value("table", parse_region(spec)[1]) for spec in specs]
+    parts = [reader.value("table", region_of(spec)) for spec in specs]
     assert len(parts) == 3
     np.testing.assert_array_equal(np.concatenate(parts), TABLE)
 
@@ -265,9 +271,7 @@ def test_a_short_data_file_is_named_with_the_bytes_expected(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("value", [TABLE, np.array([b"one", b"two"], object)], ids=["num", "str"])
-def test_a_changed_byte_of_data_is_found_by_its_checksum(
-    tmp_path: Path, value: np.ndarray
-) -> None:
+def test_a_changed_byte_of_data_is_found_by_its_checksum(tmp_path: Path, value: np.ndarray) -> None:
     prefix = save(tmp_path / "c", t=value)
     path = Path(data_path(prefix, 0, 1))
     content = bytearray(path.read_bytes())

@@ -1,0 +1,141 @@
+"""How one weight is coded: fitted slice by slice, encoded slice by slice when it is written.
+
+The grids (scales, offsets) are all that is held in memory; the codes are a Weight of their own whose
+rows are computed from the original's rows whenever they are read.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from estimator_slim.graph.weight import Weight
+from estimator_slim.quantization.blocks import encode_blocks, fit_blocks, rows_per_block
+from estimator_slim.quantization.fit import NonFiniteError, fit_rows
+from estimator_slim.quantization.gain import gains_from_offset
+from estimator_slim.quantization.grid import Grid, encode
+from estimator_slim.quantization.half import fits_float16, to_float16
+from estimator_slim.quantization.nibbles import pack_nibbles, packed_width
+from estimator_slim.quantization.whole_table import TableRange
+
+WHOLE_TABLE = 0
+_SAMPLES, _SAMPLE_ROWS = 16, 256
+
+
+@dataclass(frozen=True)
+class Coding:
+    """The codes of a weight [n, ...] and what turns them back.
+
+    Attributes:
+      weight: the original.
+      bits: 8, 4 or 16.
+      grid: scale and offset of each row, block or the table; None for 16 bits.
+      per_block: rows that share a grid; 0 if all do.
+    """
+
+    weight: Weight
+    bits: int
+    grid: Grid | None
+    per_block: int
+
+    @property
+    def codes(self) -> Weight:
+        """The codes, in the shape of the weight; of 4 bits, two to a byte along the last axis."""
+        dtype = {16: tf.float16, 4: tf.uint8}.get(self.bits, tf.uint8 if self.has_offset else tf.int8)
+        shape = self.weight.shape
+        if self.bits == 4:
+            shape = (*shape[:-1], packed_width(shape[-1]))
+        return Weight(dtype, shape, self._read_codes, origin=self.weight.origin)
+
+    @property
+    def has_offset(self) -> bool:
+        return self.grid is not None and self.grid.offset is not None
+
+    def column(self, values: np.ndarray) -> Weight:
+        """Scales or offsets as a weight that multiplies with decoded codes: [n, 1, ...]."""
+        shape = () if self.per_block == WHOLE_TABLE else (-1,) + (1,) * (len(self.weight.shape) - 1)
+        return Weight.of_array(values.reshape(shape), self.weight.origin)
+
+    def _read_codes(self, start: int, stop: int) -> np.ndarray:
+        first = start // self.per_block * self.per_block if self.per_block else start
+        rows = _matrix(self.weight.read(first, stop))
+        if self.grid is None:
+            codes = to_float16(rows)
+        elif self.per_block == WHOLE_TABLE:
+            codes = encode(rows, *self.grid, bits=self.bits)
+        else:
+            codes = encode_blocks(rows, _grids(self.grid, first, stop, self.per_block),
+                                  self.per_block, self.bits)
+        codes = codes[start - first:].reshape(stop - start, *self.weight.shape[1:])
+        return pack_nibbles(codes) if self.bits == 4 else codes
+
+
+def fit(weight: Weight, *, bits: int, granularity: str) -> Coding:
+    """Fits the coding of a float weight [n, ...] in one pass over its rows.
+
+    Rows of fewer than 64 values share a grid with their neighbours. A width of 1 is coded with 8
+    bits where 4 were asked for: two codes of a row make a byte, and there is only one.
+
+    Raises:
+      NonFiniteError: a value is NaN or infinite, or does not fit float16 where bits is 16.
+    """
+    if bits == 4 and weight.shape[-1] == 1:
+        bits = 8
+    if bits == 16:
+        _require_float16(weight)
+        return Coding(weight, 16, None, 1)
+    width = math.prod(weight.shape[1:])
+    per_block = WHOLE_TABLE if granularity == "table" else rows_per_block(width)
+    with_offset = bits == 4 or gains_from_offset(_sample(weight, per_block), bits)
+    if per_block == WHOLE_TABLE:
+        seen = TableRange()
+        for _, rows in weight.slices():
+            seen.update(_matrix(rows))
+        return Coding(weight, bits, seen.grid(bits, with_offset), WHOLE_TABLE)
+    grids = [_fit_slice(_matrix(rows), start, per_block, bits, with_offset)
+             for start, rows in weight.slices(multiple=per_block)]
+    scale = np.concatenate([g.scale for g in grids])
+    offset = np.concatenate([g.offset for g in grids]) if with_offset else None
+    return Coding(weight, bits, Grid(scale, offset), per_block)
+
+
+def _fit_slice(rows: np.ndarray, start: int, per_block: int, bits: int, with_offset: bool) -> Grid:
+    try:
+        if per_block == 1:
+            return fit_rows(rows, bits, with_offset)
+        return fit_blocks(rows, per_block, bits, with_offset)
+    except NonFiniteError as e:
+        raise NonFiniteError(start + e.row, e.low, e.high) from e
+
+
+def _grids(grid: Grid, first: int, stop: int, per_block: int) -> Grid:
+    blocks = slice(first // per_block, -(-stop // per_block))
+    return Grid(grid.scale[blocks], None if grid.offset is None else grid.offset[blocks])
+
+
+def _matrix(rows: np.ndarray) -> np.ndarray:
+    return np.asarray(rows, np.float32).reshape(len(rows), -1)
+
+
+def _sample(weight: Weight, per_block: int) -> np.ndarray:
+    """Rows (or whole blocks as rows) from all over the weight."""
+    per_row = max(1, per_block)
+    count = min(weight.row_count, _SAMPLE_ROWS * per_row)
+    starts = np.unique(np.linspace(0, weight.row_count - count, _SAMPLES).astype(int)
+                       // per_row * per_row)
+    rows = [_matrix(weight.read(int(s), int(s) + count)) for s in starts]
+    whole = [r[:len(r) // per_row * per_row].reshape(-1, per_row * r.shape[1]) for r in rows]
+    if not sum(map(len, whole)):
+        return rows[0].reshape(1, -1)
+    return np.concatenate(whole)
+
+
+def _require_float16(weight: Weight) -> None:
+    for start, rows in weight.slices():
+        matrix = _matrix(rows)
+        if not fits_float16(matrix):
+            row = int(np.argmax(~(np.abs(matrix) <= np.finfo(np.float16).max).all(axis=1)))
+            raise NonFiniteError(start + row, float(matrix[row].min()), float(matrix[row].max()))

@@ -1,0 +1,18 @@
+"""A zoo of small real Estimators of every kind: `MODELS[name].build(directory)` exports one."""
+
+from __future__ import annotations
+
+from models import (  # noqa: F401
+    canned_dnn,
+    canned_linear,
+    columns,
+    custom,
+    exports,
+    heads,
+    networks,
+    text,
+    weights,
+)
+from models.zoo import MODELS, Model, Request
+
+__all__ = ["MODELS", "Model", "Request"]
