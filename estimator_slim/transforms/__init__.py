@@ -16,6 +16,7 @@ from estimator_slim.transforms.quantize_weights import QuantizeWeights
 from estimator_slim.transforms.remove_device import RemoveDevice
 from estimator_slim.transforms.remove_nodes import RemoveNodes
 from estimator_slim.transforms.round_weights import RoundWeights
+from estimator_slim.transforms.simplify_lookups import SimplifyLookups
 from estimator_slim.transforms.sort_by_execution_order import SortByExecutionOrder
 from estimator_slim.transforms.strip_unused_nodes import StripUnusedNodes
 from estimator_slim.transforms.text import parse
@@ -28,6 +29,7 @@ TRANSFORMS: dict[str, type[Transform]] = {kind.text_name: kind for kind in (
     FoldConstants,
     FoldBatchNorms,
     FoldOldBatchNorms,
+    SimplifyLookups,
     MergeDuplicateNodes,
     QuantizeWeights,
     QuantizeNodes,
@@ -37,7 +39,7 @@ TRANSFORMS: dict[str, type[Transform]] = {kind.text_name: kind for kind in (
 )}
 
 DEFAULT = ("strip_unused_nodes remove_nodes(op=Identity) fold_constants fold_batch_norms "
-           "merge_duplicate_nodes quantize_weights sort_by_execution_order")
+           "simplify_lookups merge_duplicate_nodes quantize_weights sort_by_execution_order")
 
 
 def transform_list(spec: TransformList) -> list[Transform]:

@@ -1,0 +1,109 @@
+"""What is certain of the ids and indices of sparse features, by the operations they come from."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from estimator_slim.graph import names
+from estimator_slim.graph.graph import Graph, NodeDef
+from estimator_slim.graph.symbolic import Symbols, parsed_part
+
+_HASHES = ("StringToHashBucketFast", "StringToHashBucketStrong", "StringToHashBucket")
+_IN_ROW_ORDER = ("Where", "StringSplit", "StringSplitV2")
+_PARSERS = ("ParseExample", "ParseExampleV2")
+
+
+def never_negative(graph: Graph, tensor: str) -> bool:
+    """True if no element of the integer `tensor` can be below zero."""
+    if _is_fed(graph, tensor):
+        return False
+    node = graph.nodes[names.node_of(tensor)]
+    if node.op in _HASHES:
+        return True
+    if node.op in ("Identity", "Reshape", "Squeeze", "GatherV2", "Unique"):
+        return never_negative(graph, node.input[0])
+    if node.op in ("FloorMod", "Mod"):
+        divisor = graph.constant(node.input[1])
+        return node.op == "FloorMod" and divisor is not None and bool(np.all(divisor > 0))
+    if node.op in ("Add", "AddV2"):
+        return all(_not_below_zero(graph, i) for i in node.input[:2])
+    return node.op in ("Select", "SelectV2") and _out_of_vocabulary(graph, node)
+
+
+def _not_below_zero(graph: Graph, tensor: str) -> bool:
+    value = graph.constant(tensor)
+    return bool(np.all(value >= 0)) if value is not None else never_negative(graph, tensor)
+
+
+def _out_of_vocabulary(graph: Graph, select: NodeDef) -> bool:
+    """The ids of a vocabulary with out-of-vocabulary buckets: where(id != -1, id, hash + size).
+
+    A table that is filled with line numbers has no negative ids but its default.
+    """
+    condition = graph.producer(select.input[0])
+    found = graph.producer(select.input[1])
+    if condition is None or found is None or condition.op != "NotEqual":
+        return False
+    missing = graph.constant(condition.input[1])
+    default = graph.constant(found.input[2]) if found.op == "LookupTableFindV2" else None
+    return (missing is not None and default is not None and int(missing) == int(default)
+            and graph.producer(condition.input[0]) is found
+            and _filled_with_line_numbers(graph, found.input[0])
+            and never_negative(graph, select.input[2]))
+
+
+def _filled_with_line_numbers(graph: Graph, table: str) -> bool:
+    handle = graph.source(table)
+    fillers = [n for n in graph.nodes.values()
+               if n.op.startswith(("InitializeTable", "LookupTableImport", "LookupTableInsert",
+                                   "LookupTableRemove"))
+               and graph.source(n.input[0]) == handle]
+    return bool(fillers) and all(
+        n.op == "InitializeTableFromTextFileV2" and n.attr["value_index"].i == -1
+        and n.attr["offset"].i >= 0 for n in fillers)
+
+
+def in_row_order(graph: Graph, indices: str) -> bool:
+    """True if the rows of a sparse tensor's `indices` are sorted, and inside its dense shape."""
+    if _is_fed(graph, indices):
+        return False
+    name, port = names.split(indices)
+    node = graph.nodes[name]
+    if node.op in _PARSERS:
+        return parsed_part(node, port)[0] == "indices"
+    if node.op in _IN_ROW_ORDER:
+        return port == 0
+    if node.op in ("Identity", "SparseReshape"):
+        return port == 0 and in_row_order(graph, node.input[0])
+    return (node.op == "GatherV2" and kept_by_filter(graph, node) is not None
+            and in_row_order(graph, node.input[0]))
+
+
+def kept_by_filter(graph: Graph, gather: NodeDef) -> str | None:
+    """The condition c, where `gather` is `x[where(c)]` along axis 0; None if it is anything else."""
+    where = graph.producer(gather.input[1])
+    if where is not None and where.op in ("Reshape", "Squeeze"):
+        where = graph.producer(where.input[0])
+    if where is None or where.op != "Where" or graph.constant(gather.input[2]) != 0:
+        return None
+    return where.input[0]
+
+
+def always_true(graph: Graph, condition: str) -> str | None:
+    """The tensor v, where `condition` is `v >= 0` and v is never negative; None otherwise."""
+    node = graph.producer(condition)
+    if node is None or node.op != "GreaterEqual" or _is_fed(graph, condition):
+        return None
+    bound = graph.constant(node.input[1])
+    certain = bound is not None and bound.ndim == 0 and bound <= 0
+    return node.input[0] if certain and never_negative(graph, node.input[0]) else None
+
+
+def same_length(symbols: Symbols, left: str, right: str) -> bool:
+    """True if both tensors have as many rows in every request."""
+    a, b = symbols.shape(left), symbols.shape(right)
+    return bool(a) and bool(b) and a[0] == b[0]  # type: ignore[index]
+
+
+def _is_fed(graph: Graph, tensor: str) -> bool:
+    return names.canonical(tensor) in graph.interface.inputs()

@@ -1,0 +1,234 @@
+"""What is known of shapes and of small integer tensors before a request comes: symbols.
+
+A dimension is an int, or a symbol that stands for a number known only at run time. Two dimensions
+with the same symbol are equal in every request, which is what lets a Reshape to "the shape it has
+anyway" be recognised: TensorFlow's own shape inference only knows that both are unknown.
+
+A tensor that a signature feeds is taken as it comes: nothing is concluded from the node behind it.
+"""
+
+from __future__ import annotations
+
+from typing import Optional, Union
+
+import numpy as np
+import tensorflow as tf
+
+from estimator_slim.graph import attributes, names
+from estimator_slim.graph.graph import Graph, NodeDef
+
+Dim = Union[int, tuple[str, int]]
+Dims = Optional[tuple[Dim, ...]]  # noqa: UP045
+
+_SAME_SHAPE = frozenset("""Identity StringToHashBucketFast StringToHashBucketStrong StringToHashBucket
+    LookupTableFindV2 LookupTableFind Cast Relu Relu6 Elu Selu Sigmoid Tanh Softmax LogSoftmax BiasAdd
+    ZerosLike OnesLike StopGradient PreventGradient CheckNumerics StringLower AsString Abs Neg Exp
+    Log Sqrt Rsqrt Square""".split())
+_PASS_VALUE = ("Identity", "Cast", "Reshape", "ExpandDims", "Squeeze")
+_SMALL = 64
+
+
+class Symbols:
+    """The shapes and values of a graph's tensors, worked out when asked for."""
+
+    def __init__(self, graph: Graph):
+        self._graph = graph
+        self._fed = frozenset(graph.interface.inputs())
+        self._shapes: dict[str, Dims] = {}
+        self._values: dict[str, Dims] = {}
+        with tf.Graph().as_default() as self._inferred:
+            tf.import_graph_def(graph.graph_def(), name="")
+
+    def shape(self, tensor: str) -> Dims:
+        """The dimensions of `tensor`, or None where even their number is unknown."""
+        tensor = names.canonical(tensor)
+        if tensor not in self._shapes:
+            self._shapes[tensor] = self._static(tensor)  # ends a cycle through a loop
+            found = None if tensor in self._fed else self._shape(tensor)
+            if found is not None:
+                self._shapes[tensor] = found
+        return self._shapes[tensor]
+
+    def value(self, tensor: str) -> Dims:
+        """The elements of a small integer tensor (a scalar has one), or None."""
+        tensor = names.canonical(tensor)
+        if tensor not in self._values:
+            self._values[tensor] = None
+            found = None if tensor in self._fed else self._value(tensor)
+            self._values[tensor] = self._elements(tensor) if found is None else found
+        return self._values[tensor]
+
+    def dtype(self, tensor: str) -> tf.DType:
+        """The type of `tensor`."""
+        node, port = names.split(tensor)
+        return self._inferred.get_operation_by_name(node).outputs[port].dtype
+
+    # ---- shapes
+
+    def _static(self, tensor: str) -> Dims:
+        """What TensorFlow infers, each unknown dimension a symbol of its own."""
+        node, port = names.split(tensor)
+        outputs = self._inferred.get_operation_by_name(node).outputs
+        shape = outputs[port].shape if port < len(outputs) else tf.TensorShape(None)
+        if shape.rank is None:
+            return None
+        return tuple((tensor, i) if d is None else d for i, d in enumerate(shape.as_list()))
+
+    def _shape(self, tensor: str) -> Dims:
+        name, port = names.split(tensor)
+        node = self._graph.nodes[name]
+        if node.op in _SAME_SHAPE or (node.op in ("Select", "SelectV2") and port == 0):
+            return self.shape(node.input[1 if node.op in _SHAPE_OF_SECOND else 0])
+        rule = getattr(self, f"_shape_of_{node.op}", None)
+        return rule(node, port) if rule else None
+
+    def _shape_of_MatMul(self, node: NodeDef, _: int) -> Dims:
+        left, right = self.shape(node.input[0]), self.shape(node.input[1])
+        if left is None or right is None or len(left) != 2 or len(right) != 2:
+            return None
+        return (left[1 if node.attr["transpose_a"].b else 0],
+                right[0 if node.attr["transpose_b"].b else 1])
+
+    def _shape_of_Reshape(self, node: NodeDef, _: int) -> Dims:
+        wanted = self.value(node.input[1])
+        if wanted is None or any(d == -1 for d in wanted):
+            return None
+        return wanted
+
+    def _shape_of_GatherV2(self, node: NodeDef, _: int) -> Dims:
+        rows, ids = self.shape(node.input[0]), self.shape(node.input[1])
+        if rows is None or ids is None or self.value(node.input[2]) != (0,):
+            return None
+        return None if node.attr["batch_dims"].i else ids + rows[1:]
+
+    def _shape_of_sums(self, node: NodeDef, _: int) -> Dims:
+        rows, segments = self.shape(node.input[0]), self.value(node.input[3])
+        return None if rows is None or segments is None else segments + rows[1:]
+
+    _shape_of_SparseSegmentSumWithNumSegments = _shape_of_sums
+    _shape_of_SparseSegmentMeanWithNumSegments = _shape_of_sums
+    _shape_of_SparseSegmentSqrtNWithNumSegments = _shape_of_sums
+
+    def _shape_of_SparseReshape(self, node: NodeDef, port: int) -> Dims:
+        indices, wanted = self.shape(node.input[0]), self.value(node.input[2])
+        if port or indices is None or wanted is None:
+            return None
+        return indices[0], len(wanted)
+
+    def _shape_of_ParseExampleV2(self, node: NodeDef, port: int) -> Dims:
+        part, index = parsed_part(node, port)
+        if len(self.shape(node.input[0]) or ()) != 1:
+            return None
+        count: Dim = (f"{node.name}/values", index)
+        return {"indices": (count, 2), "values": (count,)}.get(part)
+
+    _shape_of_ParseExample = _shape_of_ParseExampleV2
+
+    # ---- values
+
+    def _elements(self, tensor: str) -> Dims:
+        """A symbol for each element, where their number is known and small."""
+        shape = self.shape(tensor)
+        if shape is None or len(shape) > 1 or not all(isinstance(d, int) for d in shape):
+            return None
+        count = shape[0] if shape else 1
+        if not self.dtype(tensor).is_integer or count > _SMALL:  # type: ignore[operator]
+            return None
+        return tuple((f"{tensor} value", i) for i in range(count))  # type: ignore[arg-type]
+
+    def _value(self, tensor: str) -> Dims:
+        name, port = names.split(tensor)
+        node = self._graph.nodes[name]
+        if node.op in _PASS_VALUE:
+            return self.value(node.input[0]) if self._is_integer(node) else None
+        rule = getattr(self, f"_value_of_{node.op}", None)
+        return rule(node, port) if rule else None
+
+    def _is_integer(self, node: NodeDef) -> bool:
+        tensors = self._inferred.get_operation_by_name(node.name)
+        return tensors.outputs[0].dtype.is_integer and tensors.inputs[0].dtype.is_integer
+
+    def _value_of_Const(self, node: NodeDef, _: int) -> Dims:
+        value = attributes.constant(node)
+        if value.dtype.kind not in "iu" or value.ndim > 1 or value.size > _SMALL:
+            return None
+        return tuple(int(v) for v in value.reshape(-1))
+
+    def _value_of_Shape(self, node: NodeDef, _: int) -> Dims:
+        return self.shape(node.input[0])
+
+    def _value_of_Pack(self, node: NodeDef, _: int) -> Dims:
+        parts = [self.value(i) for i in node.input if not names.is_control(i)]
+        if any(p is None or len(p) != 1 for p in parts):
+            return None
+        return tuple(p[0] for p in parts)  # type: ignore[index]
+
+    def _value_of_ConcatV2(self, node: NodeDef, _: int) -> Dims:
+        parts = [self.value(i) for i in node.input[:node.attr["N"].i]]
+        return None if any(p is None for p in parts) else sum(parts, ())  # type: ignore[arg-type]
+
+    def _value_of_Slice(self, node: NodeDef, _: int) -> Dims:
+        value, begin, size = (self.value(i) for i in node.input[:3])
+        if value is None or not _known(begin) or not _known(size):
+            return None
+        start = begin[0]  # type: ignore[index]
+        count = size[0] if size[0] >= 0 else len(value) - start  # type: ignore
+        return value[start:start + count]
+
+    def _value_of_StridedSlice(self, node: NodeDef, _: int) -> Dims:
+        value, *bounds = (self.value(i) for i in node.input[:4])
+        if value is None or not all(_known(b) and len(b) == 1 for b in bounds):  # type: ignore
+            return None
+        masked = {k: node.attr[k].i for k in ("begin_mask", "end_mask", "ellipsis_mask",
+                                              "new_axis_mask", "shrink_axis_mask")}
+        begin, end, step = (b[0] for b in bounds)  # type: ignore[index]
+        if masked["ellipsis_mask"] or masked["new_axis_mask"] or len(self.shape(node.input[0])
+                                                                     or ()) != 1:
+            return None
+        if masked["shrink_axis_mask"]:
+            return (value[begin],) if -len(value) <= begin < len(value) else None
+        return value[slice(None if masked["begin_mask"] else begin,
+                           None if masked["end_mask"] else end, step)]
+
+    def _value_of_GatherV2(self, node: NodeDef, _: int) -> Dims:
+        value, ids = self.value(node.input[0]), self.value(node.input[1])
+        if value is None or not _known(ids) or len(self.shape(node.input[0]) or ()) != 1:
+            return None
+        return tuple(value[i] for i in ids) if all(  # type: ignore
+            0 <= i < len(value) for i in ids) else None  # type: ignore
+
+    def _value_of_Prod(self, node: NodeDef, _: int) -> Dims:
+        value = self.value(node.input[0])
+        if value is None or len(value) == 1:
+            return value
+        return (int(np.prod(value)),) if _known(value) else None
+
+    def _value_of_SparseReshape(self, node: NodeDef, port: int) -> Dims:
+        wanted = self.value(node.input[2])
+        return None if port != 1 or wanted is None or -1 in wanted else wanted
+
+    def _value_of_ParseExampleV2(self, node: NodeDef, port: int) -> Dims:
+        """A sparse feature's dense shape is [the number of examples, the longest example]."""
+        batch = self.shape(node.input[0])
+        if parsed_part(node, port)[0] != "shape" or batch is None or len(batch) != 1:
+            return None
+        return batch[0], (f"{node.name}:{port} value", 1)
+
+    _value_of_ParseExample = _value_of_ParseExampleV2
+
+
+_SHAPE_OF_SECOND = ("LookupTableFindV2", "LookupTableFind", "Select", "SelectV2")
+
+
+def _known(value: Dims) -> bool:
+    return value is not None and all(isinstance(v, int) for v in value)
+
+
+def parsed_part(node: NodeDef, port: int) -> tuple[str, int]:
+    """Which part of which sparse feature an output of ParseExample(V2) is.
+
+    Returns (`indices`, `values` or `shape`, number of the feature), or (`dense`, 0).
+    """
+    count = node.attr["num_sparse" if node.op == "ParseExampleV2" else "Nsparse"].i
+    kind = port // count if count else 3
+    return (("indices", "values", "shape")[kind], port % count) if kind < 3 else ("dense", 0)

@@ -1,0 +1,106 @@
+"""The part of safe_embedding_lookup_sparse that gives examples without a feature a row of zeros.
+
+TensorFlow fills each empty row with id 0, looks that up, sums, and selects zeros over the result.
+A segment sum that is told the number of examples leaves zeros there by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from estimator_slim.graph import attributes, names
+from estimator_slim.graph.graph import Graph, NodeDef
+from estimator_slim.graph.sparse_facts import in_row_order
+
+_SUMS = ("SparseSegmentSum", "SparseSegmentMean", "SparseSegmentSqrtN")
+
+
+@dataclass(frozen=True)
+class _Match:
+    fill: NodeDef      # SparseFillEmptyRows(indices, ids, dense shape, 0)
+    unique: NodeDef    # of the filled ids
+    lookup: NodeDef    # GatherV2(table, unique ids)
+    total: NodeDef     # SparseSegment*(lookup, positions in unique, rows)
+    rows: NodeDef      # StridedSlice: the row of each filled index
+
+
+def rewrite_empty_rows(graph: Graph) -> bool:
+    """Replaces each such expansion whose indices are certain to be in order; True if any was.
+
+        Before: SparseFillEmptyRows ─ Unique ─ GatherV2 ─ SparseSegmentSqrtN ─ Select(empty, 0, ·)
+        After:  Unique ─ GatherV2 ─ SparseSegmentSqrtNWithNumSegments
+    """
+    changed = False
+    for node in list(graph.nodes.values()):
+        match = _match(graph, node) if node.op in ("Select", "SelectV2") else None
+        if match is None:
+            continue
+        if not in_row_order(graph, match.fill.input[0]):
+            graph.skip(node.name, "the order of its sparse indices is not certain")
+            continue
+        _rewrite(graph, node, match)
+        changed = True
+    return changed
+
+
+def _match(graph: Graph, select: NodeDef) -> _Match | None:
+    is_empty, zeros, total = (graph.producer(i) for i in select.input[:3])
+    if total is None or total.op not in _SUMS or zeros is None or zeros.op != "ZerosLike":
+        return None
+    lookup, unique, rows = (graph.producer(i) for i in total.input[:3])
+    fill = _filled(graph, is_empty)
+    if None in (lookup, unique, rows, fill) or lookup.op not in ("GatherV2", "Gather"):
+        return None
+    alike = (graph.producer(zeros.input[0]) is total
+             and unique.op == "Unique" and graph.source(total.input[1]) == f"{unique.name}:1"
+             and graph.source(lookup.input[1]) == unique.name
+             and graph.source(unique.input[0]) == f"{fill.name}:1"
+             and rows.op == "StridedSlice" and graph.source(rows.input[0]) == fill.name)
+    by_row = lookup.op == "Gather" or (graph.constant(lookup.input[2]) == 0
+                                       and not lookup.attr["batch_dims"].i)
+    return _Match(fill, unique, lookup, total, rows) if alike and by_row else None
+
+
+def _filled(graph: Graph, tile: NodeDef | None) -> NodeDef | None:
+    """The SparseFillEmptyRows behind `tile(reshape(empty_row_indicator, [-1, 1]), [1, width])`."""
+    reshape = graph.producer(tile.input[0]) if tile is not None and tile.op == "Tile" else None
+    if reshape is None or reshape.op != "Reshape":
+        return None
+    name, port = names.split(graph.source(reshape.input[0]))
+    fill = graph.nodes[name]
+    return fill if fill.op == "SparseFillEmptyRows" and port == 2 else None
+
+
+def _rewrite(graph: Graph, select: NodeDef, match: _Match) -> None:
+    indices, ids, shape = match.fill.input[:3]
+    unique = _twin(graph, match.unique, {0: ids})
+    lookup = _twin(graph, match.lookup, {1: unique})
+    rows = _twin(graph, match.rows, {0: indices})
+    count = _first_element(graph, select.name, shape)
+    total = match.total
+    graph.become(select, f"{total.op}WithNumSegments", [lookup, f"{unique}:1", rows, count],
+                 T=attributes.dtype(total, "T"), Tidx=attributes.dtype(match.unique, "out_idx"),
+                 Tsegmentids=tf.int64, Tnumsegments=tf.int64)
+
+
+def _twin(graph: Graph, node: NodeDef, inputs: dict[int, str]) -> str:
+    """Adds a copy of `node` that reads other inputs; returns its name."""
+    twin = NodeDef()
+    twin.CopyFrom(node)
+    twin.name = graph.unique(f"{node.name}/as_is")
+    for index, tensor in inputs.items():
+        twin.input[index] = tensor
+    graph.nodes[twin.name] = twin
+    return twin.name
+
+
+def _first_element(graph: Graph, name: str, vector: str) -> str:
+    """Adds `vector[0]`, the number of examples."""
+    zero = graph.add_constant(f"{name}/examples/begin", np.array([0], np.int32))
+    one = graph.add_constant(f"{name}/examples/end", np.array([1], np.int32))
+    return graph.add("StridedSlice", f"{name}/examples", [vector, zero, one, one], T=tf.int64,
+                     Index=tf.int32, begin_mask=0, end_mask=0, ellipsis_mask=0, new_axis_mask=0,
+                     shrink_axis_mask=1)
