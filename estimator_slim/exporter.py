@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import Any
 
@@ -47,9 +48,9 @@ class OptimizingExporter(tf.estimator.Exporter):
             raise OptionError("OptimizingExporter wraps a tf.estimator.Exporter, such as "
                               f"tf.estimator.BestExporter(...), got {type(exporter).__name__}")
         self._exporter = exporter
-        self._arguments = {"transforms": transforms, "enabled": enabled, "on_error": on_error,
-                           "suffix": suffix}
-        flags.resolve(**self._arguments)
+        self._options = functools.partial(flags.resolve, transforms=transforms, enabled=enabled,
+                                          on_error=on_error, suffix=suffix)
+        self._options()
 
     @property
     def name(self) -> str:
@@ -61,7 +62,7 @@ class OptimizingExporter(tf.estimator.Exporter):
         """Lets the wrapped exporter export, then writes the slim twin; returns what it returned."""
         result = self._exporter.export(estimator, export_path, checkpoint_path, eval_result,
                                        is_the_final_export)
-        options = flags.resolve(**self._arguments)
+        options = self._options()
         if result is None or not options.enabled:
             return result
         original = tf.compat.as_str_any(result).rstrip("/")

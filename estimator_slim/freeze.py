@@ -92,7 +92,8 @@ def _restored_from(graph: Graph, tensor: str) -> tuple[str, str] | None:
 
 
 def _weight(reader: CheckpointReader, key: str, shape_and_slice: str) -> Weight:
-    region = parse_region(shape_and_slice)[1] if shape_and_slice else None
+    parsed = parse_region(shape_and_slice)
+    region = parsed[1] if parsed else None
     entry = reader.entry(key)
     shape = region.lengths if region else entry.shape
     if entry.dtype == tf.string:

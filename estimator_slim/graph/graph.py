@@ -12,13 +12,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.core.framework import function_pb2, node_def_pb2, versions_pb2
+from tensorflow.core.framework import function_pb2, versions_pb2
+from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from estimator_slim.graph import attributes, names
 from estimator_slim.graph.interface import Interface
 from estimator_slim.graph.weight import Weight
-
-NodeDef = node_def_pb2.NodeDef
 
 
 @dataclass(frozen=True)
@@ -59,26 +58,21 @@ class Graph:
         return tf.compat.v1.GraphDef(
             node=self.nodes.values(), library=self.library, versions=self.versions)
 
-    def producer(self, tensor: str) -> NodeDef | None:
-        """The node that `tensor` comes from, seen through Identity nodes that do nothing else."""
-        node = self.nodes.get(names.node_of(tensor))
-        while node is not None and node.op == "Identity" and len(node.input) == 1:
-            node = self.nodes.get(names.node_of(node.input[0]))
-        return node
-
     def source(self, tensor: str) -> str:
         """The tensor that `tensor` is, seen through Identity nodes that do nothing else."""
-        node = self.nodes.get(names.node_of(tensor))
-        while node is not None and node.op == "Identity" and len(node.input) == 1:
+        node = self.nodes[names.node_of(tensor)]
+        while node.op == "Identity" and len(node.input) == 1:
             tensor = node.input[0]
-            node = self.nodes.get(names.node_of(tensor))
+            node = self.nodes[names.node_of(tensor)]
         return tensor
+
+    def producer(self, tensor: str) -> NodeDef:
+        """The node that `tensor` comes from, seen through Identity nodes that do nothing else."""
+        return self.nodes[names.node_of(self.source(tensor))]
 
     def weight(self, tensor: str) -> Weight | None:
         """The weight whose value `tensor` is, or None; a mutable variable's value is none."""
         node = self.producer(tensor)
-        if node is None:
-            return None
         if node.op == "Const":
             return Weight.of_array(attributes.constant(node), node.name)
         if node.op == "ReadVariableOp":
@@ -91,7 +85,7 @@ class Graph:
     def constant(self, tensor: str) -> Any:
         """The numpy value of a Const tensor, or None when it is not one."""
         node = self.producer(tensor)
-        return attributes.constant(node) if node is not None and node.op == "Const" else None
+        return attributes.constant(node) if node.op == "Const" else None
 
     def consumers(self) -> Mapping[str, list[tuple[NodeDef, int]]]:
         """Tensor (or `^node`) name → the (node, input index) pairs that read it, as of now."""

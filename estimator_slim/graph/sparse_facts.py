@@ -9,7 +9,7 @@ from estimator_slim.graph.graph import Graph, NodeDef
 from estimator_slim.graph.symbolic import Symbols, parsed_part
 
 _HASHES = ("StringToHashBucketFast", "StringToHashBucketStrong", "StringToHashBucket")
-_IN_ROW_ORDER = ("Where", "StringSplit", "StringSplitV2")
+_IN_ROW_ORDER = ("Where", "StringSplit", "StringSplitV2", "RaggedTensorToSparse")
 _PARSERS = ("ParseExample", "ParseExampleV2")
 
 
@@ -42,7 +42,7 @@ def _out_of_vocabulary(graph: Graph, select: NodeDef) -> bool:
     """
     condition = graph.producer(select.input[0])
     found = graph.producer(select.input[1])
-    if condition is None or found is None or condition.op != "NotEqual":
+    if condition.op != "NotEqual":
         return False
     missing = graph.constant(condition.input[1])
     default = graph.constant(found.input[2]) if found.op == "LookupTableFindV2" else None
@@ -82,9 +82,9 @@ def in_row_order(graph: Graph, indices: str) -> bool:
 def kept_by_filter(graph: Graph, gather: NodeDef) -> str | None:
     """The condition c, where `gather` is `x[where(c)]` along axis 0; None if it is anything else."""
     where = graph.producer(gather.input[1])
-    if where is not None and where.op in ("Reshape", "Squeeze"):
+    if where.op in ("Reshape", "Squeeze"):
         where = graph.producer(where.input[0])
-    if where is None or where.op != "Where" or graph.constant(gather.input[2]) != 0:
+    if where.op != "Where" or graph.constant(gather.input[2]) != 0:
         return None
     return where.input[0]
 
@@ -92,7 +92,7 @@ def kept_by_filter(graph: Graph, gather: NodeDef) -> str | None:
 def always_true(graph: Graph, condition: str) -> str | None:
     """The tensor v, where `condition` is `v >= 0` and v is never negative; None otherwise."""
     node = graph.producer(condition)
-    if node is None or node.op != "GreaterEqual" or _is_fed(graph, condition):
+    if node.op != "GreaterEqual" or _is_fed(graph, condition):
         return None
     bound = graph.constant(node.input[1])
     certain = bound is not None and bound.ndim == 0 and bound <= 0

@@ -9,9 +9,9 @@ A tensor that a signature feeds is taken as it comes: nothing is concluded from 
 
 from __future__ import annotations
 
+import math
 from typing import Optional, Union
 
-import numpy as np
 import tensorflow as tf
 
 from estimator_slim.graph import attributes, names
@@ -20,10 +20,12 @@ from estimator_slim.graph.graph import Graph, NodeDef
 Dim = Union[int, tuple[str, int]]
 Dims = Optional[tuple[Dim, ...]]  # noqa: UP045
 
-_SAME_SHAPE = frozenset("""Identity StringToHashBucketFast StringToHashBucketStrong StringToHashBucket
-    LookupTableFindV2 LookupTableFind Cast Relu Relu6 Elu Selu Sigmoid Tanh Softmax LogSoftmax BiasAdd
-    ZerosLike OnesLike StopGradient PreventGradient CheckNumerics StringLower AsString Abs Neg Exp
-    Log Sqrt Rsqrt Square""".split())
+_SAME_SHAPE = frozenset((
+    "Identity", "StringToHashBucketFast", "StringToHashBucketStrong", "StringToHashBucket",
+    "LookupTableFindV2", "LookupTableFind", "Cast", "Relu", "Relu6", "Elu", "Selu", "Sigmoid",
+    "Tanh", "Softmax", "LogSoftmax", "BiasAdd", "ZerosLike", "OnesLike", "StopGradient",
+    "PreventGradient", "CheckNumerics", "StringLower", "AsString", "Abs", "Neg", "Exp", "Log",
+    "Sqrt", "Rsqrt", "Square"))
 _PASS_VALUE = ("Identity", "Cast", "Reshape", "ExpandDims", "Squeeze")
 _SMALL = 64
 
@@ -124,17 +126,30 @@ class Symbols:
 
     _shape_of_ParseExample = _shape_of_ParseExampleV2
 
+    def _shape_of_StringSplitV2(self, node: NodeDef, port: int) -> Dims:
+        count: Dim = (f"{node.name}/values", 0)
+        columns = (self._static(node.name) or (0, 0))[1]
+        return ((count, columns), (count,), None)[port]
+
+    _shape_of_StringSplit = _shape_of_StringSplitV2
+    _shape_of_RaggedTensorToSparse = _shape_of_StringSplitV2
+
+    def _shape_of_GatherNd(self, node: NodeDef, _: int) -> Dims:
+        values, indices = self.shape(node.input[0]), self.shape(node.input[1])
+        if values is None or indices is None or not isinstance(indices[-1], int):
+            return None
+        return indices[:-1] + values[indices[-1]:]
+
     # ---- values
 
     def _elements(self, tensor: str) -> Dims:
         """A symbol for each element, where their number is known and small."""
         shape = self.shape(tensor)
-        if shape is None or len(shape) > 1 or not all(isinstance(d, int) for d in shape):
+        known = _numbers(shape)
+        if known is None or len(known) > 1 or not self.dtype(tensor).is_integer:
             return None
-        count = shape[0] if shape else 1
-        if not self.dtype(tensor).is_integer or count > _SMALL:  # type: ignore[operator]
-            return None
-        return tuple((f"{tensor} value", i) for i in range(count))  # type: ignore[arg-type]
+        count = math.prod(known)
+        return tuple((f"{tensor} value", i) for i in range(count)) if count <= _SMALL else None
 
     def _value(self, tensor: str) -> Dims:
         name, port = names.split(tensor)
@@ -161,47 +176,45 @@ class Symbols:
         parts = [self.value(i) for i in node.input if not names.is_control(i)]
         if any(p is None or len(p) != 1 for p in parts):
             return None
-        return tuple(p[0] for p in parts)  # type: ignore[index]
+        return tuple(p[0] for p in parts if p)
 
     def _value_of_ConcatV2(self, node: NodeDef, _: int) -> Dims:
         parts = [self.value(i) for i in node.input[:node.attr["N"].i]]
-        return None if any(p is None for p in parts) else sum(parts, ())  # type: ignore[arg-type]
+        return None if None in parts else tuple(d for part in parts for d in part or ())
 
     def _value_of_Slice(self, node: NodeDef, _: int) -> Dims:
-        value, begin, size = (self.value(i) for i in node.input[:3])
-        if value is None or not _known(begin) or not _known(size):
+        value = self.value(node.input[0])
+        begin, size = (_numbers(self.value(i)) for i in node.input[1:3])
+        if value is None or begin is None or size is None:
             return None
-        start = begin[0]  # type: ignore[index]
-        count = size[0] if size[0] >= 0 else len(value) - start  # type: ignore
-        return value[start:start + count]
+        return value[begin[0]:begin[0] + size[0] if size[0] >= 0 else None]
 
     def _value_of_StridedSlice(self, node: NodeDef, _: int) -> Dims:
-        value, *bounds = (self.value(i) for i in node.input[:4])
-        if value is None or not all(_known(b) and len(b) == 1 for b in bounds):  # type: ignore
+        value = self.value(node.input[0])
+        bounds = [_numbers(self.value(i)) for i in node.input[1:4]]
+        is_vector = len(self.shape(node.input[0]) or ()) == 1
+        if value is None or not is_vector or any(b is None or len(b) != 1 for b in bounds):
             return None
-        masked = {k: node.attr[k].i for k in ("begin_mask", "end_mask", "ellipsis_mask",
-                                              "new_axis_mask", "shrink_axis_mask")}
-        begin, end, step = (b[0] for b in bounds)  # type: ignore[index]
-        if masked["ellipsis_mask"] or masked["new_axis_mask"] or len(self.shape(node.input[0])
-                                                                     or ()) != 1:
+        begin, end, step = (b[0] for b in bounds if b is not None)
+        if node.attr["ellipsis_mask"].i or node.attr["new_axis_mask"].i:
             return None
-        if masked["shrink_axis_mask"]:
+        if node.attr["shrink_axis_mask"].i:
             return (value[begin],) if -len(value) <= begin < len(value) else None
-        return value[slice(None if masked["begin_mask"] else begin,
-                           None if masked["end_mask"] else end, step)]
+        return value[slice(None if node.attr["begin_mask"].i else begin,
+                           None if node.attr["end_mask"].i else end, step)]
 
     def _value_of_GatherV2(self, node: NodeDef, _: int) -> Dims:
-        value, ids = self.value(node.input[0]), self.value(node.input[1])
-        if value is None or not _known(ids) or len(self.shape(node.input[0]) or ()) != 1:
+        value, ids = self.value(node.input[0]), _numbers(self.value(node.input[1]))
+        if value is None or ids is None or len(self.shape(node.input[0]) or ()) != 1:
             return None
-        return tuple(value[i] for i in ids) if all(  # type: ignore
-            0 <= i < len(value) for i in ids) else None  # type: ignore
+        return tuple(value[i] for i in ids) if all(0 <= i < len(value) for i in ids) else None
 
     def _value_of_Prod(self, node: NodeDef, _: int) -> Dims:
         value = self.value(node.input[0])
         if value is None or len(value) == 1:
             return value
-        return (int(np.prod(value)),) if _known(value) else None
+        known = _numbers(value)
+        return None if known is None else (math.prod(known),)
 
     def _value_of_SparseReshape(self, node: NodeDef, port: int) -> Dims:
         wanted = self.value(node.input[2])
@@ -220,8 +233,10 @@ class Symbols:
 _SHAPE_OF_SECOND = ("LookupTableFindV2", "LookupTableFind", "Select", "SelectV2")
 
 
-def _known(value: Dims) -> bool:
-    return value is not None and all(isinstance(v, int) for v in value)
+def _numbers(value: Dims) -> tuple[int, ...] | None:
+    """The elements, if every one of them is known."""
+    known = tuple(v for v in value or () if isinstance(v, int))
+    return known if value is not None and len(known) == len(value) else None
 
 
 def parsed_part(node: NodeDef, port: int) -> tuple[str, int]:

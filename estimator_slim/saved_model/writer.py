@@ -7,7 +7,7 @@ part, decodes it where it is stored in another form, and assigns it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -119,7 +119,7 @@ def _add_restore(graph: Graph, filename: str) -> dict[str, str]:
     return {key: names.tensor(restore, port) for port, key in enumerate(parts)}
 
 
-def _keys(graph: Graph, what: str, keys) -> tuple[str, str]:
+def _keys(graph: Graph, what: str, keys: Iterable[str]) -> tuple[str, str]:
     """Adds the Consts that RestoreV2 and SaveV2 take: tensor names and (no) slices."""
     encoded = np.array([key.encode() for key in keys], object)
     empty = np.array([b""] * len(encoded), object)

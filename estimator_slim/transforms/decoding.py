@@ -21,7 +21,7 @@ def decode_lookups(graph: Graph, name: str, coding: Coding, lookups: list[NodeDe
         After:  codes ─ GatherV2(ids) ─ Cast ─ Mul ─ rows
                 scale ─ GatherV2(ids) ────────┘
     """
-    tensors = {part: graph.add_weight(f"{name}/{part}", weight)
+    tensors = {part: (graph.add_weight(f"{name}/{part}", weight), weight.dtype)
                for part, weight in _parts(coding).items()}
     for lookup in lookups:
         _decode_after(graph, lookup, coding, tensors)
@@ -49,28 +49,29 @@ def _parts(coding: Coding) -> dict[str, Weight]:
     return parts
 
 
-def _decode_after(graph: Graph, lookup: NodeDef, coding: Coding, tensors: dict[str, str]) -> None:
-    name = lookup.name
-    ids = lookup.input[1]
-    gathered = {"codes": _gather(graph, lookup, tensors["codes"], ids, "codes")}
+def _decode_after(graph: Graph, lookup: NodeDef, coding: Coding,
+                  tensors: dict[str, tuple[str, tf.DType]]) -> None:
+    name, ids = lookup.name, lookup.input[1]
+    gathered = {"codes": _gather(graph, lookup, *tensors["codes"], ids, "codes")}
     if coding.per_block > 1:
         ids = _block_of(graph, lookup, ids, coding.per_block)
     for part in ("scale", "offset"):
         if part in tensors:
-            gathered[part] = (tensors[part] if coding.per_block == WHOLE_TABLE
-                              else _gather(graph, lookup, tensors[part], ids, part))
+            gathered[part] = (tensors[part][0] if coding.per_block == WHOLE_TABLE
+                              else _gather(graph, lookup, *tensors[part], ids, part))
     last = graph.nodes.pop(_add_decode(graph, name, coding, gathered))
     last.name = name
     graph.nodes[name] = last
 
 
-def _gather(graph: Graph, lookup: NodeDef, table: str, ids: str, part: str) -> str:
-    """Adds a twin of `lookup` that reads `table`."""
+def _gather(graph: Graph, lookup: NodeDef, table: str, dtype: tf.DType, ids: str,
+            part: str) -> str:
+    """Adds a twin of `lookup` that reads `table`, a tensor of `dtype`."""
     twin = NodeDef()
     twin.CopyFrom(lookup)
     twin.name = graph.unique(f"{lookup.name}/{part}")
     twin.input[0], twin.input[1] = table, ids
-    twin.attr["Tparams"].type = graph.weight(table).dtype.as_datatype_enum
+    twin.attr["Tparams"].type = dtype.as_datatype_enum
     graph.nodes[twin.name] = twin
     return twin.name
 

@@ -14,6 +14,7 @@ import tensorflow as tf
 from estimator_slim.graph import attributes, names
 from estimator_slim.graph.graph import Graph, NodeDef
 from estimator_slim.graph.sparse_facts import in_row_order
+from estimator_slim.transforms.tables import gathers_rows
 
 _SUMS = ("SparseSegmentSum", "SparseSegmentMean", "SparseSegmentSqrtN")
 
@@ -48,26 +49,24 @@ def rewrite_empty_rows(graph: Graph) -> bool:
 
 def _match(graph: Graph, select: NodeDef) -> _Match | None:
     is_empty, zeros, total = (graph.producer(i) for i in select.input[:3])
-    if total is None or total.op not in _SUMS or zeros is None or zeros.op != "ZerosLike":
+    fill = _filled(graph, is_empty)
+    if fill is None or total.op not in _SUMS or zeros.op != "ZerosLike":
         return None
     lookup, unique, rows = (graph.producer(i) for i in total.input[:3])
-    fill = _filled(graph, is_empty)
-    if None in (lookup, unique, rows, fill) or lookup.op not in ("GatherV2", "Gather"):
+    if not gathers_rows(graph, lookup):
         return None
     alike = (graph.producer(zeros.input[0]) is total
              and unique.op == "Unique" and graph.source(total.input[1]) == f"{unique.name}:1"
              and graph.source(lookup.input[1]) == unique.name
              and graph.source(unique.input[0]) == f"{fill.name}:1"
              and rows.op == "StridedSlice" and graph.source(rows.input[0]) == fill.name)
-    by_row = lookup.op == "Gather" or (graph.constant(lookup.input[2]) == 0
-                                       and not lookup.attr["batch_dims"].i)
-    return _Match(fill, unique, lookup, total, rows) if alike and by_row else None
+    return _Match(fill, unique, lookup, total, rows) if alike else None
 
 
-def _filled(graph: Graph, tile: NodeDef | None) -> NodeDef | None:
+def _filled(graph: Graph, tile: NodeDef) -> NodeDef | None:
     """The SparseFillEmptyRows behind `tile(reshape(empty_row_indicator, [-1, 1]), [1, width])`."""
-    reshape = graph.producer(tile.input[0]) if tile is not None and tile.op == "Tile" else None
-    if reshape is None or reshape.op != "Reshape":
+    reshape = graph.producer(tile.input[0]) if tile.op == "Tile" else tile
+    if reshape.op != "Reshape":
         return None
     name, port = names.split(graph.source(reshape.input[0]))
     fill = graph.nodes[name]

@@ -51,7 +51,8 @@ def run_between(graph: Graph, text: str) -> None:
     fed = {names.node_of(t) for t in interface.inputs()}
     rest = graph.ancestors(fed.union(interface.load_roots()))
     fetched = sorted({names.node_of(t) for t in interface.outputs()} - rest)
-    part = [graph.nodes[n] for n in sorted(graph.ancestors(fetched) - rest, key=_order(graph))]
+    between = graph.ancestors(fetched) - rest
+    part = [node for name, node in graph.nodes.items() if name in between]
     if not part:
         return
     cut, placeholders = _cut(graph, part, rest)
@@ -59,10 +60,6 @@ def run_between(graph: Graph, text: str) -> None:
     joined = _name_folded(_join(result, cut), graph.nodes)
     graph.nodes = {name: node for name, node in graph.nodes.items() if name in rest}
     graph.nodes.update((node.name, node) for node in joined)
-
-
-def _order(graph: Graph):
-    return {name: i for i, name in enumerate(graph.nodes)}.__getitem__
 
 
 def _cut(graph: Graph, part: list[NodeDef], rest: set[str]) -> tuple[dict[str, str], list[NodeDef]]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from estimator_slim.graph import names, sparse_facts
 from estimator_slim.graph.graph import Graph, NodeDef
-from estimator_slim.graph.symbolic import Symbols
+from estimator_slim.graph.symbolic import Dims, Symbols
 from estimator_slim.transforms.base import Transform
 from estimator_slim.transforms.empty_rows import rewrite_empty_rows
 
@@ -71,7 +71,7 @@ def _equals(graph: Graph, symbols: Symbols, node: NodeDef) -> Iterator[tuple[str
             yield node.name, node.input[0]
 
 
-def _same(old, new) -> bool:
+def _same(old: Dims, new: Dims) -> bool:
     """True if a tensor of shape `old` has shape `new`; one -1 in `new` is whatever it has to be."""
     if old is None or new is None or len(old) != len(new):
         return False

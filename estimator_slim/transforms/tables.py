@@ -63,11 +63,11 @@ def _passes_on(graph: Graph, node: NodeDef) -> bool:
 
 def _holder(graph: Graph, tensor: str) -> NodeDef | None:
     node = graph.producer(tensor)
-    if node is not None and node.op == "ReadVariableOp":
+    if node.op == "ReadVariableOp":
         return graph.nodes[names.node_of(node.input[0])]
-    return node if node is not None and node.op == "Const" else None
+    return node if node.op == "Const" else None
 
 
 def _table(graph: Graph, holder: NodeDef, tensor: str) -> Table | None:
     weight = graph.weight(tensor)
-    return weight and Table(holder.name, graph.source(tensor), weight)
+    return None if weight is None else Table(holder.name, graph.source(tensor), weight)

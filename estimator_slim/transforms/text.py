@@ -60,7 +60,8 @@ class _Reader:
             raise self._error(start, str(e)) from e
 
     def _options(self, kind: type[Transform]) -> dict:
-        opened, options = self.at, {}
+        opened = self.at
+        options: dict = {}
         types = typing.get_type_hints(kind)
         fields = {f.name: types[f.name] for f in dataclasses.fields(kind)}
         while not self._accept(")"):

@@ -87,8 +87,9 @@ def identity_with_default(directory: str) -> str:
 def shared_embeddings(directory: str) -> str:
     both = [tf.feature_column.categorical_column_with_hash_bucket(key, 3000)
             for key in ("words", "last")]
-    columns = tf.feature_column.shared_embeddings(both, 8)
     features = {"words": WORDS, "last": np.array([["on"], ["play"], ["stop"], [""]])}
+    with tf.Graph().as_default():
+        columns = tf.feature_column.shared_embeddings(both, 8)
     return export_parsing(directory, _classifier(directory, columns), inputs(features, IDS),
                           columns)
 

@@ -33,7 +33,8 @@ def _export(directory: str, network: Callable, **more: Any) -> str:
         return training_spec(mode, tf.reduce_mean(tf.square(outputs["value"] - 1.0)))
 
     estimator = tf.estimator.Estimator(model_fn, config=config(directory))
-    return export(directory, estimator, inputs({"x": _X}, _X), raw_receiver(x=(tf.float32, [None, 3])))
+    return export(directory, estimator, inputs({"x": _X}, _X),
+                  raw_receiver(x=(tf.float32, [None, 3])))
 
 
 def _dense(x: tf.Tensor) -> tf.Tensor:
@@ -49,7 +50,8 @@ def outputs_not_computed(directory: str) -> str:
         small = tf.compat.v1.get_variable("small", [2, 2])
         return {"value": value, "again": value, "identity": tf.identity(x), "input": x,
                 "constant": tf.constant([b"v1", b"v2"]), "number": tf.constant(3, tf.int64),
-                "table": table, "small": small, "sum": tf.reduce_sum(table)}
+                "table": table.read_value(),
+                "small": small.value(), "sum": tf.reduce_sum(table)}
     predict = tf.estimator.export.PredictOutput
     return _export(directory, network,
                    echo=lambda out: predict({"input": out["input"], "constant": out["constant"]}),
@@ -60,8 +62,8 @@ def outputs_not_computed(directory: str) -> str:
 def reference_variable_is_output(directory: str) -> str:
     def network(x: tf.Tensor) -> dict:
         weight = tf.compat.v1.get_variable("weight", [3, 3], use_resource=False)
-        return {"value": tf.matmul(x, weight), "weight": weight,
-                "read": tf.identity(weight)}
+        return {"value": tf.matmul(x, weight), "weight": weight._ref(),
+                "read": weight.value()}
     return _export(directory, network)
 
 
@@ -127,7 +129,7 @@ def asserts_by_control_edges(directory: str) -> str:
 def counts_requests(directory: str) -> str:
     """A variable that every request adds to, which must go on counting."""
     def network(x: tf.Tensor) -> dict:
-        count = tf.compat.v1.get_variable("count", [], tf.int64, trainable=False,
+        count = tf.compat.v1.get_variable("requests_served", [], tf.int64, trainable=False,
                                           initializer=tf.constant_initializer(40))
         with tf.control_dependencies([tf.compat.v1.assign_add(count, 1)]):
             now = count.read_value()
@@ -138,7 +140,7 @@ def counts_requests(directory: str) -> str:
 @model(*_ASKED, {"x": _X})
 def counts_requests_in_reference_variable(directory: str) -> str:
     def network(x: tf.Tensor) -> dict:
-        count = tf.compat.v1.get_variable("count", [], tf.int64, trainable=False,
+        count = tf.compat.v1.get_variable("requests_served", [], tf.int64, trainable=False,
                                           use_resource=False,
                                           initializer=tf.constant_initializer(40))
         return {"value": _dense(x), "count": tf.compat.v1.assign_add(count, 2)}

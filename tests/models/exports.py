@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from models.canned_dnn import ASKED, LABELS, NAMES, hashed, train
-from models.zoo import config, examples, export, export_parsing, model, texts
+from models.zoo import config, examples, export, export_parsing, model, texts, train_model
 
 
 def _classifier(directory: str) -> Any:
@@ -20,8 +21,13 @@ def _spec() -> dict:
     return {"words": tf.io.VarLenFeature(tf.string)}
 
 
-@model({"examples": examples({"words": ["turn", "on"]}), "text": texts("turn on", "stop")},
-       {"examples": examples(), "text": texts("")})
+_SPARSE = tf.compat.v1.SparseTensorValue([[0, 0], [0, 1], [2, 0]], texts("turn", "on", "new"),
+                                         [3, 2])
+_NOTHING = tf.compat.v1.SparseTensorValue(np.zeros((0, 2), np.int64), texts(), [1, 0])
+
+
+@model({"examples": ASKED[1], "inputs": ASKED[1], "words": _SPARSE},
+       {"examples": ASKED[4], "inputs": ASKED[4], "words": _NOTHING})
 def receiver_alternatives(directory: str) -> str:
     """Signatures that feed the words after parsing, and the parsed sparse tensor in mid-graph."""
     def receiver() -> Any:
@@ -32,11 +38,7 @@ def receiver_alternatives(directory: str) -> str:
     return export(directory, _classifier(directory), train(LABELS), receiver)
 
 
-_SPARSE = tf.compat.v1.SparseTensorValue([[0, 0], [0, 1], [2, 0]], texts("turn", "on", "new"),
-                                         [3, 2])
-
-
-@model({"words": _SPARSE})
+@model({"words": _SPARSE}, {"words": _NOTHING})
 def feed_in_mid_graph(directory: str) -> str:
     """Only the parsed words are fed; the parser stays behind unused."""
     def receiver() -> Any:
@@ -50,7 +52,7 @@ def feed_in_mid_graph(directory: str) -> str:
 def all_modes(directory: str) -> str:
     """Three MetaGraphs (train, eval, serve) over one checkpoint that has the slots."""
     estimator = _classifier(directory)
-    estimator.train(train(LABELS), steps=2)
+    train_model(estimator, train(LABELS))
     receivers = {
         tf.estimator.ModeKeys.PREDICT:
             tf.estimator.export.build_parsing_serving_input_receiver_fn(_spec()),

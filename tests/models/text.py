@@ -23,10 +23,10 @@ from models.zoo import (
 
 SENTENCES = np.array(["turn on light", "play music", "stop", "turn off music"])
 ASKED = (
-    {"text": texts("turn on light")},
-    {"text": texts("play music", "", "never seen wörds", "turn " * 30, "stop")},
-    {"text": texts("")},
-    {"text": texts()},
+    texts("turn on light"),
+    texts("play music", "", "never seen wörds", "turn " * 30, "stop"),
+    texts(""),
+    texts(),
     {},
 )
 TEXT = {"text": (tf.string, [None])}
@@ -148,7 +148,7 @@ def raw_text_ragged_characters(directory: str) -> str:
                                                 texts("turn", "on", "never"), [3, 2])},
        {"words": tf.compat.v1.SparseTensorValue(np.zeros((0, 2), np.int64), texts(), [2, 0])})
 def raw_sparse_input_and_output(directory: str) -> str:
-    """A sparse placeholder, named in the signature by its three parts; a sparse output too."""
+    """A sparse placeholder, named in the signature by its three parts."""
     def model_fn(features: dict, labels: Any, mode: str) -> tf.estimator.EstimatorSpec:
         words = features["words"]
         ids = with_values(words, tf.strings.to_hash_bucket_fast(words.values, 3000))
@@ -156,7 +156,7 @@ def raw_sparse_input_and_output(directory: str) -> str:
         logits = tf.compat.v1.layers.dense(tf.nn.safe_embedding_lookup_sparse(table, ids), 3)
         if not is_predict(mode):
             return training_spec(mode, loss_of(labels, logits))
-        return predict_spec({"probabilities": tf.nn.softmax(logits), "ids": ids})
+        return predict_spec({"probabilities": tf.nn.softmax(logits), "ids": ids.values})
 
     def receiver() -> Any:
         words = tf.compat.v1.sparse_placeholder(tf.string, [None, None], "words")

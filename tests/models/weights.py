@@ -100,14 +100,14 @@ def reference_variables(directory: str) -> str:
         table = _variable("table", [3001, 8], use_resource=False)
         bias = _variable("bias", [8], use_resource=False,
                          initializer=tf.ones_initializer())
-        return {"value": tf.gather(table, ids) + bias, "bias": bias}
+        return {"value": tf.gather(table, ids) + bias, "bias": bias._ref()}
     return _export(directory, network)
 
 
 def _typed(dtype: Any, rows: int) -> Callable:
     def network(ids: tf.Tensor) -> dict:
         table = _variable("table", [rows, 8], dtype,
-                          initializer=tf.random_normal_initializer(dtype=dtype))
+                          initializer=tf.compat.v1.random_normal_initializer())
         frozen = tf.stop_gradient(tf.gather(table, ids))
         scale = _variable("scale", [])
         return {"value": tf.cast(frozen, tf.float32) * scale, "rows": frozen}
@@ -177,7 +177,7 @@ def _not_finite(rows: int) -> Callable:
 
     def network(ids: tf.Tensor) -> dict:
         table = _variable("table", [rows, 8], initializer=values, trainable=False)
-        return {"value": tf.gather(table, ids) * _variable("scale", [])}
+        return {"value": _variable("scale", []) * 2.0, "rows": tf.gather(table, ids)}
     return network
 
 

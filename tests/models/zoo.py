@@ -1,8 +1,8 @@
 """What a model of the zoo is, and the few lines that all of them share.
 
 A model is a function `build(directory)` that trains a small real Estimator below `directory`, exports
-it and returns the exported version's path; `@model(...)` lists it in MODELS under its name, with the
-requests that it is to be asked.
+it and returns the exported version's path; `@model(...)` lists it in MODELS under its name, with
+the requests that it is to be asked.
 """
 
 from __future__ import annotations
@@ -55,11 +55,13 @@ def examples(*features: dict) -> np.ndarray:
 
 
 def example(**features: Any) -> bytes:
-    """One serialized tf.train.Example; a feature's type is its first value's, [] holds nothing."""
+    """One serialized tf.train.Example; a feature's type is its first value's, [] has none."""
     result = tf.train.Example()
     for key, values in features.items():
         feature = result.features.feature[key]
-        if not values or isinstance(values[0], str):
+        if not values:
+            continue
+        if isinstance(values[0], str):
             feature.bytes_list.value.extend([v.encode() for v in values])
         elif isinstance(values[0], float):
             feature.float_list.value.extend(values)
@@ -72,7 +74,7 @@ def config(directory: str) -> tf.estimator.RunConfig:
     """Deterministic, and nothing written that an export does not need."""
     return tf.estimator.RunConfig(
         os.path.join(directory, "model"), tf_random_seed=7, save_summary_steps=None,
-        log_step_count_steps=None,
+        save_checkpoints_secs=None, save_checkpoints_steps=None, log_step_count_steps=None,
         session_config=tf.compat.v1.ConfigProto(intra_op_parallelism_threads=1,
                                                 inter_op_parallelism_threads=1))
 
@@ -85,9 +87,25 @@ def inputs(features: dict, labels: Any) -> Callable[[], tf.data.Dataset]:
 def export(directory: str, estimator: Any, train: Callable, receiver: Callable, *, steps: int = 2,
            **options: Any) -> str:
     """Trains a few steps, exports, returns the version's path."""
-    estimator.train(train, steps=steps)
+    train_model(estimator, train, steps=steps)
     path = estimator.export_saved_model(os.path.join(directory, "export"), receiver, **options)
     return tf.compat.as_str(path)
+
+
+def train_model(estimator: Any, train: Callable, *, steps: int = 2) -> None:
+    """Trains, and writes one checkpoint at the end: the Estimator's own hook takes as long again."""
+    own = estimator.config.save_checkpoints_steps is None
+    estimator.train(train, steps=steps, hooks=[_SaveAtEnd(estimator.model_dir)] if own else [])
+
+
+class _SaveAtEnd(tf.estimator.SessionRunHook):
+    def __init__(self, directory: str):
+        self.directory = directory
+
+    def end(self, session: Any) -> None:
+        saver = tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.SAVERS)[0]
+        os.makedirs(self.directory, exist_ok=True)
+        saver.save(session, os.path.join(self.directory, "model.ckpt"), write_meta_graph=False)
 
 
 def export_parsing(directory: str, estimator: Any, train: Callable, columns: list,

@@ -1,0 +1,199 @@
+"""What OptimizingExporter promises when something goes wrong, or is asked to do something else."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+import tensorflow as tf
+from training import LOSSLESS, contents, export, receiver_fn, train, versions
+
+from estimator_slim import OptimizingExporter, OptionError, TransformError
+from estimator_slim.graph.graph import Graph
+from estimator_slim.transforms.base import Transform
+
+
+@dataclass(frozen=True)
+class Failing(Transform):
+    """Fails at those of its runs, counted from 0, that are in `at`."""
+
+    text_name: ClassVar[str] = "failing"
+    at: tuple[int, ...] = (0,)
+    runs: ClassVar[list[int]] = []
+
+    def rewrite(self, graph: Graph) -> None:
+        self.runs.append(len(self.runs))
+        if self.runs[-1] in self.at:
+            raise RuntimeError("the fuse is lit")
+
+
+@pytest.fixture(autouse=True)
+def fresh_count() -> None:
+    Failing.runs.clear()
+
+
+class Prepared(tf.estimator.Exporter):
+    """Exports at once: copies a servable under the next version of those it is given."""
+
+    name = "prepared"
+
+    def __init__(self, servable: str, versions: list[str], keep: int = 100) -> None:
+        self.servable, self.versions, self.keep = servable, iter(versions), keep
+        self.written: list[str] = []
+
+    def export(self, estimator: Any, export_path: str, *_: Any) -> str:
+        target = os.path.join(export_path, next(self.versions))
+        shutil.copytree(self.servable, target)
+        self.written.append(target)
+        for old in self.written[:-self.keep]:
+            shutil.rmtree(old, ignore_errors=True)
+        return target
+
+
+@pytest.fixture(scope="module")
+def servable(tmp_path_factory: Any) -> str:
+    return export(tmp_path_factory.mktemp("servable"))
+
+
+def latest(name: str) -> Any:
+    return tf.estimator.LatestExporter(name, receiver_fn)
+
+
+def export_all(exporter: OptimizingExporter, folder: Path, count: int) -> None:
+    for _ in range(count):
+        exporter.export(None, str(folder / exporter.name), "", {}, False)
+
+
+def test_a_failing_transform_costs_only_that_slim_servable(tmp_path: Path, caplog: Any) -> None:
+    exporters = [OptimizingExporter(latest("latest"), [LOSSLESS, Failing(at=(0,))])]
+    trained = train(tmp_path, exporters, exports=3)
+    originals = versions(tmp_path / "export/latest")
+    assert trained.get_variable_value("global_step") == 12
+    assert len(originals) >= 3
+    assert versions(tmp_path / "export/latest-slim") == originals[1:]
+    assert "the fuse is lit" in caplog.text
+
+
+def test_a_failure_is_logged_with_the_transform_the_original_and_the_cause(
+        servable: str, tmp_path: Path, caplog: Any) -> None:
+    exporter = OptimizingExporter(Prepared(servable, ["1700000001"]), ["fold_constants", Failing()])
+    export_all(exporter, tmp_path, 1)
+    logged = [r for r in caplog.records if r.levelno == logging.ERROR]
+    assert len(logged) == 1
+    assert str(tmp_path / "prepared/1700000001") in logged[0].getMessage()
+    for part in ("failing", "fold_constants", "RuntimeError: the fuse is lit"):
+        assert part in caplog.text
+
+
+def test_a_failure_leaves_the_original_untouched_and_nothing_else_behind(
+        servable: str, tmp_path: Path) -> None:
+    exporter = OptimizingExporter(Prepared(servable, ["1700000001"]), [Failing()])
+    export_all(exporter, tmp_path, 1)
+    assert contents(tmp_path / "prepared/1700000001") == contents(servable)
+    assert not [path for path in tmp_path.rglob("temp-*")]
+    assert versions(tmp_path / "prepared-slim") == []
+
+
+def test_on_error_raise_ends_the_training(tmp_path: Path) -> None:
+    exporters = [OptimizingExporter(latest("latest"), [Failing()], on_error="raise")]
+    with pytest.raises(TransformError, match="failing.*the fuse is lit"):
+        train(tmp_path, exporters)
+    assert len(versions(tmp_path / "export/latest")) == 1
+    assert versions(tmp_path / "export/latest-slim") == []
+
+
+def test_what_the_wrapped_exporter_raises_passes_through(tmp_path: Path) -> None:
+    exporter = OptimizingExporter(Prepared("/no/such/servable", ["1700000001"]))
+    with pytest.raises(FileNotFoundError, match="/no/such/servable"):
+        export_all(exporter, tmp_path, 1)
+
+
+def test_a_file_where_the_slim_folder_should_be_is_logged_and_training_goes_on(
+        tmp_path: Path, caplog: Any) -> None:
+    (tmp_path / "export").mkdir()
+    obstacle = tmp_path / "export/latest-slim"
+    obstacle.write_text("in the way")
+    trained = train(tmp_path, [OptimizingExporter(latest("latest"), LOSSLESS)])
+    assert trained.get_variable_value("global_step") == 8
+    assert len(versions(tmp_path / "export/latest")) >= 2
+    assert obstacle.read_text() == "in the way"
+    assert f"{obstacle} cannot be written" in caplog.text
+
+
+def test_an_exporter_that_returns_no_saved_model_is_logged(tmp_path: Path, caplog: Any) -> None:
+    (tmp_path / "note").mkdir()
+    (tmp_path / "note/model.tflite").write_bytes(b"TFL3")
+    exporter = OptimizingExporter(Prepared(str(tmp_path / "note"), ["1700000001"]))
+    export_all(exporter, tmp_path, 1)
+    assert "is no SavedModel" in caplog.text
+
+
+def test_a_version_that_has_a_slim_twin_already_keeps_it(
+        servable: str, tmp_path: Path, caplog: Any) -> None:
+    twin = tmp_path / "prepared-slim/1700000001"
+    twin.mkdir(parents=True)
+    (twin / "mine").write_text("kept")
+    export_all(OptimizingExporter(Prepared(servable, ["1700000001"])), tmp_path, 1)
+    assert (twin / "mine").read_text() == "kept"
+    assert "exists already" in caplog.text
+
+
+def test_disabled_it_only_exports_the_original(servable: str, tmp_path: Path) -> None:
+    exporter = OptimizingExporter(Prepared(servable, ["1700000001"]), enabled=False)
+    export_all(exporter, tmp_path, 1)
+    assert versions(tmp_path) == ["prepared"]
+    assert contents(tmp_path / "prepared/1700000001") == contents(servable)
+
+
+def test_the_suffix_names_the_slim_folder(servable: str, tmp_path: Path) -> None:
+    exporter = OptimizingExporter(Prepared(servable, ["1700000001"]), LOSSLESS, suffix="_small")
+    export_all(exporter, tmp_path, 1)
+    assert versions(tmp_path) == ["prepared", "prepared_small"]
+    assert versions(tmp_path / "prepared_small") == ["1700000001"]
+
+
+@pytest.mark.parametrize("names", [["1700000001", "1700000002", "1700000003"], ["1", "2", "3"]])
+def test_the_twin_of_a_removed_version_goes_too_however_versions_are_named(
+        servable: str, tmp_path: Path, names: list[str]) -> None:
+    exporter = OptimizingExporter(Prepared(servable, names, keep=1), LOSSLESS)
+    export_all(exporter, tmp_path, 3)
+    assert versions(tmp_path / "prepared-slim") == names[2:]
+
+
+def test_the_twin_of_a_removed_version_goes_even_when_its_successor_fails(
+        servable: str, tmp_path: Path) -> None:
+    prepared = Prepared(servable, ["1700000001", "1700000002"], keep=1)
+    export_all(OptimizingExporter(prepared, [Failing(at=(1,))]), tmp_path, 2)
+    assert versions(tmp_path / "prepared") == ["1700000002"]
+    assert versions(tmp_path / "prepared-slim") == []
+
+
+def test_what_is_no_version_is_never_removed(servable: str, tmp_path: Path) -> None:
+    (tmp_path / "prepared-slim/notes").mkdir(parents=True)
+    (tmp_path / "prepared-slim/README").write_text("mine")
+    export_all(OptimizingExporter(Prepared(servable, ["1700000001"])), tmp_path, 1)
+    assert versions(tmp_path / "prepared-slim") == ["1700000001", "README", "notes"]
+
+
+def test_only_exporters_can_be_wrapped() -> None:
+    with pytest.raises(OptionError, match="wraps a tf.estimator.Exporter.*got str"):
+        OptimizingExporter("best")
+
+
+@pytest.mark.parametrize("argument, message", [
+    ({"transforms": "fold_constnts"}, "column 1.*fold_constnts.*did you mean 'fold_constants'"),
+    ({"transforms": 7}, "expected a text or a sequence.*got int"),
+    ({"transforms": [b"fold_constants"]}, "expected texts and transforms, got b'fold_constants'"),
+    ({"enabled": "no"}, "enabled: expected True or False, got 'no'"),
+    ({"on_error": "ignore"}, "on_error: expected one of keep_original, raise, got 'ignore'"),
+    ({"suffix": ""}, "suffix: expected a text that is not empty"),
+    ({"suffix": "/slim"}, "suffix: .*no '/'.*got '/slim'"),
+], ids=str)
+def test_a_wrong_argument_is_an_error_at_construction(argument: dict, message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        OptimizingExporter(latest("latest"), **argument)
