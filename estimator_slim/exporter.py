@@ -29,17 +29,18 @@ class OptimizingExporter(tf.estimator.Exporter):
 
     def __init__(self, exporter: tf.estimator.Exporter, transforms: TransformList | None = None, *,
                  enabled: bool | None = None, on_error: str | None = None,
-                 suffix: str | None = None):
+                 suffix: str | None = None, weights: str | None = None):
         """Wraps `exporter`.
 
         Args:
           exporter: any tf.estimator.Exporter that exports SavedModels.
           transforms: a text in the Graph Transform Tool's syntax, or a sequence of texts and
             transforms. None: the flag --slim_transforms, looked up at each export; likewise
-            `enabled`, `on_error` and `suffix`.
+            the others.
           enabled: False only exports the original.
           on_error: `keep_original` logs a failed optimization, `raise` lets it end the training.
           suffix: of the folder of slim servables.
+          weights: `auto`, `variables` or `constants`: where weights are written.
 
         Raises:
           OptionError: `exporter` is no Exporter, or another argument is wrong.
@@ -49,7 +50,8 @@ class OptimizingExporter(tf.estimator.Exporter):
                               f"tf.estimator.BestExporter(...), got {type(exporter).__name__}")
         self._exporter = exporter
         self._options = functools.partial(flags.resolve, transforms=transforms, enabled=enabled,
-                                          on_error=on_error, suffix=suffix)
+                                          on_error=on_error, suffix=suffix,
+                                          weights=weights)
         self._options()
 
     @property
@@ -68,7 +70,7 @@ class OptimizingExporter(tf.estimator.Exporter):
         original = tf.compat.as_str_any(result).rstrip("/")
         try:
             slim = slim_directory(original, options.suffix)
-            optimize(original, slim, options.transforms)
+            optimize(original, slim, options.transforms, weights=options.weights)
             _mirror_collection(os.path.dirname(original), os.path.dirname(slim))
         except Exception:
             if options.on_error == flags.RAISE:

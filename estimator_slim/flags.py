@@ -10,6 +10,7 @@ from absl import flags
 from estimator_slim.errors import OptionError
 from estimator_slim.transforms import DEFAULT, TransformList, transform_list
 from estimator_slim.transforms.base import Transform
+from estimator_slim.transforms.place_weights import AUTO, PLACES
 
 KEEP_ORIGINAL, RAISE = "keep_original", "raise"
 _ON_ERROR = (KEEP_ORIGINAL, RAISE)
@@ -25,6 +26,10 @@ flags.DEFINE_enum(
 flags.DEFINE_string(
     "slim_suffix", "-slim",
     "What is added to the name of the export's folder to name the slim servables' folder.")
+flags.DEFINE_enum(
+    "slim_weights", AUTO, PLACES,
+    "Where weights are written: auto (small ones as constants, large ones as variables), variables or "
+    "constants.")
 
 
 @dataclass(frozen=True)
@@ -36,16 +41,19 @@ class Options:
       enabled: False writes nothing.
       on_error: `keep_original` or `raise`.
       suffix: of the slim servables' folder.
+      weights: `auto`, `variables` or `constants`.
     """
 
     transforms: tuple[Transform, ...]
     enabled: bool
     on_error: str
     suffix: str
+    weights: str
 
 
 def resolve(*, transforms: TransformList | None = None, enabled: bool | None = None,
-            on_error: str | None = None, suffix: str | None = None) -> Options:
+            on_error: str | None = None, suffix: str | None = None,
+            weights: str | None = None) -> Options:
     """The options: each argument, or its flag's value where it is None.
 
     Where nobody parsed the flags (a notebook) their defaults hold.
@@ -56,8 +64,9 @@ def resolve(*, transforms: TransformList | None = None, enabled: bool | None = N
     return Options(
         transforms=tuple(transform_list(_chosen("transforms", transforms))),
         enabled=_enabled(_chosen("enabled", enabled)),
-        on_error=_on_error(_chosen("on_error", on_error)),
-        suffix=_suffix(_chosen("suffix", suffix)))
+        on_error=_one_of("on_error", _chosen("on_error", on_error), _ON_ERROR),
+        suffix=_suffix(_chosen("suffix", suffix)),
+        weights=_one_of("weights", _chosen("weights", weights), PLACES))
 
 
 def is_given(name: str) -> bool:
@@ -76,9 +85,9 @@ def _enabled(value: Any) -> bool:
     return value
 
 
-def _on_error(value: Any) -> str:
-    if value not in _ON_ERROR:
-        raise OptionError(f"on_error: expected one of {', '.join(_ON_ERROR)}, got {value!r}")
+def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
+    if value not in choices:
+        raise OptionError(f"{name}: expected one of {', '.join(choices)}, got {value!r}")
     return value
 
 

@@ -20,16 +20,15 @@ from estimator_slim.saved_model.reader import read_servable
 from estimator_slim.saved_model.writer import write_servable
 from estimator_slim.transforms import TransformList, pipeline
 from estimator_slim.transforms.base import Transform
+from estimator_slim.transforms.fuse_lookups import fuse_lookups
+from estimator_slim.transforms.place_weights import AUTO, CONSTANT_BYTES, place_weights
 
 Path = Union[str, bytes, os.PathLike]
-
-CONSTANT_BYTES = 1 << 18
-
 
 def optimize_saved_model(
         src: Path, dst: Optional[Path] = None,  # noqa: UP045
         transforms: TransformList | None = None, *, enabled: bool | None = None,
-        on_error: str | None = None, suffix: str | None = None,
+        on_error: str | None = None, suffix: str | None = None, weights: str | None = None,
         tags: Sequence[str] = ("serve",)) -> Report | None:
     """Writes an optimized servable of the SavedModel in `src` to `dst`.
 
@@ -45,6 +44,7 @@ def optimize_saved_model(
       on_error: `raise`, or `keep_original` to log a failure and return None. None: --slim_on_error
         if it was given, else `raise`: here a caller is waiting for the error.
       suffix: for a `dst` of None; None: --slim_suffix.
+      weights: `auto`, `variables` or `constants`: where weights are written; None: --slim_weights.
       tags: of the MetaGraph to optimize.
 
     Returns:
@@ -57,14 +57,14 @@ def optimize_saved_model(
     if on_error is None and not flags.is_given("on_error"):
         on_error = flags.RAISE
     options = flags.resolve(transforms=transforms, enabled=enabled, on_error=on_error,
-                            suffix=suffix)
+                            suffix=suffix, weights=weights)
     source = _plain(src)
     if not options.enabled:
         logging.info("estimator_slim is off (enabled=False): %s is left as it is", source)
         return None
     destination = _plain(dst) if dst is not None else slim_directory(source, options.suffix)
     try:
-        return optimize(source, destination, options.transforms, tags=tags)
+        return optimize(source, destination, options.transforms, weights=options.weights, tags=tags)
     except Exception:
         if options.on_error == flags.RAISE:
             raise
@@ -80,7 +80,7 @@ def slim_directory(source: str, suffix: str) -> str:
 
 
 def optimize(source: str, destination: str, transforms: Sequence[Transform], *,
-             tags: Sequence[str] = ("serve",)) -> Report:
+             weights: str = AUTO, tags: Sequence[str] = ("serve",)) -> Report:
     """The work of `optimize_saved_model`, with everything chosen."""
     started = time.monotonic()
     if _inside(destination, source):
@@ -89,6 +89,7 @@ def optimize(source: str, destination: str, transforms: Sequence[Transform], *,
     servable = read_servable(source, tags)
     with published(destination) as directory:
         graph, steps = pipeline.run(freeze(servable, constant_bytes=CONSTANT_BYTES), transforms)
+        graph = fuse_lookups(place_weights(graph, weights))
         write_servable(graph, servable, directory)
         copy_assets(source, directory, [a.filename for a in graph.interface.assets])
         report = Report(

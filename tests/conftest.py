@@ -1,5 +1,27 @@
-"""What every test needs: TensorFlow without its start-up notes, also in the processes it starts."""
+"""What the tests share: the zoo's exports, each built once a session."""
+
+from __future__ import annotations
 
 import os
+import os
+from collections.abc import Callable
+from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # also for the processes that tests start
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: Any) -> Callable[[str], str]:
+    """`exported(name)`: the SavedModel of the zoo's model of that name."""
+    paths: dict[str, str] = {}
+
+    def path(name: str) -> str:
+        if name not in paths:
+            from models import MODELS
+            paths[name] = MODELS[name].build(str(tmp_path_factory.mktemp(name)))
+        return paths[name]
+    return path

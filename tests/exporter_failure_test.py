@@ -46,7 +46,8 @@ class Prepared(tf.estimator.Exporter):
         self.servable, self.versions, self.keep = servable, iter(versions), keep
         self.written: list[str] = []
 
-    def export(self, estimator: Any, export_path: str, *_: Any) -> str:
+    def export(self, estimator: Any, export_path: str, checkpoint_path: str, eval_result: Any,
+               is_the_final_export: bool) -> str:
         target = os.path.join(export_path, next(self.versions))
         shutil.copytree(self.servable, target)
         self.written.append(target)
@@ -66,7 +67,8 @@ def latest(name: str) -> Any:
 
 def export_all(exporter: OptimizingExporter, folder: Path, count: int) -> None:
     for _ in range(count):
-        exporter.export(None, str(folder / exporter.name), "", {}, False)
+        exporter.export(estimator=None, export_path=str(folder / exporter.name),
+                        checkpoint_path="", eval_result={}, is_the_final_export=False)
 
 
 def test_a_failing_transform_costs_only_that_slim_servable(tmp_path: Path, caplog: Any) -> None:
@@ -171,6 +173,16 @@ def test_the_twin_of_a_removed_version_goes_even_when_its_successor_fails(
     export_all(OptimizingExporter(prepared, [Failing(at=(1,))]), tmp_path, 2)
     assert versions(tmp_path / "prepared") == ["1700000002"]
     assert versions(tmp_path / "prepared-slim") == []
+
+
+def test_an_exporter_whose_parameters_are_keywords_only_works_as_it_does_unwrapped(
+        servable: str, tmp_path: Path) -> None:
+    class KeywordsOnly(Prepared):
+        def export(self, **by_name: Any) -> str:
+            return super().export(**by_name)
+
+    export_all(OptimizingExporter(KeywordsOnly(servable, ["1700000001"])), tmp_path, 1)
+    assert versions(tmp_path / "prepared-slim") == ["1700000001"]
 
 
 def test_what_is_no_version_is_never_removed(servable: str, tmp_path: Path) -> None:

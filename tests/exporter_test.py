@@ -30,8 +30,8 @@ class Recorded(tf.estimator.Exporter):
     def name(self) -> str:
         return self.exporter.name
 
-    def export(self, *arguments: Any) -> Any:
-        self.results.append(self.exporter.export(*arguments))
+    def export(self, *arguments: Any, **by_name: Any) -> Any:
+        self.results.append(self.exporter.export(*arguments, **by_name))
         if self.results[-1] is not None:
             self.written[os.fsdecode(self.results[-1])] = contents(self.results[-1])
         return self.results[-1]

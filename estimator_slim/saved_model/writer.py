@@ -14,7 +14,6 @@ import tensorflow as tf
 from tensorflow.core.framework import variable_pb2
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2, saver_pb2
 
-from estimator_slim.errors import DestinationError
 from estimator_slim.graph import names
 from estimator_slim.graph.graph import VARIABLE_OPS, Graph, NodeDef, shared_name
 from estimator_slim.graph.weight import Weight
@@ -23,14 +22,13 @@ from estimator_slim.saved_model.reader import Servable
 
 _KEPT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op", "table_initializer",
                      "saved_model_assets")
-_PROTO_LIMIT = 2**31 - 1
 
 
 def write_servable(graph: Graph, source: Servable, directory: str) -> None:
     """Writes `graph` into the existing, empty `directory` as a SavedModel like `source`.
 
     Raises:
-      DestinationError: the graph with its constants is over the 2 GB that a proto can hold.
+      DestinationError: a file cannot be written.
     """
     complete = graph.copy()
     saver = _add_saver(complete) if graph.weights else None
@@ -67,13 +65,7 @@ def _saved_model(graph: Graph, source: Servable, saver: saver_pb2.SaverDef | Non
         meta_graph.saver_def.CopyFrom(saver)
         meta_graph.collection_def["variables"].bytes_list.value.extend(
             _variable_defs(graph, saver))
-    graph_def = graph.graph_def()
-    size = graph_def.ByteSize() + meta_graph.ByteSize()
-    if size > _PROTO_LIMIT:
-        raise DestinationError(
-            f"the slim graph with its constants takes {size:,} bytes, and saved_model.pb can hold "
-            f"{_PROTO_LIMIT:,}; keep large weights in variables (weights='auto')")
-    meta_graph.graph_def.CopyFrom(graph_def)
+    meta_graph.graph_def.CopyFrom(graph.graph_def())
     return result.SerializeToString(deterministic=True)
 
 
@@ -89,7 +81,8 @@ def _variable_defs(graph: Graph, saver: saver_pb2.SaverDef) -> Iterator[bytes]:
     consumers = graph.consumers()
     for node in graph.nodes.values():
         if node.op == "VarHandleOp" and shared_name(node) in graph.weights:
-            read = next(n.name for n, _ in consumers[node.name] if n.op == "ReadVariableOp")
+            read = next(n.name for n, _ in consumers[node.name]
+                        if n.op == "ReadVariableOp" and n.name.startswith("save/"))
             yield variable_pb2.VariableDef(
                 variable_name=f"{node.name}:0", initializer_name=saver.restore_op_name,
                 snapshot_name=f"{read}:0", is_resource=True,

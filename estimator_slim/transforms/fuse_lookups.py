@@ -1,0 +1,26 @@
+"""The last step of every optimization: a lookup reads its rows from the variable itself."""
+
+from __future__ import annotations
+
+from estimator_slim.graph import attributes
+from estimator_slim.graph.graph import Graph
+from estimator_slim.transforms.tables import gathers_rows
+
+
+def fuse_lookups(graph: Graph) -> Graph:
+    """`graph` with two operations less for each table that is a variable.
+
+        Before: VarHandleOp ─ ReadVariableOp ─ GatherV2(ids, axis 0)
+        After:  VarHandleOp ─ ResourceGather(ids)
+    """
+    fused = graph.copy()
+    for node in list(fused.nodes.values()):
+        if node.op not in ("GatherV2", "Gather") or not gathers_rows(fused, node):
+            continue
+        read = fused.producer(node.input[0])
+        if read.op == "ReadVariableOp" and len(read.input) == 1:
+            fused.become(node, "ResourceGather", [read.input[0], node.input[1]],
+                         dtype=attributes.dtype(read, "dtype"), batch_dims=0,
+                         Tindices=attributes.dtype(node, "Tindices"), validate_indices=True)
+    fused.prune()
+    return fused

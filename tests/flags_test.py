@@ -1,0 +1,182 @@
+"""The flags --slim_* in programs that call absl.app.run, and where nobody parses flags."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from absl import flags
+from training import export, versions
+
+import estimator_slim
+from estimator_slim.transforms import DEFAULT, transform_list
+
+# Optimizes argv[1], prints what ran; with `expression` as keyword arguments in code.
+PROGRAM = """
+import sys
+from absl import app
+import estimator_slim
+
+def main(argv):
+    report = estimator_slim.optimize_saved_model(argv[1], {arguments})
+    print([step.transform for step in report.steps] if report else report)
+
+app.run(main)
+"""
+
+# Exports as an Estimator does after an evaluation, by an exporter that copies argv[1].
+EXPORT = """
+import os, shutil, sys
+import tensorflow as tf
+from absl import app
+import estimator_slim
+from estimator_slim.transforms.base import Transform
+
+class Failing(Transform):
+    text_name = "failing"
+    def rewrite(self, graph):
+        raise RuntimeError("the fuse is lit")
+
+class Copying(tf.estimator.Exporter):
+    name = "copying"
+    def export(self, estimator, export_path, *rest, **by_name):
+        return shutil.copytree(sys.argv[1], os.path.join(export_path, "1700000001"))
+
+def main(argv):
+    exporter = estimator_slim.OptimizingExporter(Copying(), [Failing()])
+    exporter.export(estimator=None, export_path=argv[2], checkpoint_path="", eval_result={},
+                    is_the_final_export=False)
+    print("went on")
+
+app.run(main)
+"""
+
+NOTEBOOK = """
+import sys
+import estimator_slim
+report = estimator_slim.optimize_saved_model(sys.argv[1])
+print([step.transform for step in report.steps])
+print(report.destination)
+"""
+
+
+@pytest.fixture
+def servable(tmp_path: Path, exported_once: str) -> str:
+    """A servable, alone in a folder named `best`."""
+    (tmp_path / "best").mkdir()
+    (tmp_path / "best/1700000001").symlink_to(exported_once, target_is_directory=True)
+    return str(tmp_path / "best/1700000001")
+
+
+@pytest.fixture(scope="module")
+def exported_once(tmp_path_factory: Any) -> str:
+    return export(tmp_path_factory.mktemp("exported"))
+
+
+def run(program: str, *arguments: str, code: str = "") -> subprocess.CompletedProcess:
+    text = program.replace("{arguments}", code)
+    return subprocess.run([sys.executable, "-c", text, *arguments], check=False, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          cwd=Path(__file__).parents[1])
+
+
+def test_transforms_and_suffix_change_what_is_done_and_where(servable: str, tmp_path: Path) -> None:
+    done = run(PROGRAM, servable, "--slim_suffix=_small",
+               "--slim_transforms=strip_unused_nodes fold_constants(ignore_errors=true) "
+               "quantize_weights(minimum_size=7)")
+    assert (done.returncode, done.stdout.strip()) == (0, str(
+        ["strip_unused_nodes", "fold_constants(ignore_errors=true)",
+         "quantize_weights(minimum_size=7)"])), done.stderr
+    assert versions(tmp_path) == ["best", "best_small"]
+    assert versions(tmp_path / "best_small") == ["1700000001"]
+
+
+def test_noslim_enabled_writes_nothing(servable: str, tmp_path: Path) -> None:
+    done = run(PROGRAM, servable, "--noslim_enabled")
+    assert (done.returncode, done.stdout.strip()) == (0, "None"), done.stderr
+    assert versions(tmp_path) == ["best"]
+
+
+def test_slim_on_error_keep_original_holds_for_optimize_saved_model_when_given(
+        tmp_path: Path) -> None:
+    done = run(PROGRAM, str(tmp_path / "missing"), "--slim_on_error=keep_original")
+    assert (done.returncode, done.stdout.strip()) == (0, "None"), done.stderr
+    assert "is no SavedModel" in done.stderr
+
+
+@pytest.mark.parametrize("flag, code, printed", [
+    ("--slim_on_error=keep_original", 0, "went on"), ("--slim_on_error=raise", 1, "")])
+def test_slim_on_error_decides_whether_a_failed_export_ends_the_program(
+        servable: str, tmp_path: Path, flag: str, code: int, printed: str) -> None:
+    done = run(EXPORT, servable, str(tmp_path / "export"), flag)
+    assert (done.returncode, done.stdout.strip()) == (code, printed), done.stderr
+    assert "transform failing failed (after nothing): RuntimeError: the fuse is lit" in done.stderr
+
+
+def test_an_argument_in_code_wins_over_its_flag(servable: str, tmp_path: Path) -> None:
+    done = run(PROGRAM, servable, "--slim_transforms=quantize_weights", "--noslim_enabled",
+               "--slim_on_error=keep_original", "--slim_suffix=_flag",
+               code="transforms='remove_device', enabled=True, on_error='raise', suffix='_code'")
+    assert (done.returncode, done.stdout.strip()) == (0, "['remove_device']"), done.stderr
+    assert versions(tmp_path) == ["best", "best_code"]
+
+
+def test_the_defaults_hold_where_nobody_parses_flags(servable: str, tmp_path: Path) -> None:
+    done = run(NOTEBOOK, servable)
+    ran = str([str(transform) for transform in transform_list(DEFAULT)])
+    twin = str(tmp_path / "best-slim/1700000001")
+    assert (done.returncode, done.stdout.splitlines()) == (0, [ran, twin]), done.stderr
+
+
+def wrong_values() -> list:
+    return [
+        ("--slim_transforms=strip_unused_nodes fold_constnts",
+         "transforms, column 20: unknown transform 'fold_constnts'; "
+         "did you mean 'fold_constants'?"),
+        ("--slim_transforms=quantize_weights(minimum_sice=1024)",
+         "transforms, column 18: quantize_weights has no option 'minimum_sice'; "
+         "did you mean 'minimum_size'?"),
+        ("--slim_enabled=perhaps", "perhaps"),
+        ("--slim_on_error=ignore", "value should be one of <keep_original|raise>"),
+        ("--slim_suffix=", "expected a text that is not empty and has no '/'"),
+        ("--slim_suffix=/slim", "expected a text that is not empty and has no '/'"),
+    ]
+
+
+@pytest.mark.parametrize("flag, message", wrong_values())
+def test_a_wrong_value_ends_the_program_before_any_work(
+        servable: str, tmp_path: Path, flag: str, message: str) -> None:
+    done = run(PROGRAM, servable, flag)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Flags parsing error" in done.stderr
+    assert flag.split("=")[0].lstrip("-") in done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert versions(tmp_path) == ["best"]
+
+
+def test_every_flag_has_a_wrong_value_tested() -> None:
+    assert {flag.split("=")[0].lstrip("-") for flag, _ in wrong_values()} == slim_flags()
+
+
+@pytest.mark.parametrize("function", [estimator_slim.OptimizingExporter.__init__,
+                                      estimator_slim.optimize_saved_model],
+                         ids=["OptimizingExporter", "optimize_saved_model"])
+def test_every_flag_has_a_keyword_argument_of_its_name_that_defaults_to_it(function: Any) -> None:
+    defaults = {name: parameter.default
+                for name, parameter in inspect.signature(function).parameters.items()}
+    for flag in slim_flags():
+        assert defaults.get(flag[len("slim_"):], "missing") is None, flag
+
+
+def test_every_flag_is_of_this_package_by_its_name() -> None:
+    defined = flags.FLAGS.flags_by_module_dict()[estimator_slim.flags.__name__]
+    assert {flag.name for flag in defined} == slim_flags()
+
+
+def slim_flags() -> set[str]:
+    return {name for name in flags.FLAGS if name.startswith("slim_")}

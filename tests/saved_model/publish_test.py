@@ -1,0 +1,115 @@
+"""published(): a directory appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from training import contents
+
+from estimator_slim.errors import DestinationError
+from estimator_slim.saved_model.publish import published
+
+
+def fill(directory: str) -> None:
+    os.makedirs(os.path.join(directory, "variables"))
+    Path(directory, "saved_model.pb").write_bytes(b"graph")
+    Path(directory, "variables/variables.index").write_bytes(b"index")
+
+
+def test_the_directory_appears_whole_when_the_block_ends(tmp_path: Path) -> None:
+    with published(str(tmp_path / "7")) as directory:
+        fill(directory)
+        assert not (tmp_path / "7").exists()
+    assert contents(tmp_path).keys() == {"7", "7/saved_model.pb", "7/variables",
+                                         "7/variables/variables.index"}
+
+
+def test_until_then_it_is_a_sibling_that_a_server_does_not_take_for_a_version(
+        tmp_path: Path) -> None:
+    with published(str(tmp_path / "1700000001")) as directory:
+        assert os.path.dirname(directory) == str(tmp_path)
+        with pytest.raises(ValueError, match="invalid literal for int"):
+            int(os.path.basename(directory))
+
+
+def test_missing_folders_on_the_way_are_made(tmp_path: Path) -> None:
+    with published(str(tmp_path / "export/best-slim/7")) as directory:
+        fill(directory)
+    assert (tmp_path / "export/best-slim/7/saved_model.pb").exists()
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
+def test_when_the_block_raises_nothing_is_left_and_the_error_passes_through(
+        tmp_path: Path, error: Any) -> None:
+    with pytest.raises(error), published(str(tmp_path / "7")) as directory:
+        fill(directory)
+        raise error("stop")
+    assert contents(tmp_path) == {}
+
+
+def test_when_the_block_raises_the_folders_made_on_the_way_are_gone_too(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), published(str(tmp_path / "best-slim/7")) as directory:
+        fill(directory)
+        raise RuntimeError("stop")
+    assert contents(tmp_path) == {}
+
+
+def test_when_the_block_raises_what_others_put_on_the_way_stays(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), published(str(tmp_path / "best-slim/7")) as directory:
+        fill(directory)
+        (tmp_path / "best-slim/6").mkdir()
+        raise RuntimeError("stop")
+    assert contents(tmp_path) == {"best-slim": "folder", "best-slim/6": "folder"}
+
+
+@pytest.mark.parametrize("kind", ["folder", "empty folder", "file"])
+def test_what_exists_is_refused_before_any_work_and_stays(tmp_path: Path, kind: str) -> None:
+    if kind == "file":
+        (tmp_path / "7").write_text("mine")
+    else:
+        (tmp_path / "7").mkdir()
+        if kind == "folder":
+            (tmp_path / "7/mine").write_text("mine")
+    before = contents(tmp_path)
+    with pytest.raises(DestinationError, match="7 exists already.*remove it or give another"):
+        with published(str(tmp_path / "7")):
+            raise AssertionError("the block was entered")
+    assert contents(tmp_path) == before
+
+
+def test_what_appears_meanwhile_is_refused_and_stays(tmp_path: Path) -> None:
+    with pytest.raises(DestinationError, match="exists already"):
+        with published(str(tmp_path / "7")) as directory:
+            fill(directory)
+            (tmp_path / "7").mkdir()
+            (tmp_path / "7/theirs").write_text("theirs")
+    assert contents(tmp_path).keys() == {"7", "7/theirs"}
+
+
+def test_a_file_on_the_way_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "export").write_text("in the way")
+    with pytest.raises(DestinationError, match="export cannot be written.*give a destination in"):
+        with published(str(tmp_path / "export/7")):
+            raise AssertionError("the block was entered")
+    assert contents(tmp_path).keys() == {"export"}
+
+
+def test_a_slash_at_the_end_and_a_relative_path_mean_the_same(
+        tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    for directory in ("7/", "8"):
+        with published(directory) as temporary:
+            fill(temporary)
+    assert sorted(os.listdir(tmp_path)) == ["7", "8"]
+
+
+def test_two_writers_of_one_place_do_not_mix(tmp_path: Path) -> None:
+    with pytest.raises(DestinationError), published(str(tmp_path / "7")) as late:
+        with published(str(tmp_path / "7")) as early:
+            fill(early)
+            Path(late, "late").write_text("late")
+    assert "7/late" not in contents(tmp_path)
+    assert "7/saved_model.pb" in contents(tmp_path)
