@@ -32,9 +32,11 @@ def freeze(servable: Servable, *, constant_bytes: int) -> Graph:
     Weights of up to `constant_bytes` bytes become Consts.
 
     Raises:
-      SourceError: a variable that requests read is not in the checkpoint.
+      SourceError: a variable that requests read is not in the checkpoint, or its bytes there are not
+        those that were written (their checksum tells).
     """
-    saved = _saved_variables(servable)
+    reader = CheckpointReader(servable.checkpoint) if servable.checkpoint else None
+    saved = _saved_variables(servable, reader) if reader else {}
     graph = servable.graph.copy()
     graph.constant_bytes = constant_bytes
     graph.prune()
@@ -52,6 +54,9 @@ def freeze(servable: Servable, *, constant_bytes: int) -> Graph:
             variable.attr["shared_name"].s = shared_name(variable).encode()
             graph.weights[shared_name(variable)] = replace(saved[name], mutable=True)
     graph.prune()
+    if reader:
+        for key in sorted({weight.origin for weight in graph.weights.values()}):
+            reader.verify(key)  # what became a Const was read whole, and checked by that
     return graph
 
 
@@ -62,13 +67,10 @@ def _readers(graph: Graph) -> dict[str, list[tuple[NodeDef, int]]]:
             for node in list(graph.nodes.values()) if node.op in VARIABLE_OPS}
 
 
-def _saved_variables(servable: Servable) -> dict[str, Weight]:
+def _saved_variables(servable: Servable, reader: CheckpointReader) -> dict[str, Weight]:
     """Variable node → its value in the checkpoint, by following the restore op."""
     restore_op = names.node_of(servable.meta_graph.saver_def.restore_op_name)
-    if servable.checkpoint is None or restore_op not in servable.graph.nodes:
-        return {}
     nodes = servable.graph.nodes
-    reader = CheckpointReader(servable.checkpoint)
     found = {}
     for name in servable.graph.ancestors([restore_op]):
         if nodes[name].op in _ASSIGN_OPS:
@@ -98,8 +100,11 @@ def _weight(reader: CheckpointReader, key: str, shape_and_slice: str) -> Weight:
     shape = region.lengths if region else entry.shape
     if entry.dtype == tf.string:
         return Weight.of_array(reader.value(key, region), key)
-    return Weight(entry.dtype, tuple(shape), lambda a, b: reader.rows(key, a, b, region),
-                  origin=key)
+
+    def read(start: int, stop: int) -> np.ndarray:
+        return reader.rows(key, start, stop, region)
+
+    return Weight(entry.dtype, tuple(shape), read, origin=key)
 
 
 def _only_reads(node: NodeDef, index: int) -> bool:

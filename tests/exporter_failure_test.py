@@ -203,6 +203,7 @@ def test_only_exporters_can_be_wrapped() -> None:
     ({"transforms": [b"fold_constants"]}, "expected texts and transforms, got b'fold_constants'"),
     ({"enabled": "no"}, "enabled: expected True or False, got 'no'"),
     ({"on_error": "ignore"}, "on_error: expected one of keep_original, raise, got 'ignore'"),
+    ({"weights": "disk"}, "weights: expected one of auto, variables, constants, got 'disk'"),
     ({"suffix": ""}, "suffix: expected a text that is not empty"),
     ({"suffix": "/slim"}, "suffix: .*no '/'.*got '/slim'"),
 ], ids=str)

@@ -84,8 +84,9 @@ def run(program: str, *arguments: str, code: str = "") -> subprocess.CompletedPr
                           cwd=Path(__file__).parents[1])
 
 
-def test_transforms_and_suffix_change_what_is_done_and_where(servable: str, tmp_path: Path) -> None:
-    done = run(PROGRAM, servable, "--slim_suffix=_small",
+def test_transforms_weights_and_suffix_change_what_is_done_and_where(
+        servable: str, tmp_path: Path) -> None:
+    done = run(PROGRAM, servable, "--slim_suffix=_small", "--slim_weights=variables",
                "--slim_transforms=strip_unused_nodes fold_constants(ignore_errors=true) "
                "quantize_weights(minimum_size=7)")
     assert (done.returncode, done.stdout.strip()) == (0, str(
@@ -93,6 +94,7 @@ def test_transforms_and_suffix_change_what_is_done_and_where(servable: str, tmp_
          "quantize_weights(minimum_size=7)"])), done.stderr
     assert versions(tmp_path) == ["best", "best_small"]
     assert versions(tmp_path / "best_small") == ["1700000001"]
+    assert "variables.index" in versions(tmp_path / "best_small/1700000001/variables")
 
 
 def test_noslim_enabled_writes_nothing(servable: str, tmp_path: Path) -> None:
@@ -119,10 +121,12 @@ def test_slim_on_error_decides_whether_a_failed_export_ends_the_program(
 
 def test_an_argument_in_code_wins_over_its_flag(servable: str, tmp_path: Path) -> None:
     done = run(PROGRAM, servable, "--slim_transforms=quantize_weights", "--noslim_enabled",
-               "--slim_on_error=keep_original", "--slim_suffix=_flag",
-               code="transforms='remove_device', enabled=True, on_error='raise', suffix='_code'")
+               "--slim_on_error=keep_original", "--slim_suffix=_flag", "--slim_weights=variables",
+               code="transforms='remove_device', enabled=True, on_error='raise', suffix='_code', "
+                    "weights='constants'")
     assert (done.returncode, done.stdout.strip()) == (0, "['remove_device']"), done.stderr
     assert versions(tmp_path) == ["best", "best_code"]
+    assert versions(tmp_path / "best_code/1700000001/variables") == []
 
 
 def test_the_defaults_hold_where_nobody_parses_flags(servable: str, tmp_path: Path) -> None:
@@ -142,6 +146,7 @@ def wrong_values() -> list:
          "did you mean 'minimum_size'?"),
         ("--slim_enabled=perhaps", "perhaps"),
         ("--slim_on_error=ignore", "value should be one of <keep_original|raise>"),
+        ("--slim_weights=disk", "value should be one of <auto|variables|constants>"),
         ("--slim_suffix=", "expected a text that is not empty and has no '/'"),
         ("--slim_suffix=/slim", "expected a text that is not empty and has no '/'"),
     ]

@@ -61,14 +61,20 @@ class Graph:
     def source(self, tensor: str) -> str:
         """The tensor that `tensor` is, seen through Identity nodes that do nothing else."""
         node = self.nodes[names.node_of(tensor)]
-        while node.op == "Identity" and len(node.input) == 1:
+        while node.op == "Identity" and len(node.input) == 1 and tensor not in self.interface.fed:
             tensor = node.input[0]
             node = self.nodes[names.node_of(tensor)]
-        return tensor
+        return names.canonical(tensor)
 
     def producer(self, tensor: str) -> NodeDef:
-        """The node that `tensor` comes from, seen through Identity nodes that do nothing else."""
-        return self.nodes[names.node_of(self.source(tensor))]
+        """The node that `tensor` comes from, seen through Identity nodes that do nothing else.
+
+        What a signature feeds comes from a Placeholder, whatever node stands there.
+        """
+        source = self.source(tensor)
+        if source in self.interface.fed:
+            return NodeDef(name=names.node_of(source), op="Placeholder")
+        return self.nodes[names.node_of(source)]
 
     def weight(self, tensor: str) -> Weight | None:
         """The weight whose value `tensor` is, or None; a mutable variable's value is none."""

@@ -6,6 +6,7 @@ tensors fed; the table initialisers are listed for loaders that run them one by 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -40,6 +41,11 @@ class Interface:
     def inputs(self) -> list[str]:
         """Every tensor that some signature feeds, sorted."""
         return _tensors(info for s in self.served().values() for info in s.inputs.values())
+
+    @functools.cached_property
+    def fed(self) -> frozenset[str]:
+        """`inputs`, to ask of one tensor whether it is fed."""
+        return frozenset(self.inputs())
 
     def outputs(self) -> list[str]:
         """Every tensor that some signature fetches, sorted."""

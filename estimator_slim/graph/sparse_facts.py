@@ -15,12 +15,10 @@ _PARSERS = ("ParseExample", "ParseExampleV2")
 
 def never_negative(graph: Graph, tensor: str) -> bool:
     """True if no element of the integer `tensor` can be below zero."""
-    if _is_fed(graph, tensor):
-        return False
-    node = graph.nodes[names.node_of(tensor)]
+    node = graph.producer(tensor)
     if node.op in _HASHES:
         return True
-    if node.op in ("Identity", "Reshape", "Squeeze", "GatherV2", "Unique"):
+    if node.op in ("Reshape", "Squeeze", "GatherV2", "Unique"):
         return never_negative(graph, node.input[0])
     if node.op in ("FloorMod", "Mod"):
         divisor = graph.constant(node.input[1])
@@ -28,6 +26,12 @@ def never_negative(graph: Graph, tensor: str) -> bool:
     if node.op in ("Add", "AddV2"):
         return all(_not_below_zero(graph, i) for i in node.input[:2])
     return node.op in ("Select", "SelectV2") and _out_of_vocabulary(graph, node)
+
+
+def all_below(graph: Graph, tensor: str, limit: int) -> bool:
+    """True if every element of the integer `tensor` is certain to be below `limit`."""
+    node = graph.producer(tensor)
+    return node.op in _HASHES and node.attr["num_buckets"].i <= limit
 
 
 def _not_below_zero(graph: Graph, tensor: str) -> bool:
@@ -65,15 +69,12 @@ def _filled_with_line_numbers(graph: Graph, table: str) -> bool:
 
 def in_row_order(graph: Graph, indices: str) -> bool:
     """True if the rows of a sparse tensor's `indices` are sorted, and inside its dense shape."""
-    if _is_fed(graph, indices):
-        return False
-    name, port = names.split(indices)
-    node = graph.nodes[name]
+    node, port = graph.producer(indices), names.split(graph.source(indices))[1]
     if node.op in _PARSERS:
         return parsed_part(node, port)[0] == "indices"
     if node.op in _IN_ROW_ORDER:
         return port == 0
-    if node.op in ("Identity", "SparseReshape"):
+    if node.op == "SparseReshape":
         return port == 0 and in_row_order(graph, node.input[0])
     return (node.op == "GatherV2" and kept_by_filter(graph, node) is not None
             and in_row_order(graph, node.input[0]))
@@ -92,7 +93,7 @@ def kept_by_filter(graph: Graph, gather: NodeDef) -> str | None:
 def always_true(graph: Graph, condition: str) -> str | None:
     """The tensor v, where `condition` is `v >= 0` and v is never negative; None otherwise."""
     node = graph.producer(condition)
-    if node.op != "GreaterEqual" or _is_fed(graph, condition):
+    if node.op != "GreaterEqual":
         return None
     bound = graph.constant(node.input[1])
     certain = bound is not None and bound.ndim == 0 and bound <= 0
@@ -103,7 +104,3 @@ def same_length(symbols: Symbols, left: str, right: str) -> bool:
     """True if both tensors have as many rows in every request."""
     a, b = symbols.shape(left), symbols.shape(right)
     return bool(a) and bool(b) and a[0] == b[0]  # type: ignore[index]
-
-
-def _is_fed(graph: Graph, tensor: str) -> bool:
-    return names.canonical(tensor) in graph.interface.inputs()

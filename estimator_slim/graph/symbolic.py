@@ -35,7 +35,7 @@ class Symbols:
 
     def __init__(self, graph: Graph):
         self._graph = graph
-        self._fed = frozenset(graph.interface.inputs())
+        self._fed = graph.interface.fed
         self._shapes: dict[str, Dims] = {}
         self._values: dict[str, Dims] = {}
         with tf.Graph().as_default() as self._inferred:

@@ -17,6 +17,7 @@ from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2, saver_pb2
 from estimator_slim.graph import names
 from estimator_slim.graph.graph import VARIABLE_OPS, Graph, NodeDef, shared_name
 from estimator_slim.graph.weight import Weight
+from estimator_slim.progress import tracked
 from estimator_slim.saved_model.checkpoint_writer import CheckpointWriter
 from estimator_slim.saved_model.reader import Servable
 
@@ -39,9 +40,9 @@ def write_servable(graph: Graph, source: Servable, directory: str) -> None:
         tf.io.gfile.makedirs(os.path.join(directory, "variables"))
         with CheckpointWriter(os.path.join(directory, "variables", "variables")) as writer:
             for name, part in sorted(_parts(graph)):
+                slices = tracked(f"writing {name}", part.byte_count, part.slices())
                 writer.add(name, part.dtype.as_numpy_dtype, part.shape,
-                           (rows.reshape(part.shape) if not part.shape else rows
-                            for _, rows in part.slices()))
+                           (rows if part.shape else rows.reshape(()) for _, rows in slices))
 
 
 def _parts(graph: Graph) -> Iterator[tuple[str, Weight]]:

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from estimator_slim.graph.weight import Weight
+from estimator_slim.progress import tracked
 from estimator_slim.quantization.blocks import encode_blocks, fit_blocks, rows_per_block
 from estimator_slim.quantization.fit import NonFiniteError, fit_rows
 from estimator_slim.quantization.gain import gains_from_offset
@@ -90,13 +91,15 @@ def fit(weight: Weight, *, bits: int, granularity: str) -> Coding:
     width = math.prod(weight.shape[1:])
     per_block = WHOLE_TABLE if granularity == "table" else rows_per_block(width)
     with_offset = bits == 4 or gains_from_offset(_sample(weight, per_block), bits)
+    slices = tracked(f"fitting {weight.origin}", weight.byte_count,
+                     weight.slices(multiple=max(1, per_block)))
     if per_block == WHOLE_TABLE:
         seen = TableRange()
-        for _, rows in weight.slices():
+        for _, rows in slices:
             seen.update(_matrix(rows))
         return Coding(weight, bits, seen.grid(bits, with_offset), WHOLE_TABLE)
     grids = [_fit_slice(_matrix(rows), start, per_block, bits, with_offset)
-             for start, rows in weight.slices(multiple=per_block)]
+             for start, rows in slices]
     scale = np.concatenate([g.scale for g in grids])
     offset = np.concatenate([g.offset for g in grids]) if with_offset else None
     return Coding(weight, bits, Grid(scale, offset), per_block)

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-import tensorflow as tf
-
 from estimator_slim.graph import attributes, names
 from estimator_slim.graph.graph import Graph, NodeDef
 from estimator_slim.graph.sparse_facts import in_row_order
+from estimator_slim.transforms.lookup_sum import SparseIds, become_lookup_sum
 from estimator_slim.transforms.tables import gathers_rows
 
 _SUMS = ("SparseSegmentSum", "SparseSegmentMean", "SparseSegmentSqrtN")
@@ -22,10 +20,8 @@ _SUMS = ("SparseSegmentSum", "SparseSegmentMean", "SparseSegmentSqrtN")
 @dataclass(frozen=True)
 class _Match:
     fill: NodeDef      # SparseFillEmptyRows(indices, ids, dense shape, 0)
-    unique: NodeDef    # of the filled ids
-    lookup: NodeDef    # GatherV2(table, unique ids)
+    lookup: NodeDef    # GatherV2(table, unique filled ids)
     total: NodeDef     # SparseSegment*(lookup, positions in unique, rows)
-    rows: NodeDef      # StridedSlice: the row of each filled index
 
 
 def rewrite_empty_rows(graph: Graph) -> bool:
@@ -53,6 +49,7 @@ def _match(graph: Graph, select: NodeDef) -> _Match | None:
     if fill is None or total.op not in _SUMS or zeros.op != "ZerosLike":
         return None
     lookup, unique, rows = (graph.producer(i) for i in total.input[:3])
+    rows = graph.producer(rows.input[0]) if rows.op == "Cast" else rows
     if not gathers_rows(graph, lookup):
         return None
     alike = (graph.producer(zeros.input[0]) is total
@@ -60,7 +57,7 @@ def _match(graph: Graph, select: NodeDef) -> _Match | None:
              and graph.source(lookup.input[1]) == unique.name
              and graph.source(unique.input[0]) == f"{fill.name}:1"
              and rows.op == "StridedSlice" and graph.source(rows.input[0]) == fill.name)
-    return _Match(fill, unique, lookup, total, rows) if alike else None
+    return _Match(fill, lookup, total) if alike else None
 
 
 def _filled(graph: Graph, tile: NodeDef) -> NodeDef | None:
@@ -68,38 +65,13 @@ def _filled(graph: Graph, tile: NodeDef) -> NodeDef | None:
     reshape = graph.producer(tile.input[0]) if tile.op == "Tile" else tile
     if reshape.op != "Reshape":
         return None
-    name, port = names.split(graph.source(reshape.input[0]))
-    fill = graph.nodes[name]
+    fill, port = graph.producer(reshape.input[0]), names.split(graph.source(reshape.input[0]))[1]
     return fill if fill.op == "SparseFillEmptyRows" and port == 2 else None
 
 
 def _rewrite(graph: Graph, select: NodeDef, match: _Match) -> None:
     indices, ids, shape = match.fill.input[:3]
-    unique = _twin(graph, match.unique, {0: ids})
-    lookup = _twin(graph, match.lookup, {1: unique})
-    rows = _twin(graph, match.rows, {0: indices})
-    count = _first_element(graph, select.name, shape)
-    total = match.total
-    graph.become(select, f"{total.op}WithNumSegments", [lookup, f"{unique}:1", rows, count],
-                 T=attributes.dtype(total, "T"), Tidx=attributes.dtype(match.unique, "out_idx"),
-                 Tsegmentids=tf.int64, Tnumsegments=tf.int64)
-
-
-def _twin(graph: Graph, node: NodeDef, inputs: dict[int, str]) -> str:
-    """Adds a copy of `node` that reads other inputs; returns its name."""
-    twin = NodeDef()
-    twin.CopyFrom(node)
-    twin.name = graph.unique(f"{node.name}/as_is")
-    for index, tensor in inputs.items():
-        twin.input[index] = tensor
-    graph.nodes[twin.name] = twin
-    return twin.name
-
-
-def _first_element(graph: Graph, name: str, vector: str) -> str:
-    """Adds `vector[0]`, the number of examples."""
-    zero = graph.add_constant(f"{name}/examples/begin", np.array([0], np.int32))
-    one = graph.add_constant(f"{name}/examples/end", np.array([1], np.int32))
-    return graph.add("StridedSlice", f"{name}/examples", [vector, zero, one, one], T=tf.int64,
-                     Index=tf.int32, begin_mask=0, end_mask=0, ellipsis_mask=0, new_axis_mask=0,
-                     shrink_axis_mask=1)
+    become_lookup_sum(
+        graph, select, table=match.lookup.input[0], dtype=attributes.dtype(match.total, "T"),
+        ids=SparseIds(indices, ids, shape), ids_dtype=attributes.dtype(match.fill, "T"),
+        combiner=match.total.op[len("SparseSegment"):])

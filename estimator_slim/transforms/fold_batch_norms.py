@@ -15,7 +15,7 @@ class FoldBatchNorms(NativeTransform):
     """Folds a scale (and a shift) by constants into the weights of the layer before or after it.
 
         Before: x ─ Conv2D(w) ─ Mul(c) ─ y                    After: x ─ Conv2D(w * c) ─ y
-        Before: x ─ Relu ─ Mul(s) ─ Add(t) ─ MatMul(k) ─ y    After: x ─ Relu ─ MatMul(s * k) ─ Add(t @ k) ─ y
+        Before: x ─ Mul(s) ─ Add(t) ─ MatMul(k) ─ y           After: x ─ MatMul(s * k) ─ Add(t @ k) ─ y
 
     Backward, into Conv2D or MatMul, by the engine. Forward, which is what DNNClassifier(batch_norm=True)
     needs, ours. Never where anything else reads what lies between.

@@ -11,6 +11,7 @@ from estimator_slim.graph.graph import Graph, NodeDef
 from estimator_slim.graph.symbolic import Dims, Symbols
 from estimator_slim.transforms.base import Transform
 from estimator_slim.transforms.empty_rows import rewrite_empty_rows
+from estimator_slim.transforms.indicator_lookups import rewrite_indicators
 
 _ROUNDS = 10
 
@@ -23,10 +24,11 @@ class SimplifyLookups(Transform):
                 ─ GatherV2 ─ SparseSegmentSqrtN ─ Tile, Select ─ Reshape ─ Reshape ─ MatMul
         After:  ParseExample ─ Unique ─ GatherV2 ─ SparseSegmentSqrtNWithNumSegments ─ MatMul
 
-    Lossless, bit for bit: a reshape goes where the shape is the one that the tensor has anyway, a
-    filter for negative ids where the ids come from a hash or a vocabulary, the handling of empty rows
-    where the indices are certain to be in order; several computations of one number (the batch size,
-    mostly) become one. What a request could change stays.
+    Lossless: a reshape goes where the shape is the one that the tensor has anyway, a filter for
+    negative ids where the ids come from a hash or a vocabulary, the handling of empty rows where the
+    indices are certain to be in order; several computations of one number (the batch size, mostly)
+    become one. What a request could change stays. An indicator column of many columns times a kernel
+    becomes a lookup and sum over the kernel's rows, which adds the same numbers in another order.
     """
 
     text_name: ClassVar[str] = "simplify_lookups"
@@ -40,6 +42,8 @@ class SimplifyLookups(Transform):
             if not rewrite_empty_rows(graph) and not replaced:
                 break
         graph.prune()
+        rewrite_indicators(graph, Symbols(graph))
+        graph.prune()
         graph.redirect(_equal_numbers(graph, Symbols(graph)))
 
 
@@ -50,7 +54,7 @@ def _unnecessary(graph: Graph, symbols: Symbols) -> Iterator[tuple[str, str]]:
         if any(names.is_control(i) for i in node.input):
             continue
         for tensor, equal in _equals(graph, symbols, node):
-            if tensor in consumed:
+            if tensor in consumed and tensor not in graph.interface.fed:
                 yield tensor, names.canonical(equal)
 
 
