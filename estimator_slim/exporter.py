@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -62,22 +64,30 @@ class OptimizingExporter(tf.estimator.Exporter):
     def export(self, estimator: Any, export_path: str, checkpoint_path: str, eval_result: Any,
                is_the_final_export: bool) -> Any:
         """Lets the wrapped exporter export, then writes the slim twin; returns what it returned."""
-        result = self._exporter.export(estimator, export_path, checkpoint_path, eval_result,
-                                       is_the_final_export)
+        result = self._exporter.export(
+            estimator=estimator, export_path=export_path, checkpoint_path=checkpoint_path,
+            eval_result=eval_result, is_the_final_export=is_the_final_export)
         options = self._options()
         if result is None or not options.enabled:
             return result
         original = tf.compat.as_str_any(result).rstrip("/")
-        try:
-            slim = slim_directory(original, options.suffix)
+        slim = slim_directory(original, options.suffix)
+        with _failing(options, f"no slim servable of {original}"):
             optimize(original, slim, options.transforms, weights=options.weights)
+        with _failing(options, f"{os.path.dirname(slim)} may hold versions whose original is gone"):
             _mirror_collection(os.path.dirname(original), os.path.dirname(slim))
-        except Exception:
-            if options.on_error == flags.RAISE:
-                raise
-            logging.exception("estimator_slim: no slim servable of %s; the original is as it was "
-                              "and training goes on", original)
         return result
+
+
+@contextlib.contextmanager
+def _failing(options: flags.Options, what: str) -> Iterator[None]:
+    """Logs what the block raises, and `what` it means, unless `on_error` is `raise`."""
+    try:
+        yield
+    except Exception:
+        if options.on_error == flags.RAISE:
+            raise
+        logging.exception("estimator_slim: %s; the original is as it was and training goes on", what)
 
 
 def _mirror_collection(originals: str, slims: str) -> None:
@@ -89,6 +99,9 @@ def _mirror_collection(originals: str, slims: str) -> None:
 
 
 def _versions(folder: str) -> set[str]:
-    """The versions in a folder of exports, by the names that Estimators give them: ten digits."""
+    """The versions in a folder of exports, by TensorFlow Serving's rule: folders named by a number."""
+    if not tf.io.gfile.isdir(folder):
+        return set()
     names = (name.rstrip("/") for name in tf.io.gfile.listdir(folder))
-    return {name for name in names if len(name) == 10 and name.isdigit()}
+    return {name for name in names
+            if name.isdigit() and tf.io.gfile.isdir(os.path.join(folder, name))}

@@ -75,7 +75,7 @@ def optimize_saved_model(
 
 def slim_directory(source: str, suffix: str) -> str:
     """`export/best/1700000000` → `export/best-slim/1700000000`."""
-    parent, version = os.path.split(source)
+    parent, version = os.path.split(source if "://" in source else os.path.abspath(source))
     return os.path.join(parent + suffix, version)
 
 
@@ -107,7 +107,7 @@ def _plain(path: Path) -> str:
 
 
 def _inside(path: str, folder: str) -> bool:
-    return f"{os.path.abspath(path)}/".startswith(f"{os.path.abspath(folder)}/")
+    return f"{os.path.realpath(path)}/".startswith(f"{os.path.realpath(folder)}/")
 
 
 def _bytes(directory: str) -> int:

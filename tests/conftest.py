@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import os
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # also for the processes that tests start
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # also for the processes that tests start
 
 
 @pytest.fixture(scope="session")

@@ -97,7 +97,7 @@ def test_a_failure_leaves_the_original_untouched_and_nothing_else_behind(
     exporter = OptimizingExporter(Prepared(servable, ["1700000001"]), [Failing()])
     export_all(exporter, tmp_path, 1)
     assert contents(tmp_path / "prepared/1700000001") == contents(servable)
-    assert not [path for path in tmp_path.rglob("temp-*")]
+    assert not list(tmp_path.rglob("temp-*"))
     assert versions(tmp_path / "prepared-slim") == []
 
 

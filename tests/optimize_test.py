@@ -1,4 +1,4 @@
-"""What optimize_saved_model promises: it writes a whole servable, the same each time, and reports."""
+"""What optimize_saved_model promises: a whole servable, the same each time, and a report."""
 
 from __future__ import annotations
 

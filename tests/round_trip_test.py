@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 from ask import ask, ask_fresh, served, values
 from models import MODELS
+from tensorflow.python.saved_model import loader_impl
 
 from estimator_slim import optimize_saved_model
 from estimator_slim.transforms import DEFAULT
@@ -22,6 +23,7 @@ RECIPE = ("remove_nodes(op=Identity) merge_duplicate_nodes strip_unused_nodes "
 EXACT = {"empty": "", "lossless": LOSSLESS, "recipe": RECIPE}
 LOSSY = {"quantize_weights": "quantize_weights",
          "quantize_nodes": "quantize_nodes quantize_weights", "default": DEFAULT}
+DECISIONS = ("class_ids", "classes", "which", "text")
 NAMES = pytest.mark.parametrize("name", MODELS)
 
 
@@ -74,9 +76,8 @@ def test_signatures_tables_and_assets_survive(
     before, after = _load(exported(name)), _load(slim(name, LOSSLESS))
     assert _signatures(after) == _signatures(before)
     assert sorted(after.meta_info_def.tags) == sorted(before.meta_info_def.tags)
-    for collection in ("table_initializer",):
-        assert (list(after.collection_def[collection].node_list.value)
-                == list(before.collection_def[collection].node_list.value))
+    assert (list(after.collection_def["table_initializer"].node_list.value)
+            == list(before.collection_def["table_initializer"].node_list.value))
     for folder in ("assets", "assets.extra"):
         assert _files(slim(name, LOSSLESS), folder) == _files(exported(name), folder)
 
@@ -120,27 +121,29 @@ def assert_same(got: dict, expected: dict, where: str) -> None:
 
 
 def assert_near(got: dict, expected: dict, where: str) -> None:
-    """Numbers within 5 % of the largest (of 1 for scores); a class may change where two nearly tie."""
+    """Numbers within 5 % of the largest (of 1 for scores), decisions alike unless two nearly tie."""
     for name, value in expected.items():
         if _is_float(value):
-            finite = np.abs(value[np.isfinite(value)])
+            finite = np.abs(value[np.isfinite(value)].astype(np.float64))
             reach = max(1.0, float(finite.max())) if finite.size else 1.0
             np.testing.assert_allclose(got[name], value, rtol=0, atol=0.05 * reach,
                                        err_msg=f"{where} {name}")
         else:
-            clear = _clear(expected, value)
+            clear = _clear(name, expected)
             np.testing.assert_array_equal(got[name][clear], value[clear],
                                           err_msg=f"{where} {name}")
 
 
-def _clear(outputs: dict, value: np.ndarray) -> Any:
-    """The rows whose best two scores are far enough apart for the decision to be the same."""
-    scores = [s for k, s in outputs.items() if "probabilities" in k or k == "value"]
-    scores = [s for s in scores if s.ndim == 2 and s.shape[1] > 1 and len(s) == len(value[..., :1])]
-    if not scores or value.ndim == 0:
-        return slice(None) if value.ndim else ()
-    best = np.sort(scores[0], axis=1)
-    return best[:, -1] - best[:, -2] > 0.1
+def _clear(name: str, outputs: dict) -> Any:
+    """Which rows of an output must not change: of a decision, those with one clearly best score."""
+    decision = next((d for d in DECISIONS
+                     if name.endswith(d) and not name.endswith("all_classes")), None)
+    scores = outputs.get(name[:-len(decision)] + "probabilities" if decision else "",
+                         outputs.get("value"))
+    if decision is None or scores is None:
+        return ...
+    best = np.sort(scores, axis=-1)
+    return best[..., -1] - best[..., -2] > 0.1 * np.maximum(1.0, np.abs(best[..., -1]))
 
 
 def _is_float(value: np.ndarray) -> bool:
@@ -148,8 +151,9 @@ def _is_float(value: np.ndarray) -> bool:
 
 
 def _load(directory: str) -> Any:
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        return tf.compat.v1.saved_model.load(session, ["serve"], directory)
+    """The `serve` MetaGraph of a servable, from saved_model.pb or .pbtxt."""
+    saved = loader_impl.parse_saved_model(directory)
+    return next(m for m in saved.meta_graphs if set(m.meta_info_def.tags) == {"serve"})
 
 
 def _signatures(meta_graph: Any) -> dict:

@@ -1,4 +1,4 @@
-"""A tiny text classifier with a vocabulary file: trained in seconds, exported as people export it."""
+"""A tiny text classifier with a vocabulary file, trained in seconds, exported as people do it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def receiver_fn() -> Any:
 
 
 def train(model_dir: Path, exporters: Sequence[Any], exports: int = 2) -> Any:
-    """Runs train_and_evaluate with `exports` evaluations, each of which lets the exporters export."""
+    """Runs train_and_evaluate with `exports` evaluations, at each of which exporters may export."""
     trained = estimator(str(model_dir))
     tf.estimator.train_and_evaluate(
         trained, tf.estimator.TrainSpec(input_fn, max_steps=STEPS * exports),

@@ -49,9 +49,14 @@ def dtype(node: node_def_pb2.NodeDef, key: str) -> tf.DType:
     return tf.dtypes.as_dtype(node.attr[key].type)
 
 
-def constant(node: node_def_pb2.NodeDef) -> np.ndarray:
-    """The value of a Const node; strings come as an object array of bytes."""
+def constant(node: node_def_pb2.NodeDef) -> np.ndarray | None:
+    """The value of a Const node; strings come as an object array of bytes.
+
+    None where no array can hold it (variants: an empty TensorList, folded).
+    """
     proto = node.attr["value"].tensor
+    if not tf.dtypes.as_dtype(proto.dtype).is_numpy_compatible:
+        return None
     if proto.dtype == tf.string.as_datatype_enum and proto.tensor_content:
         shape = [d.size for d in proto.tensor_shape.dim]
         return np.array(_strings(proto.tensor_content, math.prod(shape)), object).reshape(shape)

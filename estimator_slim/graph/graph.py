@@ -80,7 +80,8 @@ class Graph:
         """The weight whose value `tensor` is, or None; a mutable variable's value is none."""
         node = self.producer(tensor)
         if node.op == "Const":
-            return Weight.of_array(attributes.constant(node), node.name)
+            value = attributes.constant(node)
+            return None if value is None else Weight.of_array(value, node.name)
         if node.op == "ReadVariableOp":
             handle = self.nodes.get(names.node_of(node.input[0]))
             if handle is not None and handle.op == "VarHandleOp":

@@ -165,7 +165,7 @@ class Symbols:
 
     def _value_of_Const(self, node: NodeDef, _: int) -> Dims:
         value = attributes.constant(node)
-        if value.dtype.kind not in "iu" or value.ndim > 1 or value.size > _SMALL:
+        if value is None or value.dtype.kind not in "iu" or value.ndim > 1 or value.size > _SMALL:
             return None
         return tuple(int(v) for v in value.reshape(-1))
 
@@ -218,7 +218,9 @@ class Symbols:
 
     def _value_of_SparseReshape(self, node: NodeDef, port: int) -> Dims:
         wanted = self.value(node.input[2])
-        return None if port != 1 or wanted is None or -1 in wanted else wanted
+        if port != 1 or wanted is None:
+            return None
+        return tuple((f"{node.name}:1 value", i) if d == -1 else d for i, d in enumerate(wanted))
 
     def _value_of_ParseExampleV2(self, node: NodeDef, port: int) -> Dims:
         """A sparse feature's dense shape is [the number of examples, the longest example]."""

@@ -17,7 +17,7 @@ def published(directory: str) -> Iterator[str]:
     """A temporary sibling of `directory` to write into, renamed to it when the block ends well.
 
     The sibling's name does not parse as an integer, so a server polling the parent ignores it; it is
-    removed when the block raises.
+    removed when the block raises, and so are the parent folders made for it.
 
     Raises:
       DestinationError: `directory` exists, before or after the work, or cannot be written.
@@ -26,6 +26,7 @@ def published(directory: str) -> Iterator[str]:
     _refuse_existing(directory)
     parent, name = os.path.split(directory)
     temporary = os.path.join(parent, f"temp-{name}-{uuid.uuid4().hex[:8]}")
+    missing = _missing_parents(parent)
     try:
         tf.io.gfile.makedirs(temporary)
     except (tf.errors.OpError, OSError) as e:
@@ -40,7 +41,19 @@ def published(directory: str) -> Iterator[str]:
     except BaseException:
         with contextlib.suppress(tf.errors.OpError):
             tf.io.gfile.rmtree(temporary)
+        for folder in missing:
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)
         raise
+
+
+def _missing_parents(folder: str) -> list[str]:
+    """The local folders on the way to `folder` and it itself that are not there yet, deepest first."""
+    missing = []
+    while folder and "://" not in folder and not os.path.exists(folder):
+        missing.append(folder)
+        folder = os.path.dirname(folder)
+    return missing
 
 
 def _refuse_existing(directory: str) -> None:

@@ -8,13 +8,18 @@ what the edit left unused and checks that TensorFlow accepts the result.
 from __future__ import annotations
 
 import dataclasses
+import math
+import re
+import typing
 from dataclasses import dataclass
 from typing import ClassVar
 
 import tensorflow as tf
 
-from estimator_slim.errors import TransformError
+from estimator_slim.errors import OptionError, TransformError
 from estimator_slim.graph.graph import Graph, Skip
+
+BARE = re.compile(r"[^\s,()\"'=]+")  # a value that needs no quotes
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,13 @@ class Transform:
     text_name: ClassVar[str]
     lossy: ClassVar[bool] = False
     ignore_errors: bool = False
+
+    def __post_init__(self) -> None:
+        types = typing.get_type_hints(type(self))
+        for option in dataclasses.fields(self):
+            value, kind = getattr(self, option.name), types[option.name]
+            if not is_a(value, kind):
+                raise OptionError(f"{self.text_name}({option.name}=...) takes {KINDS[kind]}, got {value!r}")
 
     def apply(self, graph: Graph) -> Graph:
         """The transformed graph; `graph` itself is not touched.
@@ -62,6 +74,21 @@ class Transform:
         return f"{self.text_name}({options})" if options else self.text_name
 
 
+KINDS = {bool: "true or false", int: "an integer", float: "a finite number",
+         typing.Optional[float]: "a finite number", str: "a text", tuple[str, ...]: "texts"}
+
+
+def is_a(value: object, kind: object) -> bool:
+    """True if `value` is what an option of type `kind` takes."""
+    if kind == tuple[str, ...]:
+        return isinstance(value, tuple) and all(isinstance(v, str) for v in value)
+    if kind == typing.Optional[float] and value is None:
+        return True
+    if kind in (float, typing.Optional[float]):
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return type(value) is kind
+
+
 def _each(value: object) -> tuple:
     return value if isinstance(value, tuple) else (value,)
 
@@ -72,8 +99,12 @@ def _text(value: object) -> str:
     if isinstance(value, float):
         return repr(value)
     text = str(value)
-    plain = text and not any(c in text for c in ' \t\n,()="\'')
-    return text if plain else f'"{text}"'
+    if BARE.fullmatch(text):
+        return text
+    quote = "'" if '"' in text else '"'
+    if quote in text:
+        raise OptionError(f"{text!r} has both kinds of quotes, which no transform list can spell")
+    return f"{quote}{text}{quote}"
 
 
 def check(graph: Graph) -> None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Optional
 
+import numpy as np
+import tensorflow as tf
+
+from estimator_slim.graph.graph import Graph, NodeDef
 from estimator_slim.transforms.native import NativeTransform
+
+_BOUNDS = {"Min": "Minimum", "Max": "Maximum"}
 
 
 @dataclass(frozen=True)
@@ -16,7 +22,8 @@ class QuantizeNodes(NativeTransform):
         After:  x ─ Quantize ─ QuantizedMatMul ─ Requantize ─ QuantizedRelu ─ Dequantize ─ y
 
     By the engine, which needs every attribute spelt out and exports leave out those at their default,
-    so they are put back first. Answers change by about one part in a hundred.
+    so they are put back first. It measures each range afresh, and of an empty batch that would be from
+    infinity to minus infinity, which QuantizeV2 refuses: every range is made to include zero. Answers change by about one part in a hundred.
 
     Attributes:
       input_min: with `input_max`, the range that fed placeholders are quantized to.
@@ -30,5 +37,21 @@ class QuantizeNodes(NativeTransform):
     fallback_min: Optional[float] = None  # noqa: UP045
     fallback_max: Optional[float] = None  # noqa: UP045
 
+    def rewrite(self, graph: Graph) -> None:
+        before = set(graph.nodes)
+        super().rewrite(graph)
+        for node in [n for n in graph.nodes.values() if n.op in _BOUNDS and n.name not in before]:
+            _include_zero(graph, node)
+
     def engine_text(self) -> str:
         return "add_default_attributes " + super().engine_text()
+
+
+def _include_zero(graph: Graph, bound: NodeDef) -> None:
+    """Puts `minimum(·, 0)` or `maximum(·, 0)` behind a measured bound, under its name."""
+    measured = NodeDef()
+    measured.CopyFrom(bound)
+    measured.name = graph.unique(f"{bound.name}/measured")
+    graph.nodes[measured.name] = measured
+    zero = graph.add_constant(f"{bound.name}/zero", np.float32(0))
+    graph.become(bound, _BOUNDS[bound.op], [measured.name, zero], T=tf.float32)

@@ -53,6 +53,7 @@ class QuantizeWeights(Transform):
     minimum_size: int = 1024
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.bits not in (4, 8, 16):
             raise OptionError(f"quantize_weights(bits=...) takes 8, 4 or 16, got {self.bits}")
         if self.granularity not in ("row", "table"):

@@ -18,8 +18,8 @@ class RemoveNodes(NativeTransform):
         Before: x ─ Identity ─ MatMul
         After:  x ─ MatMul
 
-    By the engine, which would also take out the nodes that Asserts hang on by control edges and lose
-    the Asserts; these are hidden from it and stay.
+    By the engine, which would also take out the nodes that Asserts and branches hang on by control
+    edges and lose those edges; such nodes are hidden from it and stay.
 
     Attributes:
       op: the ops to take out, for example `remove_nodes(op=Identity, op=CheckNumerics)`.
@@ -31,15 +31,18 @@ class RemoveNodes(NativeTransform):
     max_inputs: int = 1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.op:
             raise OptionError("remove_nodes needs the ops to remove, as in remove_nodes(op=Identity)")
 
     def rewrite(self, graph: Graph) -> None:
-        hidden = {node.name: node.op for node in graph.nodes.values()
-                  if node.op in self.op and any(names.is_control(i) for i in node.input)}
+        waited_for = {names.node_of(i) for node in graph.nodes.values() for i in node.input
+                      if names.is_control(i)}
+        hidden = {node.name: node.op for node in graph.nodes.values() if node.op in self.op and (
+            node.name in waited_for or any(names.is_control(i) for i in node.input))}
         for name in hidden:
             graph.nodes[name].op = "PreventGradient"
-            graph.skip(name, "it carries a control dependency")
+            graph.skip(name, "a control dependency goes through it")
         super().rewrite(graph)
         for name, op in hidden.items():
             graph.nodes[name].op = op

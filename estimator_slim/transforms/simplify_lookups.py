@@ -76,11 +76,16 @@ def _equals(graph: Graph, symbols: Symbols, node: NodeDef) -> Iterator[tuple[str
 
 
 def _same(old: Dims, new: Dims) -> bool:
-    """True if a tensor of shape `old` has shape `new`; one -1 in `new` is whatever it has to be."""
+    """True if a reshape from `old` to `new` changes nothing.
+
+    One -1 in `new` is whatever it has to be; but TensorFlow refuses it for a tensor without elements
+    if another dimension is 0, so the others have to be known.
+    """
     if old is None or new is None or len(old) != len(new):
         return False
     differing = [b for a, b in zip(old, new) if a != b]
-    return not differing or differing == [-1] and 0 not in old
+    others = [b for b in new if b != -1]
+    return not differing or differing == [-1] and all(isinstance(d, int) and d > 0 for d in others)
 
 
 def _equal_numbers(graph: Graph, symbols: Symbols) -> dict[str, str]:

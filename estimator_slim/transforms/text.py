@@ -17,11 +17,11 @@ import typing
 from collections.abc import Iterable, Mapping
 
 from estimator_slim.errors import OptionError
-from estimator_slim.transforms.base import Transform
+from estimator_slim.transforms.base import BARE, KINDS, Transform, is_a
 
 _SPACE = re.compile(r"(?:\s|\\(?=\s|$))*")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_VALUE = re.compile(r"\"([^\"]*)\"|'([^']*)'|([^\s,()\"'=]+)")
+_VALUE = re.compile(r"\"([^\"]*)\"|'([^']*)'|" + f"({BARE.pattern})")
 
 
 def parse(text: str, table: Mapping[str, type[Transform]]) -> list[Transform]:
@@ -64,11 +64,13 @@ class _Reader:
         options: dict = {}
         types = typing.get_type_hints(kind)
         fields = {f.name: types[f.name] for f in dataclasses.fields(kind)}
-        while not self._accept(")"):
+        more = not self._accept(")")
+        while more:
             if self._skip_space() >= len(self.text):
                 raise self._error(opened - 1, "this parenthesis is never closed")
             self._option(kind, fields, options)
-            if not self._accept(",") and self._peek() != ")":
+            more = self._accept(",")
+            if not more and not self._accept(")"):
                 raise self._error(self.at, f"expected ',' or ')', got {self._seen()}")
         return options
 
@@ -84,7 +86,7 @@ class _Reader:
         text = self._match(_VALUE, f"a value for {key}")
         value = _convert(text, fields[key])
         if value is None:
-            raise self._error(at, f"{kind.text_name}({key}=...) takes {_KINDS[fields[key]]}, "
+            raise self._error(at, f"{kind.text_name}({key}=...) takes {KINDS[fields[key]]}, "
                                   f"got {text!r}")
         if key in options and not isinstance(value, tuple):
             raise self._error(start, f"{key} is given twice")
@@ -123,17 +125,14 @@ class _Reader:
         return re.sub(r"\s", " ", self.text)
 
 
-_KINDS = {bool: "true or false", int: "an integer", float: "a number",
-          typing.Optional[float]: "a number", str: "a text", tuple[str, ...]: "a text"}
-
-
 def _convert(text: str, kind: typing.Any) -> typing.Any:
     """`text` as a value of `kind`, or None when it is none."""
     if kind is bool:
         return {"true": True, "false": False, "1": True, "0": False}.get(text.lower())
     if kind is int or kind is float or kind == typing.Optional[float]:
         try:
-            return int(text) if kind is int else float(text)
+            value = int(text) if kind is int else float(text)
+            return value if is_a(value, kind) else None
         except ValueError:
             return None
     return text if kind is str else (text,)

@@ -1,8 +1,8 @@
 """What a model of the zoo is, and the few lines that all of them share.
 
-A model is a function `build(directory)` that trains a small real Estimator below `directory`, exports
-it and returns the exported version's path; `@model(...)` lists it in MODELS under its name, with
-the requests that it is to be asked.
+A model is a function `build(directory)` that trains a small real Estimator below `directory`,
+exports it and returns the exported version's path; `@model(...)` lists it in MODELS under its name,
+with the requests that it is to be asked.
 """
 
 from __future__ import annotations

@@ -74,26 +74,26 @@ def test_what_exists_is_refused_before_any_work_and_stays(tmp_path: Path, kind: 
         if kind == "folder":
             (tmp_path / "7/mine").write_text("mine")
     before = contents(tmp_path)
-    with pytest.raises(DestinationError, match="7 exists already.*remove it or give another"):
-        with published(str(tmp_path / "7")):
-            raise AssertionError("the block was entered")
+    message = "7 exists already.*remove it or give another"
+    with pytest.raises(DestinationError, match=message), published(str(tmp_path / "7")):
+        raise AssertionError("the block was entered")
     assert contents(tmp_path) == before
 
 
 def test_what_appears_meanwhile_is_refused_and_stays(tmp_path: Path) -> None:
-    with pytest.raises(DestinationError, match="exists already"):
-        with published(str(tmp_path / "7")) as directory:
-            fill(directory)
-            (tmp_path / "7").mkdir()
-            (tmp_path / "7/theirs").write_text("theirs")
+    seven = tmp_path / "7"
+    with pytest.raises(DestinationError, match="exists already"), published(str(seven)) as directory:
+        fill(directory)
+        seven.mkdir()
+        (seven / "theirs").write_text("theirs")
     assert contents(tmp_path).keys() == {"7", "7/theirs"}
 
 
 def test_a_file_on_the_way_is_refused(tmp_path: Path) -> None:
     (tmp_path / "export").write_text("in the way")
-    with pytest.raises(DestinationError, match="export cannot be written.*give a destination in"):
-        with published(str(tmp_path / "export/7")):
-            raise AssertionError("the block was entered")
+    message = "export cannot be written.*give a destination in"
+    with pytest.raises(DestinationError, match=message), published(str(tmp_path / "export/7")):
+        raise AssertionError("the block was entered")
     assert contents(tmp_path).keys() == {"export"}
 
 
@@ -107,9 +107,10 @@ def test_a_slash_at_the_end_and_a_relative_path_mean_the_same(
 
 
 def test_two_writers_of_one_place_do_not_mix(tmp_path: Path) -> None:
-    with pytest.raises(DestinationError), published(str(tmp_path / "7")) as late:
-        with published(str(tmp_path / "7")) as early:
+    seven = str(tmp_path / "7")
+    with pytest.raises(DestinationError), published(seven) as late:
+        Path(late, "late").write_text("late")
+        with published(seven) as early:
             fill(early)
-            Path(late, "late").write_text("late")
     assert "7/late" not in contents(tmp_path)
     assert "7/saved_model.pb" in contents(tmp_path)

@@ -42,7 +42,7 @@ RECIPES = {
     "shell continuations": "strip_unused_nodes \\\n  fold_constants(ignore_errors=true) \\\n"
                            "  fold_batch_norms \\\n",
     "continuations inside": "strip_unused_nodes(type=float, \\\n  shape=\"1,299,299,3\")",
-    "spaces": "  remove_nodes ( op = Identity ,op=CheckNumerics )   round_weights( num_steps = 5 ) ",
+    "spaces": "  remove_nodes ( op = Identity ,op=NoOp )   round_weights( num_steps = 5 ) ",
     "quotes": "remove_nodes(op=\"Identity\") strip_unused_nodes(shape='1, 2', name='a b')",
     "no options in parentheses": "fold_constants() fold_batch_norms( )",
     "no space between": "remove_nodes(op=Identity)fold_constants(ignore_errors=true)remove_device",
