@@ -40,7 +40,7 @@ class Transform:
         types = typing.get_type_hints(type(self))
         for option in dataclasses.fields(self):
             value, kind = getattr(self, option.name), types[option.name]
-            if not is_a(value, kind):
+            if kind in KINDS and not is_a(value, kind):
                 raise OptionError(f"{self.text_name}({option.name}=...) takes {KINDS[kind]}, got {value!r}")
 
     def apply(self, graph: Graph) -> Graph:
@@ -74,8 +74,8 @@ class Transform:
         return f"{self.text_name}({options})" if options else self.text_name
 
 
-KINDS = {bool: "true or false", int: "an integer", float: "a finite number",
-         typing.Optional[float]: "a finite number", str: "a text", tuple[str, ...]: "texts"}
+KINDS = {bool: "true or false", int: "an integer", float: "a number",
+         typing.Optional[float]: "a number", str: "a text", tuple[str, ...]: "texts"}
 
 
 def is_a(value: object, kind: object) -> bool:

@@ -11,8 +11,9 @@ Engine: tensorflow/tools/graph_transforms (kept in the TensorFlow wheels up to 2
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import tensorflow as tf
@@ -37,6 +38,25 @@ class NativeTransform(Transform):
     def engine_text(self) -> str:
         """What the engine is told: the text form less what it is not to know."""
         return str(replace(self, ignore_errors=False))
+
+
+@contextlib.contextmanager
+def hidden(graph: Graph, hide: Iterable[str]) -> Iterator[None]:
+    """Hides nodes from the engine: while the block runs they are operations that it has no rule for.
+
+    Args:
+      graph: edited in place.
+      hide: names of nodes with one or two data inputs and one output, of the same type.
+    """
+    originals = {name: NodeDef.FromString(graph.nodes[name].SerializeToString()) for name in hide}
+    for name, node in originals.items():
+        inputs = [i for i in node.input if not names.is_control(i)]
+        graph.nodes[name].op = "PreventGradient" if len(inputs) == 1 else "SquaredDifference"
+    yield
+    for name, original in originals.items():
+        if name in graph.nodes:
+            original.input[:] = graph.nodes[name].input
+            graph.nodes[name] = original
 
 
 def run_whole(graph: Graph, text: str) -> None:

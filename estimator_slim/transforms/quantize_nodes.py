@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from estimator_slim.graph.graph import Graph, NodeDef
-from estimator_slim.transforms.native import NativeTransform
+from estimator_slim.graph.symbolic import Symbols
+from estimator_slim.transforms.native import NativeTransform, hidden
 
 _BOUNDS = {"Min": "Minimum", "Max": "Maximum"}
 
@@ -39,12 +40,32 @@ class QuantizeNodes(NativeTransform):
 
     def rewrite(self, graph: Graph) -> None:
         before = set(graph.nodes)
-        super().rewrite(graph)
+        with hidden(graph, _wrongly_broadcast(graph)):
+            super().rewrite(graph)
         for node in [n for n in graph.nodes.values() if n.op in _BOUNDS and n.name not in before]:
             _include_zero(graph, node)
 
     def engine_text(self) -> str:
         return "add_default_attributes " + super().engine_text()
+
+
+def _wrongly_broadcast(graph: Graph) -> list[str]:
+    """The multiplications and additions that are not certain to be of equal shapes or by a vector.
+
+    QuantizedMul and QuantizedAdd take [n, m] with [n, 1] and answer nonsense.
+    """
+    symbols = Symbols(graph)
+    found = []
+    for node in graph.nodes.values():
+        if node.op in ("Add", "Mul") and len(node.input) == 2:
+            left, right = (symbols.shape(i) for i in node.input)
+            by_last_axis = left is not None and right is not None and (
+                left == right or len(right) == 0 or len(left) == 0
+                or right == left[-1:] or left == right[-1:])
+            if not by_last_axis:
+                graph.skip(node.name, "its inputs may have other shapes than the quantized op takes")
+                found.append(node.name)
+    return found
 
 
 def _include_zero(graph: Graph, bound: NodeDef) -> None:

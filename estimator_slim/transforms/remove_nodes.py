@@ -8,7 +8,7 @@ from typing import ClassVar
 from estimator_slim.errors import OptionError
 from estimator_slim.graph import names
 from estimator_slim.graph.graph import Graph
-from estimator_slim.transforms.native import NativeTransform
+from estimator_slim.transforms.native import NativeTransform, hidden
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,9 @@ class RemoveNodes(NativeTransform):
     def rewrite(self, graph: Graph) -> None:
         waited_for = {names.node_of(i) for node in graph.nodes.values() for i in node.input
                       if names.is_control(i)}
-        hidden = {node.name: node.op for node in graph.nodes.values() if node.op in self.op and (
-            node.name in waited_for or any(names.is_control(i) for i in node.input))}
-        for name in hidden:
-            graph.nodes[name].op = "PreventGradient"
+        kept = [node.name for node in graph.nodes.values() if node.op in self.op and (
+            node.name in waited_for or any(names.is_control(i) for i in node.input))]
+        for name in kept:
             graph.skip(name, "a control dependency goes through it")
-        super().rewrite(graph)
-        for name, op in hidden.items():
-            graph.nodes[name].op = op
+        with hidden(graph, kept):
+            super().rewrite(graph)

@@ -146,7 +146,8 @@ def keras_model_to_estimator(directory: str) -> str:
         layers.GlobalAveragePooling1D(), layers.Dense(6, "relu"), layers.BatchNormalization(),
         layers.Dense(3, "softmax", name="probabilities")])
     keras.compile("adam", "sparse_categorical_crossentropy")
-    estimator = tf.keras.estimator.model_to_estimator(keras, config=config(directory).replace(save_checkpoints_steps=1000))
+    estimator = tf.keras.estimator.model_to_estimator(keras, config=config(directory).replace(
+        save_checkpoints_steps=1000))
     return export(directory, estimator, inputs({"ids": _IDS}, IDS),
                   raw_receiver(ids=(tf.int64, [None, 5])))
 
@@ -160,7 +161,8 @@ def keras_functional_two_outputs_lstm(directory: str) -> str:
                layers.Dense(1, name="score")(hidden)]
     keras = tf.keras.Model(ids, outputs)
     keras.compile("adam", ["sparse_categorical_crossentropy", "mse"])
-    estimator = tf.keras.estimator.model_to_estimator(keras, config=config(directory).replace(save_checkpoints_steps=1000))
+    estimator = tf.keras.estimator.model_to_estimator(keras, config=config(directory).replace(
+        save_checkpoints_steps=1000))
     labels = {"intent": IDS, "score": IDS.astype(np.float32)}
     return export(directory, estimator, inputs({"ids": _IDS}, labels),
                   raw_receiver(ids=(tf.int64, [None, None])))
