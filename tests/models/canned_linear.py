@@ -25,10 +25,14 @@ def _words(buckets: int = 50) -> Any:
     return tf.feature_column.categorical_column_with_hash_bucket("words", buckets)
 
 
+def _age() -> Any:
+    return tf.feature_column.numeric_column("age", normalizer_fn=lambda x: x / 50.0)
+
+
 def _crossed() -> list:
     age = tf.feature_column.numeric_column("age")
     ages = tf.feature_column.bucketized_column(age, [5.0, 20.0, 60.0])
-    return [_words(), age, ages, tf.feature_column.crossed_column([ages, "words"], 70)]
+    return [_words(), _age(), ages, tf.feature_column.crossed_column([ages, "words"], 70)]
 
 
 @model(*ASKED)
@@ -75,7 +79,7 @@ def linear_regressor_v2(directory: str) -> str:
 
 @model(*_ASKED_MIXED)
 def wide_and_deep_v1(directory: str) -> str:
-    deep = [hashed("mean", 3000, 8), tf.feature_column.numeric_column("age")]
+    deep = [hashed("mean", 3000, 8), _age()]
     estimator = tf.compat.v1.estimator.DNNLinearCombinedClassifier(
         linear_feature_columns=_crossed(), dnn_feature_columns=deep, dnn_hidden_units=[8],
         n_classes=3, label_vocabulary=NAMES, config=config(directory))
@@ -84,7 +88,7 @@ def wide_and_deep_v1(directory: str) -> str:
 
 @model(*_ASKED_MIXED)
 def wide_and_deep_v2(directory: str) -> str:
-    deep = [hashed("mean", 3000, 8), tf.feature_column.numeric_column("age")]
+    deep = [hashed("mean", 3000, 8), _age()]
     estimator = tf.estimator.DNNLinearCombinedClassifier(
         linear_feature_columns=_crossed(), dnn_feature_columns=deep, dnn_hidden_units=[8, 4],
         n_classes=3, batch_norm=True, config=config(directory))
