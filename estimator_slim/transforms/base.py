@@ -41,7 +41,8 @@ class Transform:
         for option in dataclasses.fields(self):
             value, kind = getattr(self, option.name), types[option.name]
             if kind in KINDS and not is_a(value, kind):
-                raise OptionError(f"{self.text_name}({option.name}=...) takes {KINDS[kind]}, got {value!r}")
+                raise OptionError(f"{self.text_name}({option.name}=...) takes {KINDS[kind]}, got "
+                                  f"{value!r}")
 
     def apply(self, graph: Graph) -> Graph:
         """The transformed graph; `graph` itself is not touched.

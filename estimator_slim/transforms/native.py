@@ -46,12 +46,12 @@ def hidden(graph: Graph, hide: Iterable[str]) -> Iterator[None]:
 
     Args:
       graph: edited in place.
-      hide: names of nodes with one or two data inputs and one output, of the same type.
+      hide: names of nodes with one output.
     """
     originals = {name: NodeDef.FromString(graph.nodes[name].SerializeToString()) for name in hide}
     for name, node in originals.items():
-        inputs = [i for i in node.input if not names.is_control(i)]
-        graph.nodes[name].op = "PreventGradient" if len(inputs) == 1 else "SquaredDifference"
+        count = sum(not names.is_control(i) for i in node.input)
+        graph.nodes[name].op = {1: "PreventGradient", 2: "SquaredDifference"}.get(count, "AddN")
     yield
     for name, original in originals.items():
         if name in graph.nodes:

@@ -8,11 +8,14 @@ from typing import ClassVar, Optional
 import numpy as np
 import tensorflow as tf
 
+from estimator_slim.graph import names
 from estimator_slim.graph.graph import Graph, NodeDef
-from estimator_slim.graph.symbolic import Symbols
-from estimator_slim.transforms.native import NativeTransform, hidden
+from estimator_slim.transforms.native import NativeTransform, hidden, output_types
 
-_BOUNDS = {"Min": "Minimum", "Max": "Maximum"}
+_NOT_QUANTIZED = ("Add", "AddV2", "Mul", "Conv2D", "AvgPool", "MaxPool", "ResizeBilinear")
+_LOOP_STARTS = ("Enter", "RefEnter", "Switch", "RefSwitch", "Merge", "RefMerge")
+_QUANTIZED = ("MatMul", "BiasAdd", "Relu", "Relu6", "Reshape", "Concat", "ConcatV2")
+_MEASURES = ("Min", "Max", "RequantizationRange")
 
 
 @dataclass(frozen=True)
@@ -22,9 +25,15 @@ class QuantizeNodes(NativeTransform):
         Before: x ─ MatMul(w) ─ Relu ─ y
         After:  x ─ Quantize ─ QuantizedMatMul ─ Requantize ─ QuantizedRelu ─ Dequantize ─ y
 
-    By the engine, which needs every attribute spelt out and exports leave out those at their default,
-    so they are put back first. It measures each range afresh, and of an empty batch that would be from
-    infinity to minus infinity, which QuantizeV2 refuses: every range is made to include zero. Answers change by about one part in a hundred.
+    By the engine: MatMul, BiasAdd, Relu, Relu6, Reshape and concatenations. Answers change by about one
+    part in a hundred, more where one large value sets the range for a whole batch. Mended around it:
+
+    - It needs every attribute spelt out, and exports leave out those at their default.
+    - It measures each range afresh, and the range of an empty batch is from infinity to minus infinity,
+      which no quantized kernel takes: every range is made to include zero.
+    - Hidden from it, because TensorFlow's quantized kernels fail on them: Mul and Add (nonsense for
+      [n, m] with [n, 1]), convolutions and pools (an empty batch aborts the process), and what stands
+      inside old control flow (constants in the wrong frame).
 
     Attributes:
       input_min: with `input_max`, the range that fed placeholders are quantized to.
@@ -40,39 +49,43 @@ class QuantizeNodes(NativeTransform):
 
     def rewrite(self, graph: Graph) -> None:
         before = set(graph.nodes)
-        with hidden(graph, _wrongly_broadcast(graph)):
+        hide = _in_old_control_flow(graph).union(
+            node.name for node in graph.nodes.values() if node.op in _NOT_QUANTIZED)
+        for name in sorted(hide):
+            graph.skip(name, "TensorFlow's quantized kernel for it fails")
+        with hidden(graph, hide):
             super().rewrite(graph)
-        for node in [n for n in graph.nodes.values() if n.op in _BOUNDS and n.name not in before]:
+        for node in [n for n in graph.nodes.values() if n.op in _MEASURES and n.name not in before]:
             _include_zero(graph, node)
 
     def engine_text(self) -> str:
         return "add_default_attributes " + super().engine_text()
 
 
-def _wrongly_broadcast(graph: Graph) -> list[str]:
-    """The multiplications and additions that are not certain to be of equal shapes or by a vector.
-
-    QuantizedMul and QuantizedAdd take [n, m] with [n, 1] and answer nonsense.
-    """
-    symbols = Symbols(graph)
-    found = []
-    for node in graph.nodes.values():
-        if node.op in ("Add", "Mul") and len(node.input) == 2:
-            left, right = (symbols.shape(i) for i in node.input)
-            by_last_axis = left is not None and right is not None and (
-                left == right or len(right) == 0 or len(left) == 0
-                or right == left[-1:] or left == right[-1:])
-            if not by_last_axis:
-                graph.skip(node.name, "its inputs may have other shapes than the quantized op takes")
-                found.append(node.name)
-    return found
+def _in_old_control_flow(graph: Graph) -> set[str]:
+    """The one- and two-input nodes that depend on a Switch, a Merge or an Enter."""
+    found: set[str] = set()
+    consumers = graph.consumers()
+    todo = [n for n in graph.nodes.values() if n.op in _LOOP_STARTS]
+    while todo:
+        node = todo.pop()
+        for port in range(len(output_types(node))):
+            for reader, _ in consumers.get(names.tensor(node.name, port), ()):
+                if reader.name not in found:
+                    found.add(reader.name)
+                    todo.append(reader)
+    return {name for name in found if graph.nodes[name].op in _QUANTIZED}
 
 
-def _include_zero(graph: Graph, bound: NodeDef) -> None:
-    """Puts `minimum(·, 0)` or `maximum(·, 0)` behind a measured bound, under its name."""
-    measured = NodeDef()
-    measured.CopyFrom(bound)
-    measured.name = graph.unique(f"{bound.name}/measured")
-    graph.nodes[measured.name] = measured
-    zero = graph.add_constant(f"{bound.name}/zero", np.float32(0))
-    graph.become(bound, _BOUNDS[bound.op], [measured.name, zero], T=tf.float32)
+def _include_zero(graph: Graph, measure: NodeDef) -> None:
+    """Makes every reader of a measured bound read `minimum(·, 0)` or `maximum(·, 0)` instead."""
+    ports = ("Min", "Max") if measure.op == "RequantizationRange" else (measure.op,)
+    zero = graph.add_constant(f"{measure.name}/zero", np.float32(0))
+    bounds = {}
+    for port, bound in enumerate(ports):
+        tensor = names.tensor(measure.name, port)
+        bounds[tensor] = graph.add(f"{bound}imum", f"{measure.name}/{bound.lower()}imum", [zero, zero],
+                                   T=tf.float32)
+    graph.redirect(bounds)
+    for tensor, name in bounds.items():
+        graph.nodes[name].input[0] = tensor
