@@ -15,6 +15,7 @@ from estimator_slim.transforms.native import NativeTransform, hidden, output_typ
 _NOT_QUANTIZED = ("Add", "AddV2", "Mul", "Conv2D", "AvgPool", "MaxPool", "ResizeBilinear")
 _LOOP_STARTS = ("Enter", "RefEnter", "Switch", "RefSwitch", "Merge", "RefMerge")
 _QUANTIZED = ("MatMul", "BiasAdd", "Relu", "Relu6", "Reshape", "Concat", "ConcatV2")
+_LIMITS = {"Min": np.float32(0), "Max": np.float32(1e-6)}  # kernels refuse a range of one number
 _MEASURES = ("Min", "Max", "RequantizationRange")
 
 
@@ -30,7 +31,7 @@ class QuantizeNodes(NativeTransform):
 
     - It needs every attribute spelt out, and exports leave out those at their default.
     - It measures each range afresh, and the range of an empty batch is from infinity to minus infinity,
-      which no quantized kernel takes: every range is made to include zero.
+      which no quantized kernel takes: every range is made to include 0 and a millionth.
     - Hidden from it, because TensorFlow's quantized kernels fail on them: Mul and Add (nonsense for
       [n, m] with [n, 1]), convolutions and pools (an empty batch aborts the process), and what stands
       inside old control flow (constants in the wrong frame).
@@ -78,14 +79,13 @@ def _in_old_control_flow(graph: Graph) -> set[str]:
 
 
 def _include_zero(graph: Graph, measure: NodeDef) -> None:
-    """Makes every reader of a measured bound read `minimum(·, 0)` or `maximum(·, 0)` instead."""
+    """Makes every reader of a measured bound read `minimum(·, 0)` or `maximum(·, 1e-6)` instead."""
     ports = ("Min", "Max") if measure.op == "RequantizationRange" else (measure.op,)
-    zero = graph.add_constant(f"{measure.name}/zero", np.float32(0))
     bounds = {}
     for port, bound in enumerate(ports):
-        tensor = names.tensor(measure.name, port)
-        bounds[tensor] = graph.add(f"{bound}imum", f"{measure.name}/{bound.lower()}imum", [zero, zero],
-                                   T=tf.float32)
+        limit = graph.add_constant(f"{measure.name}/{bound.lower()}imum/limit", _LIMITS[bound])
+        bounds[names.tensor(measure.name, port)] = graph.add(
+            f"{bound}imum", f"{measure.name}/{bound.lower()}imum", [limit, limit], T=tf.float32)
     graph.redirect(bounds)
     for tensor, name in bounds.items():
         graph.nodes[name].input[0] = tensor
