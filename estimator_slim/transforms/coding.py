@@ -15,6 +15,7 @@ import tensorflow as tf
 from estimator_slim.graph.weight import Weight
 from estimator_slim.progress import tracked
 from estimator_slim.quantization.blocks import encode_blocks, fit_blocks, rows_per_block
+from estimator_slim.quantization.feedback import Feedback, encode_with_feedback
 from estimator_slim.quantization.fit import NonFiniteError, fit_rows
 from estimator_slim.quantization.gain import gains_from_offset
 from estimator_slim.quantization.grid import Grid, encode
@@ -35,12 +36,14 @@ class Coding:
       bits: 8, 4 or 16.
       grid: scale and offset of each row, block or the table; None for 16 bits.
       per_block: rows that share a grid; 0 if all do.
+      passing_on: how rounding errors are passed on to the next layer's advantage, where it is known.
     """
 
     weight: Weight
     bits: int
     grid: Grid | None
     per_block: int
+    passing_on: Feedback | None = None
 
     @property
     def codes(self) -> Weight:
@@ -65,6 +68,8 @@ class Coding:
         rows = _matrix(self.weight.read(first, stop))
         if self.grid is None:
             codes = to_float16(rows)
+        elif self.passing_on is not None:
+            codes = encode_with_feedback(rows, _grids(self.grid, first, stop, 1), 15, self.passing_on)
         elif self.per_block == WHOLE_TABLE:
             codes = encode(rows, *self.grid, bits=self.bits)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import tensorflow as tf
@@ -10,12 +10,15 @@ import tensorflow as tf
 from estimator_slim.errors import OptionError
 from estimator_slim.graph.graph import Graph, shared_name
 from estimator_slim.graph.weight import Weight
+from estimator_slim.quantization.feedback import feedback
 from estimator_slim.quantization.fit import NonFiniteError
 from estimator_slim.transforms.base import Transform
-from estimator_slim.transforms.coding import fit
+from estimator_slim.transforms.coding import Coding, fit
 from estimator_slim.transforms.decoding import decode_lookups, stored_as_codes
+from estimator_slim.transforms.next_layer import importance
 from estimator_slim.transforms.tables import Table, tables
 
+_WIDEST = 1024  # passing errors on takes time with the square of the width
 _FLOATS = (tf.float32, tf.float64, tf.float16, tf.bfloat16)
 
 
@@ -40,8 +43,10 @@ class QuantizeWeights(Transform):
     its bytes; rows of fewer than 64 values share a scale with their neighbours.
 
     Attributes:
-      bits: 8; 4, two codes to a byte, with the range of each row chosen for the least squared error
-        (tables only: kernels then take 8, their errors add up in every answer); or 16, float16.
+      bits: 8; 4, two codes to a byte, with the range of each row chosen for the least squared error and,
+        where rows are added up and multiplied by a kernel, each value rounded for the least error behind
+        the kernel (tables only: other kernels then take 8, their errors add up in every answer); or 16,
+        float16.
       granularity: `row`, or `table` for one scale for all of a weight.
       minimum_size: weights of fewer values stay as they are; so do kernels small enough to be Consts.
     """
@@ -96,5 +101,13 @@ class QuantizeWeights(Transform):
         if table.others:
             graph.weights[shared_name(handle)] = stored_as_codes(table.weight, coding)
         else:
-            decode_lookups(graph, table.name, coding, table.lookups)
+            decode_lookups(graph, table.name, self._for_next_layer(graph, table, coding), table.lookups)
         return None
+
+    def _for_next_layer(self, graph: Graph, table: Table, coding: Coding) -> Coding:
+        """Four-bit rows are rounded to the advantage of the layer that reads their sums, if one does."""
+        width = coding.weight.shape[-1]
+        if coding.bits != 4 or coding.per_block != 1 or coding.weight.shape[1:] != (width,):
+            return coding
+        weighing = importance(graph, table.lookups, width) if width <= _WIDEST else None
+        return coding if weighing is None else replace(coding, passing_on=feedback(weighing))
