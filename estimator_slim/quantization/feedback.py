@@ -4,8 +4,8 @@ Where rows of a table are added up and multiplied by a kernel k [width, m], an e
 the layer by e @ k, and its squared size is e @ h @ e.T with h = k @ k.T. So values are rounded one after
 the other, and the error that one rounding makes is taken off the values still to come, in the proportion
 that cancels most of it in the layer. That is the update of Frantar et al. 2022, "GPTQ: Accurate
-Post-Training Quantization for Generative Pre-trained Transformers"; they estimate h from sample data, here
-it is known exactly.
+Post-Training Quantization for Generative Pre-trained Transformers"; they estimate h from sample data,
+here it is known exactly.
 
 The grid stays that of the row. Single values move by more than half a step, which is the point.
 """

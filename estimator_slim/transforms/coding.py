@@ -95,7 +95,7 @@ def fit(weight: Weight, *, bits: int, granularity: str) -> Coding:
         return Coding(weight, 16, None, 1)
     width = math.prod(weight.shape[1:])
     per_block = WHOLE_TABLE if granularity == "table" else rows_per_block(width)
-    with_offset = bits == 4 or gains_from_offset(_sample(weight, per_block), bits)
+    with_offset = bits == 4 or _gains_from_offset(weight, per_block, bits)
     slices = tracked(f"fitting {weight.origin}", weight.byte_count,
                      weight.slices(multiple=max(1, per_block)))
     if per_block == WHOLE_TABLE:
@@ -108,6 +108,13 @@ def fit(weight: Weight, *, bits: int, granularity: str) -> Coding:
     scale = np.concatenate([g.scale for g in grids])
     offset = np.concatenate([g.offset for g in grids]) if with_offset else None
     return Coding(weight, bits, Grid(scale, offset), per_block)
+
+
+def _gains_from_offset(weight: Weight, per_block: int, bits: int) -> bool:
+    try:
+        return gains_from_offset(_sample(weight, per_block), bits)
+    except NonFiniteError:
+        return False  # the pass over all rows will say which row it is, if it is not just a wide range
 
 
 def _fit_slice(rows: np.ndarray, start: int, per_block: int, bits: int, with_offset: bool) -> Grid:

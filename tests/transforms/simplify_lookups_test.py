@@ -1,0 +1,193 @@
+"""simplify_lookups: what it takes out of feature columns, what it has to leave, and the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from ask import ask
+from by_hand import answers, assert_same_answers, reasons, request_ops, servable, slim, v1, variable
+from models.zoo import examples
+
+from estimator_slim import optimize_saved_model
+
+LIST = "strip_unused_nodes remove_nodes(op=Identity) fold_constants simplify_lookups"
+FILLING = ("SparseFillEmptyRows", "Where", "Tile", "Select", "SelectV2", "GreaterEqual")
+REQUESTS = (
+    {"examples": examples({"words": ["turn", "on", "the"]})},
+    {"examples": examples({"words": ["turn", "on", "on", "turn"]}, {"words": []}, {},
+                          {"words": ["never", "seen", "wörd"]}, {"words": [""]})},
+    {"examples": examples({})},
+    {"examples": examples(*[{"words": [f"word {i % 7}"] * (i % 4)} for i in range(64)])},
+    {"examples": examples()},
+    {"examples": np.array([b"no example"], object)},
+)
+column = tf.feature_column
+
+
+def hashed(buckets: int = 40) -> Any:
+    return column.categorical_column_with_hash_bucket("words", buckets)
+
+
+def vocabulary(folder: Path, oov: int) -> Any:
+    path = folder / "words.txt"
+    path.write_text("turn\non\nthe\nwörd\n", encoding="utf-8")
+    return column.categorical_column_with_vocabulary_file("words", str(path), num_oov_buckets=oov)
+
+
+def layer(features: dict, columns: list, width: int = 5) -> Any:
+    """The columns, times a kernel, as the first layer of a network."""
+    values = v1.feature_column.input_layer(features, columns)
+    kernel = np.random.default_rng(6).normal(size=(values.shape[1], width)).astype(np.float32)
+    return tf.matmul(values, variable("kernel", kernel))
+
+
+def parsed(columns: list) -> tuple[Any, dict]:
+    """(the examples, the columns' features parsed from them)."""
+    serialized = v1.placeholder(tf.string, [None], "examples")
+    return serialized, tf.io.parse_example(serialized, column.make_parse_example_spec(columns))
+
+
+def column_servable(folder: Path, columns: list, width: int = 5) -> str:
+    def network() -> Any:
+        serialized, features = parsed(columns)
+        return {"examples": serialized}, {"value": layer(features, columns, width)}
+    return servable(folder, network)
+
+
+@pytest.mark.parametrize("combiner", ["sum", "mean", "sqrtn"])
+@pytest.mark.parametrize("kind", ["hash", "vocabulary with unknown buckets"])
+def test_ids_that_cannot_be_negative_need_no_filter_and_no_filling(
+        tmp_path: Path, kind: str, combiner: str) -> None:
+    words = hashed() if kind == "hash" else vocabulary(tmp_path, 3)
+    source = column_servable(tmp_path, [column.embedding_column(words, 4, combiner)])
+    path, _ = slim(source, LIST)
+    before, after = request_ops(source), request_ops(path)
+    own = before["SelectV2"] if kind != "hash" else 0  # id or bucket: the vocabulary's own choice
+    assert all(before[op] for op in ("SparseFillEmptyRows", "Where", "Tile", "GreaterEqual"))
+    assert {op: after[op] for op in FILLING if after[op]} == ({"SelectV2": own} if own else {})
+    assert after["Reshape"] == after["SparseReshape"] == 0
+    assert sum(after.values()) <= 0.5 * sum(before.values())
+    assert_same_answers(path, source, *REQUESTS)
+
+
+@pytest.mark.parametrize("name", ["dnn_v1_hash_mean", "dnn_v2_hash_mean"])
+def test_canned_estimators_keep_only_the_lookup_and_the_sum(
+        exported: Callable, name: str, tmp_path: Path) -> None:
+    optimize_saved_model(exported(name), tmp_path / "slim", LIST)
+    ops = request_ops(str(tmp_path / "slim"))
+    assert not any(ops[op] for op in FILLING if op != "Tile")  # which makes the list of classes
+    assert ops["SparseSegmentMeanWithNumSegments"] == 1
+
+
+@pytest.mark.parametrize("combiner", ["sum", "mean", "sqrtn"])
+def test_a_vocabulary_without_unknown_buckets_keeps_its_filter(tmp_path: Path, combiner: str) -> None:
+    words = vocabulary(tmp_path, 0)
+    source = column_servable(tmp_path, [column.embedding_column(words, 4, combiner)])
+    path, _ = slim(source, LIST)
+    assert request_ops(path)["Where"] and request_ops(path)["GreaterEqual"]
+    assert_same_answers(path, source, *REQUESTS)
+
+
+def fed_servable(folder: Path, make: Callable[[Any], Any]) -> str:
+    """A signature that feeds the words parsed already, and one that feeds examples."""
+    def network() -> Any:
+        serialized, features = parsed([hashed()])
+        words = features["words"]
+        value = make(words)
+        return {"serving_default": ({"examples": serialized}, {"value": value}),
+                "parsed": ({"indices": words.indices, "values": words.values,
+                            "shape": words.dense_shape}, {"value": value})}
+    return servable(folder, network)
+
+
+def sparse(indices: list, shape: list) -> dict:
+    words = np.array([f"w{i % 5}".encode() for i in range(len(indices))], object)
+    return {"indices": np.array(indices, np.int64).reshape(-1, 2), "values": words, "shape": shape}
+
+
+FED = (sparse([[0, 0], [0, 1], [2, 0]], [4, 2]),
+       sparse([[2, 0], [0, 1], [0, 0], [3, 3]], [5, 4]),      # out of order
+       sparse([[3, 0], [1, 0]], [4, 1]), sparse([], [3, 0]), sparse([], [0, 0]),
+       sparse([[0, 0], [7, 0]], [4, 2]),                      # a row beyond the shape
+       {"examples": REQUESTS[1]["examples"]})
+
+
+@pytest.mark.parametrize("combiner", ["sum", "mean", "sqrtn"])
+def test_fed_sparse_tensors_keep_what_puts_them_in_order(tmp_path: Path, combiner: str) -> None:
+    embedded = [column.embedding_column(hashed(), 4, combiner)]
+    source = fed_servable(tmp_path, lambda words: layer({"words": words}, embedded))
+    path, report = slim(source, LIST)
+    assert request_ops(path)["SparseFillEmptyRows"] == 1
+    assert "the order of its sparse indices is not certain" in reasons(report)
+    assert_same_answers(path, source, *FED)
+    assert isinstance(ask(path, FED)["parsed", 1], dict)
+
+
+def test_fed_ids_may_be_negative_and_keep_their_filter(tmp_path: Path) -> None:
+    table = np.random.default_rng(6).normal(size=(40, 4)).astype(np.float32)
+
+    def network() -> Any:
+        serialized, features = parsed([hashed()])
+        words = features["words"]
+        ids = tf.strings.to_hash_bucket_fast(words.values, 40, name="ids")
+        looked_up = tf.nn.safe_embedding_lookup_sparse(
+            variable("table", table), tf.SparseTensor(words.indices, ids, words.dense_shape))
+        return {"serving_default": ({"examples": serialized}, {"value": looked_up}),
+                "ids": ({"examples": serialized, "ids": ids}, {"value": looked_up})}
+
+    source = servable(tmp_path, network)
+    path, _ = slim(source, LIST)
+    assert request_ops(path)["Where"] and request_ops(path)["GreaterEqual"]
+    assert_same_answers(path, source, *REQUESTS, *(
+        {"examples": examples({"words": ["a", "b", "c"]}), "ids": ids}
+        for ids in ([-1, 2, -7], [1, 2, 3], [-1, -1, -1], [1, 2, 40])))
+
+
+@pytest.mark.parametrize("second", ["its own", "half"], ids=str)
+def test_a_reshape_that_gives_an_empty_tensor_another_shape_stays(
+        tmp_path: Path, second: str) -> None:
+    def network() -> Any:
+        x = v1.placeholder(tf.float32, [None, None], "x")
+        columns = tf.shape(x)[1]
+        columns = columns if second == "its own" else columns // 2
+        return {"x": x}, {"y": tf.reshape(x, tf.stack([-1, columns])) + 1.0}
+
+    source = servable(tmp_path, network)
+    path, _ = slim(source, LIST)
+    requests = [{"x": np.ones(shape)} for shape in ((2, 4), (0, 4), (3, 0), (0, 0), (1, 1))]
+    assert_same_answers(path, source, *requests)
+    assert answers(path, requests[3])["y"].shape == (1, 0)  # TensorFlow's answer to -1 for [0, 0]
+
+
+def test_a_reshape_to_the_shape_it_has_is_taken_out(tmp_path: Path) -> None:
+    def network() -> Any:
+        x = v1.placeholder(tf.float32, [None, 4], "x")
+        whole = tf.reshape(tf.reshape(x, tf.shape(x)) + 1.0, [-1, 4])
+        return {"x": x}, {"y": whole * 2.0, "other": tf.reshape(x, [-1, 2]) * 2.0}
+
+    source = servable(tmp_path, network)
+    path, _ = slim(source, LIST)
+    assert request_ops(path)["Reshape"] == 1
+    assert_same_answers(path, source, *({"x": np.ones((n, 4))} for n in (3, 1, 0)))
+
+
+def test_what_a_signature_fetches_of_the_expansion_is_still_there(tmp_path: Path) -> None:
+    embedded = [column.embedding_column(hashed(), 4)]
+
+    def network() -> Any:
+        serialized, features = parsed(embedded)
+        outputs = {"value": layer(features, embedded)}
+        for op in tf.compat.v1.get_default_graph().get_operations():
+            if op.type in (*FILLING, "SparseReshape"):
+                outputs.update({f"{op.type}{n}": tensor for n, tensor in enumerate(op.outputs)})
+        assert len(outputs) >= 8
+        return {"examples": serialized}, outputs
+
+    source = servable(tmp_path, network)
+    path, _ = slim(source, LIST)
+    assert_same_answers(path, source, *REQUESTS)
