@@ -16,7 +16,7 @@ _PARSERS = ("ParseExample", "ParseExampleV2")
 def never_negative(graph: Graph, tensor: str) -> bool:
     """True if no element of the integer `tensor` can be below zero."""
     node = graph.producer(tensor)
-    if node.op in _HASHES:
+    if node.op in (*_HASHES, "LookupTableSizeV2", "LookupTableSize"):
         return True
     if node.op in ("Reshape", "Squeeze", "GatherV2", "Unique"):
         return never_negative(graph, node.input[0])

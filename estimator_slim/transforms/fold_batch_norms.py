@@ -7,11 +7,11 @@ from typing import ClassVar
 
 from estimator_slim.graph.graph import Graph
 from estimator_slim.transforms.fold_forward import fold_forward
-from estimator_slim.transforms.native import NativeTransform
+from estimator_slim.transforms.native import FoldingTransform
 
 
 @dataclass(frozen=True)
-class FoldBatchNorms(NativeTransform):
+class FoldBatchNorms(FoldingTransform):
     """Folds a scale (and a shift) by constants into the weights of the layer before or after it.
 
         Before: x ─ Conv2D(w) ─ Mul(c) ─ y                    After: x ─ Conv2D(w * c) ─ y

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from estimator_slim.transforms.native import NativeTransform
+from estimator_slim.transforms.native import FoldingTransform
 
 
 @dataclass(frozen=True)
-class FoldOldBatchNorms(NativeTransform):
+class FoldOldBatchNorms(FoldingTransform):
     """Folds fused normalisation ops into the Conv2D before them.
 
         Before: x ─ Conv2D(w) ─ BatchNormWithGlobalNormalization or FusedBatchNorm ─ y

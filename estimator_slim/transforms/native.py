@@ -25,6 +25,7 @@ from estimator_slim.graph import attributes, names
 from estimator_slim.graph.graph import Graph, NodeDef
 from estimator_slim.transforms.base import Transform
 
+_LAYERS = ("Conv2D", "DepthwiseConv2dNative", "MatMul")
 _FOLDED = re.compile(r"(?P<base>.*?)(/_\d+)?__cf__\d+$")
 
 
@@ -57,6 +58,18 @@ def hidden(graph: Graph, hide: Iterable[str]) -> Iterator[None]:
         if name in graph.nodes:
             original.input[:] = graph.nodes[name].input
             graph.nodes[name] = original
+
+
+class FoldingTransform(NativeTransform):
+    """A transform of the engine that folds a layer into another node, fetched layers hidden from it:
+
+    it takes a layer away even where a signature fetches it.
+    """
+
+    def rewrite(self, graph: Graph) -> None:
+        fetched = {names.node_of(tensor) for tensor in graph.interface.outputs()}
+        with hidden(graph, [name for name in fetched if graph.nodes[name].op in _LAYERS]):
+            super().rewrite(graph)
 
 
 def run_whole(graph: Graph, text: str) -> None:

@@ -54,8 +54,10 @@ def prepared(options: argparse.Namespace) -> argparse.Namespace:
 def machine() -> str:
     import tensorflow as tf
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"],
+                            capture_output=True, text=True).stdout.strip() or "no git"
     return (f"{datetime.date.today()}, {platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GB, "
-            f"Python {platform.python_version()}, TensorFlow {tf.__version__}")
+            f"Python {platform.python_version()}, TensorFlow {tf.__version__}, commit {commit}")
 
 
 def main() -> None:

@@ -27,6 +27,9 @@ def assert_near(slim_directory: str, original: str, *requests: Any) -> None:
     """Within 1e-5: constants are multiplied with each other first."""
     for request in requests:
         got, wanted = answers(slim_directory, request), answers(original, request)
+        if isinstance(wanted, str):
+            assert got == wanted
+            continue
         assert got.keys() == wanted.keys()
         for key, value in wanted.items():
             np.testing.assert_allclose(got[key], value, rtol=1e-5, atol=1e-5)
@@ -130,7 +133,7 @@ def test_a_scale_behind_a_convolution_goes_into_its_kernel(tmp_path: Path) -> No
     source = convolution(tmp_path, lambda raw, scaled: {})
     path, _ = slim(source, FOLD)
     assert request_ops(path) == {"Placeholder": 1, "Const": 1, "Conv2D": 1, "Relu": 1}
-    assert_near(path, source, {"x": IMAGE}, {"x": IMAGE[:0]})
+    assert_near(path, source, {"x": IMAGE}, {"x": IMAGE[:1]})
 
 
 @pytest.mark.parametrize("more", [lambda raw, scaled: {"raw": raw},
