@@ -78,8 +78,8 @@ def _equals(graph: Graph, symbols: Symbols, node: NodeDef) -> Iterator[tuple[str
 def _same(old: Dims, new: Dims) -> bool:
     """True if a reshape from `old` to `new` changes nothing.
 
-    One -1 in `new` is whatever it has to be; but TensorFlow refuses it for a tensor without elements
-    if another dimension is 0, so the others have to be known.
+    One -1 in `new` is whatever it has to be; but in a tensor without elements TensorFlow cannot tell
+    what it stands for if another dimension is 0, so the others have to be known.
     """
     if old is None or new is None or len(old) != len(new):
         return False

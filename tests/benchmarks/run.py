@@ -6,7 +6,7 @@
     python tests/benchmarks/run.py --work /tmp/bench --servable DIR    # DIR: what make_servable.py made
 
 Each step is the module of its name beside this file. Times are medians of interleaved rounds; read
-them as ratios to the original in the same run. Needs 24 GB of disk, and g++ for the C++ runtime.
+them as ratios to the original in the same run. Needs 12 GB of disk, and g++ for the C++ runtime.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-STEPS = ("optimizing", "serving", "nodes", "three_columns", "scaling", "beyond_2gb")
+STEPS = ("optimizing", "serving", "nodes", "three_columns", "zoo", "scaling", "beyond_2gb")
 ON_THE_SERVABLE = ("optimizing", "serving", "nodes")
 
 

@@ -8,19 +8,18 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from by_hand import answers, assert_same_answers, request_ops, servable, slim, v1
-from models.zoo import examples
-from transforms.simplify_lookups_test import (
+from feature_columns import (
     FED,
     LIST,
     REQUESTS,
+    column,
     column_servable,
     fed_servable,
     hashed,
     layer,
     vocabulary,
 )
-
-column = tf.feature_column
+from models.zoo import examples
 
 
 def assert_near(slim_directory: str, original: str, *requests: Any) -> None:
@@ -48,8 +47,8 @@ def test_beside_other_columns_each_keeps_its_rows_of_the_kernel(tmp_path: Path) 
     source = column_servable(tmp_path, columns, 64)
     path, _ = slim(source, LIST)
     assert request_ops(path)["OneHot"] == 1  # of the small one
-    asked = examples({"words": ["turn", "on", "on"], "age": [3.0], "last": ["on"]}, {"words": [], "age": [-1.0]},
-                     {"words": ["x"], "age": [0.5]})
+    asked = examples({"words": ["turn", "on", "on"], "age": [3.0], "last": ["on"]},
+                     {"words": [], "age": [-1.0]}, {"words": ["x"], "age": [0.5]})
     assert_near(path, source, {"examples": asked}, {"examples": asked[:1]}, {"examples": asked[:0]})
 
 

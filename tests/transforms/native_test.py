@@ -143,9 +143,10 @@ def test_folded_constants_have_the_same_names_and_files_the_same_bytes_every_tim
         tmp_path: Path) -> None:
     def network() -> Any:
         x = placeholder()
+        product = x
         for number in range(3):
-            x = x * tf.exp(tf.constant(0.1 * number) + 1.0)
-        return {"x": x}, {"y": dense(x)}
+            product *= tf.exp(tf.constant(0.1 * number) + 1.0)
+        return {"x": x}, {"y": dense(product)}
 
     source = servable(tmp_path, network)
     paths = [slim(source, ALL)[0] for _ in range(3)]

@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from by_hand import answers, assert_same_answers, reasons, request_ops, servable, slim, stored, v1, variable
+from by_hand import (
+    answers,
+    assert_same_answers,
+    reasons,
+    request_ops,
+    servable,
+    slim,
+    stored,
+    v1,
+    variable,
+)
 
 QUANTIZE = "strip_unused_nodes quantize_weights(bits={}, granularity={}, minimum_size=1)"
 

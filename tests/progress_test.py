@@ -1,0 +1,68 @@
+"""tracked(): passes everything on, and says how far, how fast and how long."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from estimator_slim.progress import tracked
+
+SLICES = [(row, np.full((1000, 25), row, np.float32)) for row in range(0, 10_000, 1000)]
+TOTAL = 1_000_000  # bytes of them all
+LINE = re.compile(r"estimator_slim: writing table, (\d+) % of 1 MB, (\d+) MB/s, (\d+) s left")
+
+
+@pytest.fixture(autouse=True)
+def everything_is_logged(caplog: Any) -> None:
+    caplog.set_level(logging.INFO, "absl")
+
+
+@pytest.mark.parametrize("every", [0.0, 1e9])
+def test_every_slice_is_passed_on_as_it_is(every: float) -> None:
+    passed = list(tracked("writing table", TOTAL, SLICES, every=every))
+    assert len(passed) == len(SLICES)
+    assert all(a[0] == b[0] and a[1] is b[1] for a, b in zip(passed, SLICES))
+
+
+def test_no_slices_are_no_trouble(caplog: Any) -> None:
+    assert list(tracked("writing table", 0, [], every=0.0)) == []
+    assert not caplog.records
+
+
+def test_slices_are_taken_one_at_a_time() -> None:
+    taken = []
+
+    def slices() -> Any:
+        for one in SLICES:
+            taken.append(one[0])
+            yield one
+
+    passed = tracked("writing table", TOTAL, slices(), every=0.0)
+    next(passed)
+    next(passed)
+    assert taken == [0, 1000]
+
+
+def test_lines_tell_what_is_done_the_rate_and_the_time_left(caplog: Any) -> None:
+    list(tracked("writing table", TOTAL, SLICES, every=0.0))
+    told = [LINE.fullmatch(record.getMessage()) for record in caplog.records]
+    assert all(told)
+    assert [int(line[1]) for line in told] == [10, 20, 30, 40, 50, 60, 70, 80, 90]
+
+
+def test_work_that_ends_soon_says_nothing(caplog: Any) -> None:
+    list(tracked("writing table", TOTAL, SLICES, every=1e9))
+    assert not caplog.records
+
+
+def test_what_the_source_raises_comes_through() -> None:
+    def slices() -> Any:
+        yield SLICES[0]
+        raise OSError("disk gone")
+
+    with pytest.raises(OSError, match="disk gone"):
+        list(tracked("writing table", TOTAL, slices(), every=0.0))
