@@ -7,7 +7,8 @@ over 128 Ki values (512 KiB of float32) at a time they find their operands in a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -31,3 +32,9 @@ def chunks(matrix: np.ndarray) -> Iterator[slice]:
     step = max(1, _VALUES // matrix.shape[1])
     for start in range(0, matrix.shape[0], step):
         yield slice(start, min(start + step, matrix.shape[0]))
+
+
+def for_each_chunk(matrix: np.ndarray, work: Callable[[slice], None]) -> None:
+    """Calls `work` for each of `chunks(matrix)`, in threads: numpy holds no lock while it computes."""
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(work, chunks(matrix)))  # raises what a call raised

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from estimator_slim.errors import EstimatorSlimError
-from estimator_slim.quantization.chunks import as_matrix, chunks
+from estimator_slim.quantization.chunks import as_matrix, for_each_chunk
 from estimator_slim.quantization.grid import Grid, code_limits
 from estimator_slim.quantization.search import refine
 
@@ -44,9 +44,12 @@ def fit_rows(rows: np.ndarray, bits: int, with_offset: bool) -> Grid:
     matrix = as_matrix(rows)
     grid = grid_of_range(*row_ranges(matrix), bits=bits, with_offset=with_offset)
     if bits == 4 and grid.offset is not None:
-        for part in chunks(matrix):
-            found = refine(matrix[part], grid.scale[part], grid.offset[part])
-            grid.scale[part], grid.offset[part] = found
+        scale, offset = grid.scale, grid.offset
+
+        def search(part: slice) -> None:
+            scale[part], offset[part] = refine(matrix[part], scale[part], offset[part])
+
+        for_each_chunk(matrix, search)
     return grid
 
 
@@ -57,9 +60,12 @@ def row_ranges(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Raises NonFiniteError for the first row with a NaN or an infinity.
     """
     low, high = (np.empty(len(matrix), np.float32) for _ in range(2))
-    for part in chunks(matrix):
+
+    def measure(part: slice) -> None:
         np.min(matrix[part], axis=1, out=low[part])
         np.max(matrix[part], axis=1, out=high[part])
+
+    for_each_chunk(matrix, measure)
     _refuse(~(np.isfinite(low) & np.isfinite(high)), low, high)
     return low, high
 

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from estimator_slim.quantization.chunks import as_matrix, chunks
+from estimator_slim.quantization.chunks import as_matrix, for_each_chunk
 
 
 class Grid(NamedTuple):
@@ -67,8 +67,11 @@ def encode(rows: np.ndarray, scale: np.ndarray, offset: np.ndarray | None, bits:
     if len(scale) not in (1, len(matrix)):
         raise ValueError(f"{len(scale)} scales for {len(matrix)} rows, expected one each or one")
     codes = np.empty(matrix.shape, np.int8 if offset is None else np.uint8)
-    for part in chunks(matrix):
+
+    def encode_chunk(part: slice) -> None:
         codes[part] = nearest_codes(matrix[part], *part_of(Grid(scale, offset), part), limits)
+
+    for_each_chunk(matrix, encode_chunk)
     return codes.reshape(rows.shape)
 
 
