@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors only; set before the import
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow prints CUDA errors without a GPU
 
 import intents_data
 import numpy as np
