@@ -35,6 +35,7 @@ def freeze(servable: Servable, *, constant_bytes: int) -> Graph:
       SourceError: a variable that requests read is not in the checkpoint, or its bytes there are not
         those that were written (their checksum tells).
     """
+    _refuse_restoring_function(servable)
     reader = CheckpointReader(servable.checkpoint) if servable.checkpoint else None
     saved = _saved_variables(servable, reader) if reader else {}
     graph = servable.graph.copy()
@@ -58,6 +59,15 @@ def freeze(servable: Servable, *, constant_bytes: int) -> Graph:
         for key in sorted({weight.origin for weight in graph.weights.values()}):
             reader.verify(key)  # what became a Const was read whole, and checked by that
     return graph
+
+
+def _refuse_restoring_function(servable: Servable) -> None:
+    name = names.node_of(servable.meta_graph.saver_def.restore_op_name)
+    restore = servable.graph.nodes.get(name)
+    if servable.checkpoint and restore is not None and restore.op.endswith("PartitionedCall"):
+        raise SourceError(f"{servable.directory} was written by tf.saved_model.save, which restores "
+                          "variables inside a function; expected an Estimator's export, or another "
+                          "SavedModel whose saver is in the graph (tf.compat.v1.saved_model)")
 
 
 def _readers(graph: Graph) -> dict[str, list[tuple[NodeDef, int]]]:
