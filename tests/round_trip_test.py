@@ -24,7 +24,8 @@ RECIPE = ("remove_nodes(op=Identity) merge_duplicate_nodes strip_unused_nodes "
 SIMPLIFIED = DEFAULT.replace(" quantize_weights", "")
 EXACT = {"empty": "", "lossless": LOSSLESS, "recipe": RECIPE, "simplified": SIMPLIFIED}
 LOSSY = {"quantize_weights": ("quantize_weights", 0.05), "default": (DEFAULT, 0.05),
-         "quantize_nodes": ("quantize_nodes quantize_weights", 0.1)}  # every operation rounds to 8 bits
+         # One range for all inputs of a batch: what large inputs cancel to is as far off as they are.
+         "quantize_nodes": ("quantize_nodes quantize_weights", 0.3)}
 DECISIONS = ("class_ids", "classes", "which", "text")
 NAMES = pytest.mark.parametrize("name", MODELS)
 
@@ -131,12 +132,12 @@ def assert_near(got: dict, expected: dict, where: str, *, share: float) -> None:
             np.testing.assert_allclose(got[name], value, rtol=0, atol=share * reach,
                                        err_msg=f"{where} {name}")
         else:
-            clear = _clear(name, expected)
+            clear = _clear(name, expected, 2 * share)
             np.testing.assert_array_equal(got[name][clear], value[clear],
                                           err_msg=f"{where} {name}")
 
 
-def _clear(name: str, outputs: dict) -> Any:
+def _clear(name: str, outputs: dict, gap: float) -> Any:
     """Which rows of an output must not change: of a decision, those with one clearly best score."""
     decision = next((d for d in DECISIONS
                      if name.endswith(d) and not name.endswith("all_classes")), None)
@@ -145,7 +146,7 @@ def _clear(name: str, outputs: dict) -> Any:
     if decision is None or scores is None:
         return ...
     best = np.sort(scores, axis=-1)
-    return best[..., -1] - best[..., -2] > 0.1 * np.maximum(1.0, np.abs(best[..., -1]))
+    return best[..., -1] - best[..., -2] > gap * np.maximum(1.0, np.abs(best[..., -1]))
 
 
 def _is_float(value: np.ndarray) -> bool:
