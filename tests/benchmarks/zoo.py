@@ -68,15 +68,15 @@ def asker(directory: str, requests: tuple) -> Callable[[], object]:
     with session.graph.as_default():
         signatures = tf1.saved_model.load(session, ["serve"], directory).signature_def
     served = [s for key, s in sorted(signatures.items()) if not key.startswith("__saved_model")]
-    signature = max(served, key=lambda s: len(s.outputs))
-    keys = [k for k, info in signature.inputs.items() if info.name]
-    ask = session.make_callable([info.name for info in signature.outputs.values()],
-                                [signature.inputs[k].name for k in keys])
-    for request in requests:
-        values = [request.get(k) if isinstance(request, Mapping) else request for k in keys]
-        try:
-            ask(*values)
-        except (tf.errors.OpError, ValueError, TypeError):
-            continue
-        return functools.partial(ask, *values)
+    for signature in sorted(served, key=lambda s: -len(s.outputs)):
+        keys = [k for k, info in signature.inputs.items() if info.name]
+        ask = session.make_callable([info.name for info in signature.outputs.values()],
+                                    [signature.inputs[k].name for k in keys])
+        for request in requests:
+            try:
+                values = [request[k] if isinstance(request, Mapping) else request for k in keys]
+                ask(*values)
+            except (tf.errors.OpError, KeyError, ValueError, TypeError):
+                continue
+            return functools.partial(ask, *values)
     raise ValueError(f"{directory} answers none of the requests")
