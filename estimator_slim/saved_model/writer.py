@@ -61,7 +61,7 @@ def _saved_model(graph: Graph, source: Servable, saver: saver_pb2.SaverDef | Non
     for key, signature in graph.interface.signatures.items():
         meta_graph.signature_def[key].CopyFrom(signature)
     meta_graph.asset_file_def.extend(source.meta_graph.asset_file_def)
-    _copy_collections(graph, source.meta_graph, meta_graph)
+    _copy_collections(source.meta_graph, meta_graph)
     if saver is not None:
         meta_graph.saver_def.CopyFrom(saver)
         meta_graph.collection_def["variables"].bytes_list.value.extend(
@@ -70,7 +70,7 @@ def _saved_model(graph: Graph, source: Servable, saver: saver_pb2.SaverDef | Non
     return result.SerializeToString(deterministic=True)
 
 
-def _copy_collections(graph: Graph, source: meta_graph_pb2.MetaGraphDef,
+def _copy_collections(source: meta_graph_pb2.MetaGraphDef,
                       target: meta_graph_pb2.MetaGraphDef) -> None:
     for key in _KEPT_COLLECTIONS:
         if key in source.collection_def:

@@ -32,10 +32,10 @@ def fold_forward(graph: Graph) -> None:
     """Folds every such scale and shift that has one consumer, a MatMul by a kernel of its own."""
     for node in list(graph.nodes.values()):
         if node.op == "MatMul" and not node.attr["transpose_a"].b and not node.attr["transpose_b"].b:
-            consumers = graph.consumers()
             kernel = graph.weight(node.input[1])
             if kernel is None or kernel.dtype != tf.float32 or len(kernel.shape) != 2:
                 continue
+            consumers = graph.consumers()  # afresh: an earlier fold has changed them
             affine = _affine(graph, consumers, node.input[0], kernel.shape[0])
             if affine is not None and _sole(graph, consumers, graph.source(node.input[1])):
                 _fold(graph, consumers, node, kernel, affine)

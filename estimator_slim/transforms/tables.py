@@ -17,14 +17,12 @@ class Table:
 
     Attributes:
       name: the node that holds it, a Const or a VarHandleOp.
-      tensor: the value's tensor name.
       weight: the value, by reference.
       lookups: nodes that gather rows of it along axis 0.
       others: nodes that read it in any other way; a signature that fetches it counts as one.
     """
 
     name: str
-    tensor: str
     weight: Weight
     lookups: list[NodeDef] = field(default_factory=list)
     others: list[NodeDef] = field(default_factory=list)
@@ -70,4 +68,4 @@ def _holder(graph: Graph, tensor: str) -> NodeDef | None:
 
 def _table(graph: Graph, holder: NodeDef, tensor: str) -> Table | None:
     weight = graph.weight(tensor)
-    return None if weight is None else Table(holder.name, graph.source(tensor), weight)
+    return None if weight is None else Table(holder.name, weight)
