@@ -11,11 +11,14 @@ from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf import saver_pb2
 from tensorflow.python.framework import op_def_registry
 
 from estimator_slim.errors import SourceError
 from estimator_slim.graph import attributes, names
+from estimator_slim.graph.control_edges import drop_idle_controls
 from estimator_slim.graph.graph import VARIABLE_OPS, Graph, NodeDef, shared_name
+from estimator_slim.graph.inlining import inline_calls
 from estimator_slim.graph.weight import Weight
 from estimator_slim.saved_model.checkpoint_reader import CheckpointReader
 from estimator_slim.saved_model.reader import Servable
@@ -35,11 +38,11 @@ def freeze(servable: Servable, *, constant_bytes: int) -> Graph:
       SourceError: a variable that requests read is not in the checkpoint, or its bytes there are not
         those that were written (their checksum tells).
     """
-    _refuse_restoring_function(servable)
-    reader = CheckpointReader(servable.checkpoint) if servable.checkpoint else None
-    saved = _saved_variables(servable, reader) if reader else {}
     graph = servable.graph.copy()
     graph.constant_bytes = constant_bytes
+    inline_calls(graph)
+    reader = CheckpointReader(servable.checkpoint) if servable.checkpoint else None
+    saved = _saved_variables(graph, servable.meta_graph.saver_def, reader) if reader else {}
     graph.prune()
     for node in graph.nodes.values():
         node.attr.pop("_class", None)
@@ -54,20 +57,12 @@ def freeze(servable: Servable, *, constant_bytes: int) -> Graph:
         else:
             variable.attr["shared_name"].s = shared_name(variable).encode()
             graph.weights[shared_name(variable)] = replace(saved[name], mutable=True)
+    drop_idle_controls(graph)
     graph.prune()
     if reader:
         for key in sorted({weight.origin for weight in graph.weights.values()}):
             reader.verify(key)  # what became a Const was read whole, and checked by that
     return graph
-
-
-def _refuse_restoring_function(servable: Servable) -> None:
-    name = names.node_of(servable.meta_graph.saver_def.restore_op_name)
-    restore = servable.graph.nodes.get(name)
-    if servable.checkpoint and restore is not None and restore.op.endswith("PartitionedCall"):
-        raise SourceError(f"{servable.directory} was written by tf.saved_model.save, which restores "
-                          "variables inside a function; expected an Estimator's export, or another "
-                          "SavedModel whose saver is in the graph (tf.compat.v1.saved_model)")
 
 
 def _readers(graph: Graph) -> dict[str, list[tuple[NodeDef, int]]]:
@@ -77,15 +72,14 @@ def _readers(graph: Graph) -> dict[str, list[tuple[NodeDef, int]]]:
             for node in list(graph.nodes.values()) if node.op in VARIABLE_OPS}
 
 
-def _saved_variables(servable: Servable, reader: CheckpointReader) -> dict[str, Weight]:
+def _saved_variables(graph: Graph, saver: saver_pb2.SaverDef,
+                     reader: CheckpointReader) -> dict[str, Weight]:
     """Variable node → its value in the checkpoint, by following the restore op."""
-    restore_op = names.node_of(servable.meta_graph.saver_def.restore_op_name)
-    nodes = servable.graph.nodes
     found = {}
-    for name in servable.graph.ancestors([restore_op]):
-        if nodes[name].op in _ASSIGN_OPS:
-            variable, value = (servable.graph.source(i) for i in nodes[name].input[:2])
-            entry = _restored_from(servable.graph, value)
+    for name in graph.ancestors([names.node_of(saver.restore_op_name)]):
+        if graph.nodes[name].op in _ASSIGN_OPS:
+            variable, value = (graph.source(i) for i in graph.nodes[name].input[:2])
+            entry = _restored_from(graph, value)
             if entry is not None:
                 found[names.node_of(variable)] = _weight(reader, *entry)
     return found

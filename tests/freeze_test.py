@@ -178,20 +178,3 @@ def test_nothing_that_reads_a_variable_is_left_where_weights_are_constants(tmp_p
     assert not {"VarHandleOp", "ReadVariableOp", "ResourceGather"} & set(request_ops(path))
     assert not os.path.exists(f"{path}/variables")
     assert_same_answers(path, source, {"ids": np.arange(5000)})
-
-
-def test_what_saved_model_save_wrote_is_refused_with_a_reason(tmp_path: Path) -> None:
-    class Module(tf.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.kernel = tf.Variable(np.ones((3, 2), np.float32))
-
-        @tf.function(input_signature=[tf.TensorSpec([None, 3], tf.float32)])
-        def serve(self, x: Any) -> Any:
-            return {"y": tf.matmul(x, self.kernel)}
-
-    module, source = Module(), str(tmp_path / "1")
-    tf.saved_model.save(module, source, signatures={"serving_default": module.serve})
-    with pytest.raises(SourceError, match="written by tf.saved_model.save"):
-        optimize_saved_model(source, str(tmp_path / "2"))
-    assert not (tmp_path / "2").exists()

@@ -16,6 +16,7 @@ from tensorflow.core.framework import function_pb2, versions_pb2
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from estimator_slim.graph import attributes, names
+from estimator_slim.graph.functions import reachable
 from estimator_slim.graph.interface import Interface
 from estimator_slim.graph.weight import Weight
 
@@ -175,11 +176,13 @@ class Graph:
             node.attr[key].CopyFrom(attributes.encode(value))
 
     def prune(self) -> None:
-        """Drops every node that nothing promised depends on, and the weights that go with them."""
+        """Drops every node that nothing promised depends on, and the weights and functions with them."""
         alive = self.ancestors(self.interface.roots())
         self.nodes = {name: node for name, node in self.nodes.items() if name in alive}
         used = {shared_name(n) for n in self.nodes.values() if n.op in VARIABLE_OPS}
         self.weights = {name: weight for name, weight in self.weights.items() if name in used}
+        if self.library.function:
+            self.library = reachable(self.nodes.values(), self.library)
 
     def skip(self, node: str, reason: str) -> None:
         """Records that a transform left `node` alone."""

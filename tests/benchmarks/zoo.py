@@ -13,12 +13,13 @@ import shutil
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import tensorflow as tf
 from markdown_table import show
 
 from estimator_slim import optimize_saved_model
+from estimator_slim.graph import names
 from estimator_slim.transforms import DEFAULT
 
 LISTS = {"lossless": DEFAULT.replace(" quantize_weights", ""), "8 bits": DEFAULT}
@@ -69,14 +70,24 @@ def asker(directory: str, requests: tuple) -> Callable[[], object]:
         signatures = tf1.saved_model.load(session, ["serve"], directory).signature_def
     served = [s for key, s in sorted(signatures.items()) if not key.startswith("__saved_model")]
     for signature in sorted(served, key=lambda s: -len(s.outputs)):
-        keys = [k for k, info in signature.inputs.items() if info.name]
-        ask = session.make_callable([info.name for info in signature.outputs.values()],
-                                    [signature.inputs[k].name for k in keys])
+        keys = sorted(signature.inputs)
+        ask = session.make_callable(_tensors(signature.outputs.values()),
+                                    _tensors(signature.inputs[k] for k in keys))
         for request in requests:
             try:
-                values = [request[k] if isinstance(request, Mapping) else request for k in keys]
+                values = [part for k in keys
+                          for part in _parts(request[k] if isinstance(request, Mapping) else request)]
                 ask(*values)
             except (tf.errors.OpError, KeyError, ValueError, TypeError):
                 continue
             return functools.partial(ask, *values)
     raise ValueError(f"{directory} answers none of the requests")
+
+
+def _tensors(infos: Iterable) -> list[str]:
+    return [name if ":" in name else f"{name}:0" for info in infos for name in names.of_tensor_info(info)]
+
+
+def _parts(value: object) -> tuple:
+    """What is fed for one input: a sparse one is its indices, values and shape."""
+    return tuple(value) if isinstance(value, tf.compat.v1.SparseTensorValue) else (value,)

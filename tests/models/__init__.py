@@ -10,6 +10,7 @@ from models import (  # noqa: F401
     exports,
     heads,
     networks,
+    saved_by_v2,
     text,
     weights,
 )

@@ -1,0 +1,147 @@
+"""Calls of functions → the nodes of their bodies, in the graph that calls them.
+
+What TensorFlow 2 exports is a chain of calls, and its variables are restored in one; inlined, it is a
+graph like any other. Loops and branches (While, If and their kin) go on calling their functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import tensorflow as tf
+
+from estimator_slim.errors import SourceError
+from estimator_slim.graph import attributes, names
+from estimator_slim.graph.functions import CALLS, Body, FunctionDef, NodeDef, body_of, called_by
+from estimator_slim.graph.graph import Graph
+
+_MOST_NODES = 1_000_000
+_DEEPEST = 100  # names grow with the depth
+
+
+def inline_calls(graph: Graph) -> None:
+    """Inlines every call in `graph`, and the calls in what was inlined, in place.
+
+        Before: x ─ StatefulPartitionedCall(f) ─ y                 After: x ─ f's nodes ─ y
+
+    A call keeps its name as an Identity, IdentityN or NoOp that waits for all that the function does.
+    Left alone: functions that call themselves or nest more than 100 deep, those whose types depend on the
+    call, and calls whose output a signature feeds.
+
+    Raises:
+      SourceError: the graph would have more than a million nodes.
+    """
+    library = {f.signature.name: f for f in graph.library.function}
+    sizes = _sizes(library)
+    total = len(graph.nodes) + sum(sizes.get(_function(n, library), 0) for n in graph.nodes.values())
+    if total > _MOST_NODES:
+        raise SourceError(f"its function calls stand for {total:,} nodes, and at most {_MOST_NODES:,} "
+                          "can be inlined; export the model with fewer nested functions")
+    replaced: dict[str, str] = {}
+    in_frames = any(node.op in ("Enter", "RefEnter") for node in graph.nodes.values())
+    fed = {names.node_of(tensor) for tensor in graph.interface.fed}
+    todo = [node for node in graph.nodes.values()
+            if _function(node, library) in sizes and node.name not in fed]
+    while todo:
+        call = todo.pop()
+        body = body_of(library[_function(call, library)], library)
+        if body is not None and len(body.arguments) == len(_data(call)):
+            added = _inline(graph, call, body, library[_function(call, library)], replaced, in_frames)
+            todo += [node for node in added if _function(node, library) in sizes]
+    graph.redirect(replaced)
+
+
+def _function(node: NodeDef, library: Mapping[str, FunctionDef]) -> str:
+    """The function that `node` calls, or "" where it calls none."""
+    if node.op in CALLS:
+        return node.attr["f"].func.name
+    return node.op if node.op in library else ""
+
+
+def _sizes(library: Mapping[str, FunctionDef]) -> dict[str, int]:
+    """Function → nodes that a call of it stands for; without those that nest too deep or without end."""
+    calls = {name: [c for node in f.node_def for c in called_by(node) if c in library]
+             for name, f in library.items()}
+    callers: dict[str, list[str]] = {name: [] for name in library}
+    waiting = {name: len(callees) for name, callees in calls.items()}
+    for name, callees in calls.items():
+        for callee in callees:
+            callers[callee].append(name)
+    sizes: dict[str, int] = {}
+    depth: dict[str, int] = {}
+    ready = [name for name, count in waiting.items() if not count]
+    while ready:
+        name = ready.pop()
+        depth[name] = 1 + max((depth[c] for c in calls[name]), default=0)
+        if depth[name] > _DEEPEST:
+            continue
+        sizes[name] = len(library[name].node_def) + sum(sizes[c] for c in calls[name])
+        for caller in callers[name]:
+            waiting[caller] -= 1
+            if not waiting[caller]:
+                ready.append(caller)
+    return sizes
+
+
+def _data(node: NodeDef) -> list[str]:
+    return [i for i in node.input if not names.is_control(i)]
+
+
+def _inline(graph: Graph, call: NodeDef, body: Body, function: FunctionDef,
+            replaced: dict[str, str], in_frames: bool) -> list[NodeDef]:
+    """Adds the nodes of `body`, turns `call` into what waits for them; returns the nodes added."""
+    new_name = _add_nodes(graph, call, body)
+    arguments = dict(zip(body.arguments, _data(call)))
+    before = [i for i in call.input if names.is_control(i)]
+    if in_frames and not before:
+        before = [f"^{names.node_of(i)}" for i in _data(call)[:1]]
+
+    def moved(name: str) -> str:
+        node, port = names.split(name)
+        if node in arguments:
+            return f"^{names.node_of(arguments[node])}" if port < 0 else arguments[node]
+        return f"^{new_name[node]}" if port < 0 else names.tensor(new_name[node], port)
+
+    for node in body.nodes:
+        is_first = all(names.node_of(i) in arguments for i in node.input)
+        node.input[:] = [moved(i) for i in node.input] + (before if is_first else [])
+    effects = [f"^{new_name[name]}" for name in body.controls]
+    outputs = list(_outputs(graph, call, function, [moved(t) for t in body.outputs], effects))
+    replaced.update((names.tensor(call.name, port), tensor) for port, tensor in enumerate(outputs))
+    _become_join(graph, call, outputs, [arg.type for arg in function.signature.output_arg],
+                 [*before, *effects])
+    return body.nodes
+
+
+def _add_nodes(graph: Graph, call: NodeDef, body: Body) -> dict[str, str]:
+    """Adds the nodes of `body` under names of their own; returns body name → graph name."""
+    new_name = {}
+    for node in body.nodes:
+        name = graph.unique(f"{call.name}/{node.name}")
+        new_name[node.name], node.name = name, name
+        graph.nodes[name] = node
+    return new_name
+
+
+def _outputs(graph: Graph, call: NodeDef, function: FunctionDef, tensors: Iterable[str],
+             effects: list[str]) -> Iterator[str]:
+    """Each output, made to wait for what the function does (a handle needs not)."""
+    for tensor, arg in zip(tensors, function.signature.output_arg):
+        if effects and arg.type != tf.resource.as_datatype_enum:
+            tensor = graph.add("Identity", f"{call.name}/{arg.name}", [tensor, *effects],
+                               T=tf.dtypes.as_dtype(arg.type))
+        yield tensor
+
+
+def _become_join(graph: Graph, call: NodeDef, outputs: list[str], types: list[int],
+                 waits: list[str]) -> None:
+    """Turns `call` into a node with its name and its outputs."""
+    call.input[:] = waits
+    dtypes = [tf.dtypes.as_dtype(t) for t in types]
+    if not outputs:
+        graph.become(call, "NoOp", [])
+    elif len(outputs) == 1:
+        graph.become(call, "Identity", outputs, T=dtypes[0])
+    else:
+        graph.become(call, "IdentityN", outputs)
+        call.attr["T"].CopyFrom(attributes.encode(dtypes))
