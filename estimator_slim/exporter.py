@@ -31,7 +31,8 @@ class OptimizingExporter(tf.estimator.Exporter):
 
     def __init__(self, exporter: tf.estimator.Exporter, transforms: TransformList | None = None, *,
                  enabled: bool | None = None, on_error: str | None = None,
-                 suffix: str | None = None, weights: str | None = None):
+                 suffix: str | None = None, weights: str | None = None,
+                 meta_graphs: str | None = None):
         """Wraps `exporter`.
 
         Args:
@@ -43,6 +44,7 @@ class OptimizingExporter(tf.estimator.Exporter):
           on_error: `keep_original` logs a failed optimization, `raise` lets it end the training.
           suffix: of the folder of slim servables.
           weights: `auto`, `variables` or `constants`: where weights are written.
+          meta_graphs: `serve` drops the MetaGraphs for training and evaluation, `all` keeps them.
 
         Raises:
           OptionError: `exporter` is no Exporter, or another argument is wrong.
@@ -53,7 +55,7 @@ class OptimizingExporter(tf.estimator.Exporter):
         self._exporter = exporter
         self._options = functools.partial(flags.resolve, transforms=transforms, enabled=enabled,
                                           on_error=on_error, suffix=suffix,
-                                          weights=weights)
+                                          weights=weights, meta_graphs=meta_graphs)
         self._options()
 
     @property
@@ -73,7 +75,7 @@ class OptimizingExporter(tf.estimator.Exporter):
         original = tf.compat.as_str_any(result).rstrip("/")
         slim = slim_directory(original, options.suffix)
         with _failing(options, f"no slim servable of {original}"):
-            optimize(original, slim, options.transforms, weights=options.weights)
+            optimize(original, slim, options)
         with _failing(options, f"{os.path.dirname(slim)} may hold versions whose original is gone"):
             _mirror_collection(os.path.dirname(original), os.path.dirname(slim))
         return result

@@ -8,6 +8,7 @@ from typing import Any
 from absl import flags
 
 from estimator_slim.errors import OptionError
+from estimator_slim.saved_model.other_meta_graphs import KEPT, SERVE
 from estimator_slim.transforms import DEFAULT, TransformList, transform_list
 from estimator_slim.transforms.base import Transform
 from estimator_slim.transforms.place_weights import AUTO, PLACES
@@ -30,6 +31,10 @@ flags.DEFINE_enum(
     "slim_weights", AUTO, PLACES,
     "Where weights are written: auto (small ones as constants, large ones as variables), variables or "
     "constants.")
+flags.DEFINE_enum(
+    "slim_meta_graphs", SERVE, KEPT,
+    "Which MetaGraphs a slim servable has: serve, the one that is optimized, or all, the others as they "
+    "are and with the whole checkpoint that they restore.")
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ class Options:
       on_error: `keep_original` or `raise`.
       suffix: of the slim servables' folder.
       weights: `auto`, `variables` or `constants`.
+      meta_graphs: `serve` or `all`.
     """
 
     transforms: tuple[Transform, ...]
@@ -49,11 +55,12 @@ class Options:
     on_error: str
     suffix: str
     weights: str
+    meta_graphs: str
 
 
 def resolve(*, transforms: TransformList | None = None, enabled: bool | None = None,
             on_error: str | None = None, suffix: str | None = None,
-            weights: str | None = None) -> Options:
+            weights: str | None = None, meta_graphs: str | None = None) -> Options:
     """The options: each argument, or its flag's value where it is None.
 
     Where nobody parsed the flags (a notebook) their defaults hold.
@@ -66,7 +73,8 @@ def resolve(*, transforms: TransformList | None = None, enabled: bool | None = N
         enabled=_enabled(_chosen("enabled", enabled)),
         on_error=_one_of("on_error", _chosen("on_error", on_error), _ON_ERROR),
         suffix=_suffix(_chosen("suffix", suffix)),
-        weights=_one_of("weights", _chosen("weights", weights), PLACES))
+        weights=_one_of("weights", _chosen("weights", weights), PLACES),
+        meta_graphs=_one_of("meta_graphs", _chosen("meta_graphs", meta_graphs), KEPT))
 
 
 def is_given(name: str) -> bool:

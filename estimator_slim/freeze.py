@@ -22,7 +22,7 @@ from estimator_slim.graph.inlining import inline_calls
 from estimator_slim.graph.weight import Weight
 from estimator_slim.saved_model.checkpoint_reader import CheckpointReader
 from estimator_slim.saved_model.reader import Servable
-from estimator_slim.saved_model.region import parse_region
+from estimator_slim.saved_model.stored_weight import stored_weight
 
 _AXIS = np.int32(0)
 _ASSIGN_OPS = ("Assign", "AssignVariableOp")
@@ -81,7 +81,7 @@ def _saved_variables(graph: Graph, saver: saver_pb2.SaverDef,
             variable, value = (graph.source(i) for i in graph.nodes[name].input[:2])
             entry = _restored_from(graph, value)
             if entry is not None:
-                found[names.node_of(variable)] = _weight(reader, *entry)
+                found[names.node_of(variable)] = stored_weight(reader, *entry)
     return found
 
 
@@ -95,20 +95,6 @@ def _restored_from(graph: Graph, tensor: str) -> tuple[str, str] | None:
     if keys is None or slices is None:
         return None
     return keys[port].decode(), slices[port].decode()
-
-
-def _weight(reader: CheckpointReader, key: str, shape_and_slice: str) -> Weight:
-    parsed = parse_region(shape_and_slice)
-    region = parsed[1] if parsed else None
-    entry = reader.entry(key)
-    shape = region.lengths if region else entry.shape
-    if entry.dtype == tf.string:
-        return Weight.of_array(reader.value(key, region), key)
-
-    def read(start: int, stop: int) -> np.ndarray:
-        return reader.rows(key, start, stop, region)
-
-    return Weight(entry.dtype, tuple(shape), read, origin=key)
 
 
 def _only_reads(node: NodeDef, index: int) -> bool:

@@ -19,9 +19,8 @@ from estimator_slim.saved_model.publish import published
 from estimator_slim.saved_model.reader import read_servable
 from estimator_slim.saved_model.writer import write_servable
 from estimator_slim.transforms import TransformList, pipeline
-from estimator_slim.transforms.base import Transform
 from estimator_slim.transforms.fuse_lookups import fuse_lookups
-from estimator_slim.transforms.place_weights import AUTO, CONSTANT_BYTES, place_weights
+from estimator_slim.transforms.place_weights import CONSTANT_BYTES, place_weights
 
 Path = Union[str, bytes, os.PathLike]
 
@@ -29,7 +28,7 @@ def optimize_saved_model(
         src: Path, dst: Optional[Path] = None,  # noqa: UP045
         transforms: TransformList | None = None, *, enabled: bool | None = None,
         on_error: str | None = None, suffix: str | None = None, weights: str | None = None,
-        tags: Sequence[str] = ("serve",)) -> Report | None:
+        meta_graphs: str | None = None, tags: Sequence[str] = ("serve",)) -> Report | None:
     """Writes an optimized servable of the SavedModel in `src` to `dst`.
 
     Freezes its variables, runs the transforms over its graph and writes the result with all
@@ -45,6 +44,7 @@ def optimize_saved_model(
         if it was given, else `raise`: here a caller is waiting for the error.
       suffix: for a `dst` of None; None: --slim_suffix.
       weights: `auto`, `variables` or `constants`: where weights are written; None: --slim_weights.
+      meta_graphs: `serve` drops the other MetaGraphs, `all` keeps them; None: --slim_meta_graphs.
       tags: of the MetaGraph to optimize.
 
     Returns:
@@ -57,14 +57,14 @@ def optimize_saved_model(
     if on_error is None and not flags.is_given("on_error"):
         on_error = flags.RAISE
     options = flags.resolve(transforms=transforms, enabled=enabled, on_error=on_error,
-                            suffix=suffix, weights=weights)
+                            suffix=suffix, weights=weights, meta_graphs=meta_graphs)
     source = _plain(src)
     if not options.enabled:
         logging.info("estimator_slim is off (enabled=False): %s is left as it is", source)
         return None
     destination = _plain(dst) if dst is not None else slim_directory(source, options.suffix)
     try:
-        return optimize(source, destination, options.transforms, weights=options.weights, tags=tags)
+        return optimize(source, destination, options, tags=tags)
     except Exception:
         if options.on_error == flags.RAISE:
             raise
@@ -79,8 +79,8 @@ def slim_directory(source: str, suffix: str) -> str:
     return os.path.join(parent + suffix, version)
 
 
-def optimize(source: str, destination: str, transforms: Sequence[Transform], *,
-             weights: str = AUTO, tags: Sequence[str] = ("serve",)) -> Report:
+def optimize(source: str, destination: str, options: flags.Options, *,
+             tags: Sequence[str] = ("serve",)) -> Report:
     """The work of `optimize_saved_model`, with everything chosen."""
     started = time.monotonic()
     if _inside(destination, source):
@@ -88,9 +88,9 @@ def optimize(source: str, destination: str, transforms: Sequence[Transform], *,
                                "changed; give a destination outside of it")
     servable = read_servable(source, tags)
     with published(destination) as directory:
-        graph, steps = pipeline.run(freeze(servable, constant_bytes=CONSTANT_BYTES), transforms)
-        graph = fuse_lookups(place_weights(graph, weights))
-        write_servable(graph, servable, directory)
+        graph, steps = pipeline.run(freeze(servable, constant_bytes=CONSTANT_BYTES), options.transforms)
+        graph = fuse_lookups(place_weights(graph, options.weights))
+        write_servable(graph, servable, directory, meta_graphs=options.meta_graphs)
         copy_assets(source, directory, [a.filename for a in graph.interface.assets])
         report = Report(
             source=source, destination=destination,

@@ -164,6 +164,7 @@ def wrong_values() -> list:
         ("--slim_enabled=perhaps", "perhaps"),
         ("--slim_on_error=ignore", "value should be one of <keep_original|raise>"),
         ("--slim_weights=disk", "value should be one of <auto|variables|constants>"),
+        ("--slim_meta_graphs=train", "value should be one of <serve|all>"),
         ("--slim_suffix=", "expected a text that is not empty and has no '/'"),
         ("--slim_suffix=/slim", "expected a text that is not empty and has no '/'"),
     ]

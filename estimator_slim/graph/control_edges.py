@@ -75,7 +75,7 @@ def _acts(graph: Graph, node: NodeDef, tables_change: bool) -> bool:
     return node.op not in _HANDLES and _is_stateful(node.op)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _is_stateful(op: str) -> bool:
     known = op_def_registry.get(op)
     return known is None or known.is_stateful

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from tensorflow.core.framework import function_pb2, node_def_pb2, op_def_pb2
+from tensorflow.core.framework import function_pb2, op_def_pb2
+from tensorflow.core.framework.function_pb2 import FunctionDef
+from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.python.framework import op_def_registry
 
 from estimator_slim.graph import names
 
-NodeDef, FunctionDef = node_def_pb2.NodeDef, function_pb2.FunctionDef
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 
 

@@ -25,8 +25,8 @@ def inline_calls(graph: Graph) -> None:
         Before: x ─ StatefulPartitionedCall(f) ─ y                 After: x ─ f's nodes ─ y
 
     A call keeps its name as an Identity, IdentityN or NoOp that waits for all that the function does.
-    Left alone: functions that call themselves or nest more than 100 deep, those whose types depend on the
-    call, and calls whose output a signature feeds.
+    Left alone: functions that call themselves or nest more than 100 deep, those whose types depend on
+    the call, and calls whose output a signature feeds.
 
     Raises:
       SourceError: the graph would have more than a million nodes.

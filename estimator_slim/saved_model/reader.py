@@ -30,12 +30,14 @@ class Servable:
       meta_graph: as read; its graph_def is the unfrozen graph.
       graph: the same graph, ready to be frozen; it has no weights yet.
       checkpoint: the prefix of its variables, or None where it has none.
+      others: the MetaGraphs beside it.
     """
 
     directory: str
     meta_graph: meta_graph_pb2.MetaGraphDef
     graph: Graph
     checkpoint: str | None
+    others: tuple[meta_graph_pb2.MetaGraphDef, ...] = ()
 
 
 def read_servable(directory: str, tags: Sequence[str] = ("serve",)) -> Servable:
@@ -45,7 +47,8 @@ def read_servable(directory: str, tags: Sequence[str] = ("serve",)) -> Servable:
       SourceError: it is no SavedModel, cannot be parsed, has no such MetaGraph, or names nodes that
         are not in it.
     """
-    meta_graph = _choose(_parse(directory), tags, directory)
+    saved_model = _parse(directory)
+    meta_graph = _choose(saved_model, tags, directory)
     graph = Graph(nodes=_nodes(meta_graph, directory), interface=_interface(meta_graph),
                   library=meta_graph.graph_def.library, versions=meta_graph.graph_def.versions)
     missing = [name for name in graph.interface.roots() if name not in graph.nodes]
@@ -54,7 +57,8 @@ def read_servable(directory: str, tags: Sequence[str] = ("serve",)) -> Servable:
                           f"{missing[0]!r}, which is not in the graph; export it again")
     prefix = os.path.join(directory, "variables", "variables")
     has_variables = tf.io.gfile.exists(prefix + ".index")
-    return Servable(directory, meta_graph, graph, prefix if has_variables else None)
+    others = tuple(m for m in saved_model.meta_graphs if set(m.meta_info_def.tags) != set(tags))
+    return Servable(directory, meta_graph, graph, prefix if has_variables else None, others)
 
 
 def _parse(directory: str) -> saved_model_pb2.SavedModel:

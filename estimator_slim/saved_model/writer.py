@@ -19,42 +19,56 @@ from estimator_slim.graph.graph import VARIABLE_OPS, Graph, NodeDef, shared_name
 from estimator_slim.graph.weight import Weight
 from estimator_slim.progress import tracked
 from estimator_slim.saved_model.checkpoint_writer import CheckpointWriter
+from estimator_slim.saved_model.other_meta_graphs import ALL, SERVE, carried_weights
 from estimator_slim.saved_model.reader import Servable
 
+_SLIM = "slim/"
 _KEPT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op", "table_initializer",
                      "saved_model_assets")
 
 
-def write_servable(graph: Graph, source: Servable, directory: str) -> None:
+def write_servable(graph: Graph, source: Servable, directory: str, *,
+                   meta_graphs: str = SERVE) -> None:
     """Writes `graph` into the existing, empty `directory` as a SavedModel like `source`.
+
+    With `meta_graphs` `all` the other MetaGraphs are written as they are, and with them every tensor of
+    the checkpoint, beside which the slim weights go by the prefix `slim/`.
 
     Raises:
       DestinationError: a file cannot be written.
+      SourceError: a tensor to be carried along is damaged.
     """
+    carried = carried_weights(source) if meta_graphs == ALL else {}
+    parts = {**carried, **_parts(graph, _SLIM if carried else "")}
     complete = graph.copy()
-    saver = _add_saver(complete) if graph.weights else None
-    data = _saved_model(complete, source, saver)
+    saver = _add_saver(complete, _SLIM if carried else "") if graph.weights else None
+    saved_model = _saved_model(complete, source, saver)
+    if meta_graphs == ALL:
+        saved_model.meta_graphs.extend(source.others)
     with tf.io.gfile.GFile(os.path.join(directory, "saved_model.pb"), "wb") as f:
-        f.write(data)
-    if graph.weights:
+        f.write(saved_model.SerializeToString(deterministic=True))
+    if parts:
         tf.io.gfile.makedirs(os.path.join(directory, "variables"))
         with CheckpointWriter(os.path.join(directory, "variables", "variables")) as writer:
-            for name, part in sorted(_parts(graph)):
+            for name, part in sorted(parts.items()):
                 slices = tracked(f"writing {name}", part.byte_count, part.slices())
                 writer.add(name, part.dtype.as_numpy_dtype, part.shape,
                            (rows if part.shape else rows.reshape(()) for _, rows in slices))
 
 
-def _parts(graph: Graph) -> Iterator[tuple[str, Weight]]:
-    """(checkpoint key, weight) for everything that is written."""
+def _parts(graph: Graph, prefix: str) -> dict[str, Weight]:
+    """Checkpoint key → weight, for everything that the slim graph restores."""
+    parts = {}
     for name, weight in graph.weights.items():
         if weight.stored is None:
-            yield name, weight
+            parts[prefix + name] = weight
         else:
-            yield from ((f"{name}/{suffix}", p) for suffix, p in weight.stored.parts.items())
+            parts.update((f"{prefix}{name}/{suffix}", p) for suffix, p in weight.stored.parts.items())
+    return parts
 
 
-def _saved_model(graph: Graph, source: Servable, saver: saver_pb2.SaverDef | None) -> bytes:
+def _saved_model(graph: Graph, source: Servable,
+                 saver: saver_pb2.SaverDef | None) -> saved_model_pb2.SavedModel:
     result = saved_model_pb2.SavedModel(saved_model_schema_version=1)
     meta_graph = result.meta_graphs.add()
     meta_graph.meta_info_def.CopyFrom(source.meta_graph.meta_info_def)
@@ -67,7 +81,7 @@ def _saved_model(graph: Graph, source: Servable, saver: saver_pb2.SaverDef | Non
         meta_graph.collection_def["variables"].bytes_list.value.extend(
             _variable_defs(graph, saver))
     meta_graph.graph_def.CopyFrom(graph.graph_def())
-    return result.SerializeToString(deterministic=True)
+    return result
 
 
 def _copy_collections(source: meta_graph_pb2.MetaGraphDef,
@@ -90,12 +104,12 @@ def _variable_defs(graph: Graph, saver: saver_pb2.SaverDef) -> Iterator[bytes]:
                 trainable=False).SerializeToString(deterministic=True)
 
 
-def _add_saver(graph: Graph) -> saver_pb2.SaverDef:
+def _add_saver(graph: Graph, prefix: str) -> saver_pb2.SaverDef:
     """Adds the nodes that restore and save the weights; returns the SaverDef that names them."""
     filename = graph.add("PlaceholderWithDefault", "save/filename",
                          [graph.add_constant("save/filename/default", np.array(b"model"))],
                          dtype=tf.string, shape=tf.TensorShape([]))
-    restored = _add_restore(graph, filename)
+    restored = _add_restore(graph, filename, prefix)
     variables = [n for n in list(graph.nodes.values())
                  if n.op in VARIABLE_OPS and shared_name(n) in graph.weights]
     assigned = [_add_assign(graph, node, restored) for node in variables]
@@ -105,12 +119,12 @@ def _add_saver(graph: Graph) -> saver_pb2.SaverDef:
                               version=saver_pb2.SaverDef.V2)
 
 
-def _add_restore(graph: Graph, filename: str) -> dict[str, str]:
-    """Adds one RestoreV2 of everything; returns checkpoint key → tensor."""
-    parts = dict(sorted(_parts(graph)))
+def _add_restore(graph: Graph, filename: str, prefix: str) -> dict[str, str]:
+    """Adds one RestoreV2 of everything; returns checkpoint key, less `prefix` → tensor."""
+    parts = dict(sorted(_parts(graph, prefix).items()))
     restore = graph.add("RestoreV2", "save/RestoreV2", [filename, *_keys(graph, "restore", parts)],
                         dtypes=[part.dtype for part in parts.values()])
-    return {key: names.tensor(restore, port) for port, key in enumerate(parts)}
+    return {key[len(prefix):]: names.tensor(restore, port) for port, key in enumerate(parts)}
 
 
 def _keys(graph: Graph, what: str, keys: Iterable[str]) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from typing import ClassVar
 import tensorflow as tf
 
 from estimator_slim.errors import OptionError, TransformError
+from estimator_slim.graph.bodies import edit_bodies
 from estimator_slim.graph.graph import Graph, Skip
 
 BARE = re.compile(r"[^\s,()\"'=]+")  # a value that needs no quotes
@@ -29,11 +30,15 @@ class Transform:
     Attributes:
       text_name: the name in a transform list.
       lossy: True if the answers of the servable may change.
+      by: `engine`, TensorFlow's own; `mended`, the engine with faults mended around it; or `ours`.
+      enters_functions: it also edits the bodies of loops, branches and other functions in the library.
       ignore_errors: a failure leaves the graph as it was instead of ending the optimization.
     """
 
     text_name: ClassVar[str]
     lossy: ClassVar[bool] = False
+    by: ClassVar[str]
+    enters_functions: ClassVar[bool] = False
     ignore_errors: bool = False
 
     def __post_init__(self) -> None:
@@ -54,6 +59,8 @@ class Transform:
         try:
             self.rewrite(edited)
             edited.prune()
+            if self.enters_functions:
+                edit_bodies(edited, self.rewrite)
             check(edited)
         except Exception as e:
             if self.ignore_errors:

@@ -23,4 +23,5 @@ class FoldConstants(NativeTransform):
     """
 
     text_name: ClassVar[str] = "fold_constants"
+    enters_functions: ClassVar[bool] = True
     clear_output_shapes: bool = True

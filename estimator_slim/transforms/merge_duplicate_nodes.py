@@ -19,3 +19,4 @@ class MergeDuplicateNodes(NativeTransform):
     """
 
     text_name: ClassVar[str] = "merge_duplicate_nodes"
+    enters_functions: ClassVar[bool] = True

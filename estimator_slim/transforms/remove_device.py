@@ -21,6 +21,7 @@ class RemoveDevice(Transform):
     """
 
     text_name: ClassVar[str] = "remove_device"
+    enters_functions: ClassVar[bool] = True
 
     def rewrite(self, graph: Graph) -> None:
         run_whole(graph, self.text_name)

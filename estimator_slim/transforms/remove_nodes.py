@@ -27,6 +27,7 @@ class RemoveNodes(NativeTransform):
     """
 
     text_name: ClassVar[str] = "remove_nodes"
+    enters_functions: ClassVar[bool] = True
     op: tuple[str, ...] = ()
     max_inputs: int = 1
 

@@ -21,6 +21,7 @@ class SortByExecutionOrder(Transform):
     """
 
     text_name: ClassVar[str] = "sort_by_execution_order"
+    enters_functions: ClassVar[bool] = True
 
     def rewrite(self, graph: Graph) -> None:
         run_whole(graph, self.text_name)

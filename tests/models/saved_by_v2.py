@@ -1,4 +1,4 @@
-"""What tf.saved_model.save writes: every signature a chain of function calls, variables restored in one."""
+"""What tf.saved_model.save writes: signatures that are function calls, variables restored in one."""
 
 from __future__ import annotations
 

@@ -1,0 +1,92 @@
+"""The bodies of functions as graphs of their own, so that what edits a graph can edit them too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import tensorflow as tf
+from tensorflow.core.framework import function_pb2
+from tensorflow.core.framework.function_pb2 import FunctionDef
+from tensorflow.core.framework.node_def_pb2 import NodeDef
+from tensorflow.core.protobuf import meta_graph_pb2
+from tensorflow.python.framework import op_def_registry
+
+from estimator_slim.graph import attributes, names
+from estimator_slim.graph.functions import Body, body_of, outputs_of
+from estimator_slim.graph.graph import Graph, Skip
+from estimator_slim.graph.interface import Interface
+
+
+def edit_bodies(graph: Graph, edit: Callable[[Graph], None]) -> None:
+    """Lets `edit` change the body of every function of `graph`'s library, as a graph, in place.
+
+    A body's arguments are fed and its outputs fetched; what it runs for its effect must stay, as the
+    init op must. Functions whose types depend on the call are left as they are.
+    """
+    library = {f.signature.name: f for f in graph.library.function}
+    edited = []
+    for function in graph.library.function:
+        body = body_of(function, library)
+        if body is None:
+            edited.append(function)
+            continue
+        inner = _graph_of(graph, function, body)
+        edit(inner)
+        inner.prune()
+        edited.append(_function_of(inner, function, body, library))
+        graph.skipped += tuple(Skip(f"{function.signature.name}: {s.node}", s.reason)
+                               for s in inner.skipped)
+    graph.library = function_pb2.FunctionDefLibrary(function=edited, gradient=graph.library.gradient)
+
+
+def _graph_of(graph: Graph, function: FunctionDef, body: Body) -> Graph:
+    nodes = {}
+    for arg in function.signature.input_arg:
+        nodes[arg.name] = NodeDef(name=arg.name, op="Placeholder")
+        nodes[arg.name].attr["dtype"].type = arg.type
+        nodes[arg.name].attr["shape"].CopyFrom(attributes.encode(tf.TensorShape(None)))
+    nodes.update((node.name, node) for node in body.nodes)
+    promised = meta_graph_pb2.SignatureDef(
+        inputs={name: _info(name) for name in body.arguments},
+        outputs={str(n): _info(tensor) for n, tensor in enumerate(body.outputs)})
+    acting = [node.name for node in body.nodes if _is_stateful(node)]
+    return Graph(nodes, Interface({"body": promised}, init_ops=tuple(dict.fromkeys(body.controls + acting))),
+                 library=graph.library, versions=graph.versions, constant_bytes=graph.constant_bytes)
+
+
+def _info(tensor: str) -> meta_graph_pb2.TensorInfo:
+    return meta_graph_pb2.TensorInfo(name=tensor if ":" in tensor else f"{tensor}:0")
+
+
+def _is_stateful(node: NodeDef) -> bool:
+    op = op_def_registry.get(node.op)
+    return op is None or op.is_stateful
+
+
+def _function_of(graph: Graph, function: FunctionDef, body: Body,
+                 library: Mapping[str, FunctionDef]) -> FunctionDef:
+    """`function` with the nodes of `graph` for its body."""
+    result = FunctionDef.FromString(function.SerializeToString())
+    del result.node_def[:]
+    spelling: dict[str, str] = {}
+    for node in graph.nodes.values():
+        spelling.update([(node.name, node.name)] if node.name in body.arguments
+                        else _spellings(node, library))
+    for node in graph.nodes.values():
+        if node.name not in body.arguments:
+            added = result.node_def.add()
+            added.CopyFrom(node)
+            added.input[:] = [i if names.is_control(i) else spelling[names.canonical(i)]
+                              for i in node.input]
+    for arg, tensor in zip(function.signature.output_arg, body.outputs):
+        result.ret[arg.name] = spelling[names.canonical(tensor)]
+    return result
+
+
+def _spellings(node: NodeDef, library: Mapping[str, FunctionDef]) -> Iterator[tuple[str, str]]:
+    """`node:5` → `node:output:2` for every output of `node`."""
+    port = 0
+    for arg, count in outputs_of(node, library):
+        for index in range(count):
+            yield names.tensor(node.name, port), f"{node.name}:{arg.name}:{index}"
+            port += 1
