@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from by_hand import servable, slim
 
+from estimator_slim import progress
 from estimator_slim.progress import tracked
 
 SLICES = [(row, np.full((1000, 25), row, np.float32)) for row in range(0, 10_000, 1000)]
@@ -66,3 +72,18 @@ def test_what_the_source_raises_comes_through() -> None:
 
     with pytest.raises(OSError, match="disk gone"):
         list(tracked("writing table", TOTAL, slices(), every=0.0))
+
+
+def test_checking_fitting_and_writing_a_large_table_are_all_followed(
+        tmp_path: Path, monkeypatch: Any, caplog: Any) -> None:
+    def network() -> Any:
+        ids = tf.compat.v1.placeholder(tf.int64, [None], "ids")
+        table = tf.compat.v1.get_variable("table", [100_000, 64])
+        return {"ids": ids}, {"rows": tf.gather(table, ids)}
+    source = servable(tmp_path, network)
+    hours = itertools.count(step=3600)
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: next(hours)))
+    slim(source, "quantize_weights")
+    told = "\n".join(record.getMessage() for record in caplog.records)
+    for work in ("checking table, ", "fitting table, ", "writing table/codes, "):
+        assert work in told

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from estimator_slim.errors import SourceError
+from estimator_slim.progress import tracked
 from estimator_slim.saved_model import crc32c
 from estimator_slim.saved_model.bundle_index import Piece, TensorEntry, parse_index
 from estimator_slim.saved_model.data_file import damaged, file_size, read_octets, stream
@@ -82,7 +83,8 @@ class CheckpointReader:
             self._read(name, entry.region)
             return
         for piece in entry.pieces:
-            for _ in stream(name, piece, 0, piece.size, BLOCK_BYTES):
+            blocks = enumerate(stream(name, piece, 0, piece.size, BLOCK_BYTES))
+            for _ in tracked(f"checking {name}", piece.size, blocks):
                 pass
 
     def entry(self, name: str) -> TensorEntry:
