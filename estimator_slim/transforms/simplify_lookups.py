@@ -12,6 +12,7 @@ from estimator_slim.graph.symbolic import Dims, Symbols
 from estimator_slim.transforms.base import Transform
 from estimator_slim.transforms.empty_rows import rewrite_empty_rows
 from estimator_slim.transforms.indicator_lookups import rewrite_indicators
+from estimator_slim.transforms.merge_partitions import merge_partitions
 
 _ROUNDS = 10
 
@@ -27,13 +28,15 @@ class SimplifyLookups(Transform):
     Lossless: a reshape goes where the shape is the one that the tensor has anyway, a filter for
     negative ids where the ids come from a hash or a vocabulary, the handling of empty rows where the
     indices are certain to be in order; several computations of one number (the batch size, mostly)
-    become one. What a request could change stays. An indicator column of many columns times a kernel
+    become one; the partitions of a table become one table. What a request could change stays. An indicator column of many columns times a kernel
     becomes a lookup and sum over the kernel's rows, which adds the same numbers in another order.
     """
 
     text_name: ClassVar[str] = "simplify_lookups"
+    by: ClassVar[str] = "ours"
 
     def rewrite(self, graph: Graph) -> None:
+        merge_partitions(graph)
         for _ in range(_ROUNDS):
             graph.prune()
             symbols = Symbols(graph)
