@@ -28,8 +28,9 @@ class SimplifyLookups(Transform):
     Lossless: a reshape goes where the shape is the one that the tensor has anyway, a filter for
     negative ids where the ids come from a hash or a vocabulary, the handling of empty rows where the
     indices are certain to be in order; several computations of one number (the batch size, mostly)
-    become one; the partitions of a table become one table. What a request could change stays. An indicator column of many columns times a kernel
-    becomes a lookup and sum over the kernel's rows, which adds the same numbers in another order.
+    become one; the partitions of a table become one table. What a request could change stays. An
+    indicator column of many columns times a kernel becomes a lookup and sum over the kernel's rows, which
+    adds the same numbers in another order.
     """
 
     text_name: ClassVar[str] = "simplify_lookups"
