@@ -7,10 +7,13 @@ from estimator_slim.errors import (
     OptionError,
     SourceError,
     TransformError,
+    VerificationError,
 )
 from estimator_slim.exporter import OptimizingExporter
 from estimator_slim.optimize import optimize_saved_model
 from estimator_slim.report.record import Report
+from estimator_slim.verify.verification import Verification
 
 __all__ = ["DestinationError", "EstimatorSlimError", "OptimizingExporter", "OptionError", "Report",
-           "SourceError", "TransformError", "flags", "optimize_saved_model"]
+           "SourceError", "TransformError", "Verification", "VerificationError", "flags",
+           "optimize_saved_model"]

@@ -1,4 +1,4 @@
-"""estimator-slim optimize SRC [DST] [--slim_transforms='...']: the offline way, from a shell."""
+"""estimator-slim optimize SRC [DST] and compare ORIGINAL SLIM: the offline way, from a shell."""
 
 from __future__ import annotations
 
@@ -7,34 +7,61 @@ import sys
 from absl import app, flags, logging
 
 from estimator_slim.errors import EstimatorSlimError
+from estimator_slim.flags import resolve
 from estimator_slim.optimize import optimize_saved_model
+from estimator_slim.report.text import verification_text
+from estimator_slim.saved_model.reader import read_servable
+from estimator_slim.verify.bounds import bounds
+from estimator_slim.verify.gate import verified
+from estimator_slim.verify.requests import questions
 
 _USAGE = """usage: estimator-slim optimize SRC [DST] [--slim_transforms='...'] [--tags=serve]
+       estimator-slim compare ORIGINAL SLIM [--slim_transforms='...'] [--tags=serve]
 
-Writes an optimized servable of the SavedModel in SRC (one exported version) to DST, or to
-<SRC's parent>-slim/<SRC's name>. `estimator-slim --help` lists the flags."""
+optimize writes an optimized servable of the SavedModel in SRC (one exported version) to DST, or to
+<SRC's parent>-slim/<SRC's name>. compare asks both servables the same and shows how near their answers
+are; it fails if they are farther apart than these transforms explain. `estimator-slim --help` lists the
+flags."""
 
 flags.DEFINE_list("tags", ["serve"], "Tags of the MetaGraph to optimize.")
 
 
 def _run(argv: list[str]) -> int:
-    if len(argv) not in (3, 4) or argv[1] != "optimize":
+    command, paths = argv[1:2], argv[2:]
+    if (command, len(paths)) not in ((["optimize"], 1), (["optimize"], 2), (["compare"], 2)):
         print(_USAGE, file=sys.stderr)
         return 2
     logging.set_verbosity(logging.WARNING)
     try:
-        report = optimize_saved_model(*argv[2:], tags=flags.FLAGS.tags)
+        return _compare(*paths) if command == ["compare"] else _optimize(*paths)
     except EstimatorSlimError as e:
         print(f"estimator-slim: {e}", file=sys.stderr)
         return 1
+
+
+def _optimize(*paths: str) -> int:
+    report = optimize_saved_model(*paths, tags=flags.FLAGS.tags)
     if report is None:
         return 1
     for step in report.steps:
         print(f"{step.transform}: {step.nodes_before} -> {step.nodes_after} nodes")
         for node, reason in step.skipped:
             print(f"  left {node or 'everything'} alone: {reason}")
+    if report.verification is not None:
+        print(report.verification)
     print(report)
     return 0
+
+
+def _compare(original: str, slim: str) -> int:
+    options, tags = resolve(), flags.FLAGS.tags
+    servable = read_servable(original, tags)
+    allowed = bounds(options.transforms, max_error=options.max_error,
+                     min_agreement=options.min_agreement)
+    found = verified(servable, slim, questions(servable, examples=options.verify_examples), allowed,
+                     tags=tags)
+    print(verification_text(found))
+    return 0 if found.passed and found.outputs else 1
 
 
 def main() -> None:

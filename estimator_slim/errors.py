@@ -1,5 +1,9 @@
 """What can go wrong, as types; every message says what, where, what was expected and what to do."""
 
+from __future__ import annotations
+
+from typing import Any
+
 
 class EstimatorSlimError(Exception):
     """The parent of every error that estimator_slim raises on purpose."""
@@ -19,3 +23,15 @@ class OptionError(EstimatorSlimError, ValueError):
 
 class TransformError(EstimatorSlimError):
     """A transform failed on this graph; the message names it and the transforms run before it."""
+
+
+class VerificationError(EstimatorSlimError):
+    """The slim servable does not answer as the original does, or that could not be found out.
+
+    Attributes:
+      report: of the optimization, its `verification` among it; None where it did not come to a result.
+    """
+
+    def __init__(self, message: str, report: Any = None) -> None:
+        super().__init__(message)
+        self.report = report

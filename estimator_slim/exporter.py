@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -14,6 +14,7 @@ from absl import logging
 from estimator_slim import flags
 from estimator_slim.errors import OptionError
 from estimator_slim.optimize import optimize, slim_directory
+from estimator_slim.saved_model.publish import withdraw
 from estimator_slim.transforms import TransformList
 
 
@@ -32,7 +33,10 @@ class OptimizingExporter(tf.estimator.Exporter):
     def __init__(self, exporter: tf.estimator.Exporter, transforms: TransformList | None = None, *,
                  enabled: bool | None = None, on_error: str | None = None,
                  suffix: str | None = None, weights: str | None = None,
-                 meta_graphs: str | None = None):
+                 meta_graphs: str | None = None, verify: str | None = None,
+                 max_error: float | None = None, min_agreement: float | None = None,
+                 verify_examples: Any = None, verify_input_fn: Callable[..., Any] | None = None,
+                 warmup: int | None = None):
         """Wraps `exporter`.
 
         Args:
@@ -45,6 +49,13 @@ class OptimizingExporter(tf.estimator.Exporter):
           suffix: of the folder of slim servables.
           weights: `auto`, `variables` or `constants`: where weights are written.
           meta_graphs: `serve` drops the MetaGraphs for training and evaluation, `all` keeps them.
+          verify: before a slim servable appears it is asked the same as its original; where it answers
+            otherwise, `enforce` does not publish it and `report` logs it; `off` asks nothing.
+          max_error: largest allowed error of an output as a share of its range.
+          min_agreement: smallest allowed share of decisions that stay.
+          verify_examples: a TFRecord file of tf.Examples to ask.
+          verify_input_fn: the input_fn of an EvalSpec, whose features are asked.
+          warmup: how many warm-up records to write for each signature.
 
         Raises:
           OptionError: `exporter` is no Exporter, or another argument is wrong.
@@ -55,7 +66,10 @@ class OptimizingExporter(tf.estimator.Exporter):
         self._exporter = exporter
         self._options = functools.partial(flags.resolve, transforms=transforms, enabled=enabled,
                                           on_error=on_error, suffix=suffix,
-                                          weights=weights, meta_graphs=meta_graphs)
+                                          weights=weights, meta_graphs=meta_graphs, verify=verify,
+                                          max_error=max_error, min_agreement=min_agreement,
+                                          verify_examples=verify_examples,
+                                          verify_input_fn=verify_input_fn, warmup=warmup)
         self._options()
 
     @property
@@ -77,7 +91,7 @@ class OptimizingExporter(tf.estimator.Exporter):
         with _failing(options, f"no slim servable of {original}"):
             optimize(original, slim, options)
         with _failing(options, f"{os.path.dirname(slim)} may hold versions whose original is gone"):
-            _mirror_collection(os.path.dirname(original), os.path.dirname(slim))
+            _mirror_collection(original, os.path.dirname(slim))
         return result
 
 
@@ -92,18 +106,28 @@ def _failing(options: flags.Options, what: str) -> Iterator[None]:
         logging.exception("estimator_slim: %s; the original is as it was and training goes on", what)
 
 
-def _mirror_collection(originals: str, slims: str) -> None:
-    """Removes the slim versions in folder `slims` whose original is no longer in `originals`."""
-    for version in sorted(_versions(slims) - _versions(originals)):
+def _mirror_collection(original: str, slims: str) -> None:
+    """Removes the slim versions in folder `slims` that are no longer beside the new `original`."""
+    made = _versions(slims)  # before the originals, for another process may add a pair meanwhile
+    originals = _names(os.path.dirname(original))
+    if os.path.basename(original) not in originals:
+        logging.warning("estimator_slim: %s is gone as soon as it was exported, so %s keeps all it has. "
+                        "Exporters keep the highest versions: if the clock went back, set it right; if "
+                        "the folder was removed, remove the slim one too", original, slims)
+        return
+    for version in sorted(made - originals):
         logging.info("estimator_slim: removing %s, whose original is gone",
                      os.path.join(slims, version))
-        tf.io.gfile.rmtree(os.path.join(slims, version))
+        withdraw(os.path.join(slims, version))
 
 
 def _versions(folder: str) -> set[str]:
     """The versions in a folder of exports, by TensorFlow Serving's rule: folders named by a number."""
     if not tf.io.gfile.isdir(folder):
         return set()
-    names = (name.rstrip("/") for name in tf.io.gfile.listdir(folder))
-    return {name for name in names
+    return {name for name in _names(folder)
             if name.isdigit() and tf.io.gfile.isdir(os.path.join(folder, name))}
+
+
+def _names(folder: str) -> set[str]:
+    return {name.rstrip("/") for name in tf.io.gfile.listdir(folder)}

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import numbers
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import tensorflow as tf
 from absl import flags
 
 from estimator_slim.errors import OptionError
@@ -12,6 +16,7 @@ from estimator_slim.saved_model.other_meta_graphs import KEPT, SERVE
 from estimator_slim.transforms import DEFAULT, TransformList, transform_list
 from estimator_slim.transforms.base import Transform
 from estimator_slim.transforms.place_weights import AUTO, PLACES
+from estimator_slim.verify.gate import ENFORCE, MODES
 
 KEEP_ORIGINAL, RAISE = "keep_original", "raise"
 _ON_ERROR = (KEEP_ORIGINAL, RAISE)
@@ -35,6 +40,24 @@ flags.DEFINE_enum(
     "slim_meta_graphs", SERVE, KEPT,
     "Which MetaGraphs a slim servable has: serve, the one that is optimized, or all, the others as they "
     "are and with the whole checkpoint that they restore.")
+flags.DEFINE_enum(
+    "slim_verify", ENFORCE, MODES,
+    "What becomes of a slim servable that does not answer as its original: enforce does not publish it, "
+    "report logs what differs and publishes it, off asks nothing.")
+flags.DEFINE_float(
+    "slim_max_error", None,
+    "Largest allowed error of an output, as a share of its range; by default what is usual for the "
+    "transforms.")
+flags.DEFINE_float(
+    "slim_min_agreement", None,
+    "Smallest allowed share of decisions that stay the same, near ties not counted; by default what is "
+    "usual for the transforms.")
+flags.DEFINE_string(
+    "slim_verify_examples", None,
+    "A TFRecord file of serialized tf.Examples to verify with.")
+flags.DEFINE_integer(
+    "slim_warmup", 0,
+    "How many warm-up records to write for each signature.")
 
 
 @dataclass(frozen=True)
@@ -48,6 +71,12 @@ class Options:
       suffix: of the slim servables' folder.
       weights: `auto`, `variables` or `constants`.
       meta_graphs: `serve` or `all`.
+      verify: `enforce`, `report` or `off`.
+      max_error: share of an output's range; None: what is usual for the transforms.
+      min_agreement: share of decisions; None: likewise.
+      verify_examples: a TFRecord file, or None.
+      verify_input_fn: an Estimator's input_fn to verify with, or None; it has no flag.
+      warmup: records for each signature.
     """
 
     transforms: tuple[Transform, ...]
@@ -56,11 +85,20 @@ class Options:
     suffix: str
     weights: str
     meta_graphs: str
+    verify: str
+    max_error: float | None
+    min_agreement: float | None
+    verify_examples: str | None
+    verify_input_fn: Callable[..., Any] | None
+    warmup: int
 
 
 def resolve(*, transforms: TransformList | None = None, enabled: bool | None = None,
             on_error: str | None = None, suffix: str | None = None,
-            weights: str | None = None, meta_graphs: str | None = None) -> Options:
+            weights: str | None = None, meta_graphs: str | None = None, verify: str | None = None,
+            max_error: float | None = None, min_agreement: float | None = None,
+            verify_examples: Any = None, verify_input_fn: Callable[..., Any] | None = None,
+            warmup: int | None = None) -> Options:
     """The options: each argument, or its flag's value where it is None.
 
     Where nobody parsed the flags (a notebook) their defaults hold.
@@ -74,7 +112,13 @@ def resolve(*, transforms: TransformList | None = None, enabled: bool | None = N
         on_error=_one_of("on_error", _chosen("on_error", on_error), _ON_ERROR),
         suffix=_suffix(_chosen("suffix", suffix)),
         weights=_one_of("weights", _chosen("weights", weights), PLACES),
-        meta_graphs=_one_of("meta_graphs", _chosen("meta_graphs", meta_graphs), KEPT))
+        meta_graphs=_one_of("meta_graphs", _chosen("meta_graphs", meta_graphs), KEPT),
+        verify=_one_of("verify", _chosen("verify", verify), MODES),
+        max_error=_share("max_error", _chosen("max_error", max_error)),
+        min_agreement=_share("min_agreement", _chosen("min_agreement", min_agreement)),
+        verify_examples=_file(_chosen("verify_examples", verify_examples)),
+        verify_input_fn=_input_fn(verify_input_fn),
+        warmup=_count(_chosen("warmup", warmup)))
 
 
 def is_given(name: str) -> bool:
@@ -106,6 +150,36 @@ def _suffix(value: Any) -> str:
     return value
 
 
+def _share(name: str, value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= float(value) <= 1:
+        raise OptionError(f"{name}: expected a number from 0 to 1, got {value!r}")
+    return float(value)
+
+
+def _file(value: Any) -> str | None:
+    if value is None:
+        return None
+    path = tf.compat.path_to_str(value)
+    if not isinstance(path, str) or not path or not tf.io.gfile.exists(path):
+        raise OptionError("verify_examples: expected a TFRecord file of tf.Examples that is there, got "
+                          f"{value!r}")
+    return path
+
+
+def _input_fn(value: Any) -> Callable[..., Any] | None:
+    if value is not None and not callable(value):
+        raise OptionError(f"verify_input_fn: expected an input_fn of an Estimator, got {value!r}")
+    return value
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 0:
+        raise OptionError(f"warmup: expected a number of records, 0 or more, got {value!r}")
+    return int(value)
+
+
 def _validator(check: Any) -> Any:
     def validate(value: Any) -> bool:
         try:
@@ -118,3 +192,7 @@ def _validator(check: Any) -> Any:
 
 flags.register_validator("slim_transforms", _validator(transform_list))
 flags.register_validator("slim_suffix", _validator(_suffix))
+flags.register_validator("slim_max_error", _validator(functools.partial(_share, "max_error")))
+flags.register_validator("slim_min_agreement", _validator(functools.partial(_share, "min_agreement")))
+flags.register_validator("slim_verify_examples", _validator(_file))
+flags.register_validator("slim_warmup", _validator(_count))

@@ -1,8 +1,7 @@
 """Variables → weights: nothing that could be trained is left in the graph.
 
-Which checkpoint tensor (and which slice of it) a variable holds is told by the saver's own edges,
-RestoreV2 → Identity → Assign, not by names: partitions and Keras keys have other names. A variable
-that requests can change, or whose reads we do not know, stays a variable with its value restored.
+A variable that requests can change, or whose reads we do not know, stays a variable with its value
+restored.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.protobuf import saver_pb2
 from tensorflow.python.framework import op_def_registry
 
 from estimator_slim.errors import SourceError
@@ -20,12 +18,11 @@ from estimator_slim.graph.control_edges import drop_idle_controls
 from estimator_slim.graph.graph import VARIABLE_OPS, Graph, NodeDef, shared_name
 from estimator_slim.graph.inlining import inline_calls
 from estimator_slim.graph.weight import Weight
+from estimator_slim.restored import ASSIGN_OPS, fill_at_load, saved_variables
 from estimator_slim.saved_model.checkpoint_reader import CheckpointReader
 from estimator_slim.saved_model.reader import Servable
-from estimator_slim.saved_model.stored_weight import stored_weight
 
 _AXIS = np.int32(0)
-_ASSIGN_OPS = ("Assign", "AssignVariableOp")
 _RESOURCE_READS = ("ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape")
 
 
@@ -42,7 +39,10 @@ def freeze(servable: Servable, *, constant_bytes: int) -> Graph:
     graph.constant_bytes = constant_bytes
     inline_calls(graph)
     reader = CheckpointReader(servable.checkpoint) if servable.checkpoint else None
-    saved = _saved_variables(graph, servable.meta_graph.saver_def, reader) if reader else {}
+    saver = servable.meta_graph.saver_def
+    saved = saved_variables(graph, saver, reader) if reader else {}
+    if reader:
+        fill_at_load(graph, saver, reader)
     graph.prune()
     for node in graph.nodes.values():
         node.attr.pop("_class", None)
@@ -72,31 +72,6 @@ def _readers(graph: Graph) -> dict[str, list[tuple[NodeDef, int]]]:
             for node in list(graph.nodes.values()) if node.op in VARIABLE_OPS}
 
 
-def _saved_variables(graph: Graph, saver: saver_pb2.SaverDef,
-                     reader: CheckpointReader) -> dict[str, Weight]:
-    """Variable node → its value in the checkpoint, by following the restore op."""
-    found = {}
-    for name in graph.ancestors([names.node_of(saver.restore_op_name)]):
-        if graph.nodes[name].op in _ASSIGN_OPS:
-            variable, value = (graph.source(i) for i in graph.nodes[name].input[:2])
-            entry = _restored_from(graph, value)
-            if entry is not None:
-                found[names.node_of(variable)] = stored_weight(reader, *entry)
-    return found
-
-
-def _restored_from(graph: Graph, tensor: str) -> tuple[str, str] | None:
-    """The (checkpoint key, shape_and_slice) that `tensor` is restored from."""
-    name, port = names.split(tensor)
-    restore = graph.nodes[name]
-    if restore.op != "RestoreV2":
-        return None
-    keys, slices = (graph.constant(i) for i in restore.input[1:3])
-    if keys is None or slices is None:
-        return None
-    return keys[port].decode(), slices[port].decode()
-
-
 def _only_reads(node: NodeDef, index: int) -> bool:
     """True if `node` takes the variable at `index` by value only."""
     if names.is_control(node.input[index]) or node.op in _RESOURCE_READS:
@@ -113,7 +88,7 @@ def _only_reads(node: NodeDef, index: int) -> bool:
 
 def _require_initialised(graph: Graph, variable: NodeDef, uses: list, directory: str) -> None:
     """A variable that is in no checkpoint has to be set by the init op, or it could not be read."""
-    if not any(node.op in _ASSIGN_OPS for node, _ in uses):
+    if not any(node.op in ASSIGN_OPS for node, _ in uses):
         raise SourceError(f"{directory}: requests read the variable {variable.name!r}, which is "
                           "neither in its checkpoint nor set by its init op; export it again")
 

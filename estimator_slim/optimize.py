@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
-from typing import Optional, Union
+from collections.abc import Callable, Sequence
+from typing import Any, Optional, Union
 
 import tensorflow as tf
 from absl import logging
 
 from estimator_slim import flags
-from estimator_slim.errors import DestinationError
+from estimator_slim.errors import DestinationError, SourceError
 from estimator_slim.freeze import freeze
 from estimator_slim.report.record import Report
 from estimator_slim.saved_model.assets import copy_assets
 from estimator_slim.saved_model.publish import published
-from estimator_slim.saved_model.reader import read_servable
+from estimator_slim.saved_model.reader import Servable, read_servable
 from estimator_slim.saved_model.writer import write_servable
 from estimator_slim.transforms import TransformList, pipeline
 from estimator_slim.transforms.fuse_lookups import fuse_lookups
 from estimator_slim.transforms.place_weights import CONSTANT_BYTES, place_weights
+from estimator_slim.verify.bounds import bounds
+from estimator_slim.verify.gate import OFF, judge, verified
+from estimator_slim.verify.request import Request
+from estimator_slim.verify.requests import questions
+from estimator_slim.verify.warmup import write_warm_up
 
 Path = Union[str, bytes, os.PathLike]
 
@@ -28,7 +33,10 @@ def optimize_saved_model(
         src: Path, dst: Optional[Path] = None,  # noqa: UP045
         transforms: TransformList | None = None, *, enabled: bool | None = None,
         on_error: str | None = None, suffix: str | None = None, weights: str | None = None,
-        meta_graphs: str | None = None, tags: Sequence[str] = ("serve",)) -> Report | None:
+        meta_graphs: str | None = None, verify: str | None = None, max_error: float | None = None,
+        min_agreement: float | None = None, verify_examples: Optional[Path] = None,  # noqa: UP045
+        verify_input_fn: Callable[..., Any] | None = None, warmup: int | None = None,
+        tags: Sequence[str] = ("serve",)) -> Report | None:
     """Writes an optimized servable of the SavedModel in `src` to `dst`.
 
     Freezes its variables, runs the transforms over its graph and writes the result with all
@@ -45,19 +53,30 @@ def optimize_saved_model(
       suffix: for a `dst` of None; None: --slim_suffix.
       weights: `auto`, `variables` or `constants`: where weights are written; None: --slim_weights.
       meta_graphs: `serve` drops the other MetaGraphs, `all` keeps them; None: --slim_meta_graphs.
+      verify: before `dst` appears both servables are asked the same; where answers differ, `enforce`
+        raises and `report` logs it; `off` asks nothing. None: --slim_verify.
+      max_error: largest allowed error of an output as a share of its range; None: --slim_max_error,
+        or what is usual for the transforms.
+      min_agreement: smallest allowed share of decisions that stay; None: --slim_min_agreement, likewise.
+      verify_examples: a TFRecord file of tf.Examples to ask; None: --slim_verify_examples.
+      verify_input_fn: an Estimator's input_fn, whose features are asked; labels are counted too.
+      warmup: how many warm-up records to write for each signature; None: --slim_warmup.
       tags: of the MetaGraph to optimize.
 
     Returns:
       The report, or None where nothing was written.
 
     Raises:
-      EstimatorSlimError: OptionError for wrong arguments, SourceError, DestinationError or
-        TransformError for what its name says; nothing is left at or beside `dst`.
+      EstimatorSlimError: OptionError for wrong arguments, SourceError, DestinationError,
+        TransformError or VerificationError for what its name says; nothing is left at or beside `dst`.
     """
     if on_error is None and not flags.is_given("on_error"):
         on_error = flags.RAISE
     options = flags.resolve(transforms=transforms, enabled=enabled, on_error=on_error,
-                            suffix=suffix, weights=weights, meta_graphs=meta_graphs)
+                            suffix=suffix, weights=weights, meta_graphs=meta_graphs, verify=verify,
+                            max_error=max_error, min_agreement=min_agreement,
+                            verify_examples=verify_examples, verify_input_fn=verify_input_fn,
+                            warmup=warmup)
     source = _plain(src)
     if not options.enabled:
         logging.info("estimator_slim is off (enabled=False): %s is left as it is", source)
@@ -87,6 +106,7 @@ def optimize(source: str, destination: str, options: flags.Options, *,
         raise DestinationError(f"{destination} is inside the original {source}, which is never "
                                "changed; give a destination outside of it")
     servable = read_servable(source, tags)
+    requests = _questions(servable, options)
     with published(destination) as directory:
         graph, steps = pipeline.run(freeze(servable, constant_bytes=CONSTANT_BYTES), options.transforms)
         graph = fuse_lookups(place_weights(graph, options.weights))
@@ -98,8 +118,32 @@ def optimize(source: str, destination: str, options: flags.Options, *,
             bytes_before=_bytes(source), bytes_after=_bytes(directory),
             nodes_before=len(servable.graph.nodes), nodes_after=len(graph.nodes),
             seconds=time.monotonic() - started, steps=steps)
+        _check(report, servable, directory, requests, options, tags)
     logging.info("estimator_slim: %s", report)
     return report
+
+
+def _questions(servable: Servable, options: flags.Options) -> list[Request]:
+    if options.verify == OFF and not options.warmup:
+        return []
+    return questions(servable, input_fn=options.verify_input_fn, examples=options.verify_examples)
+
+
+def _check(report: Report, servable: Servable, slim: str, requests: Sequence[Request],
+           options: flags.Options, tags: Sequence[str]) -> None:
+    """Verifies the slim servable, gives it its warm-up records and completes the report."""
+    started = time.monotonic()
+    if options.verify != OFF:
+        allowed = bounds(options.transforms, max_error=options.max_error,
+                         min_agreement=options.min_agreement)
+        report.verification = verified(servable, slim, requests, allowed, tags=tags,
+                                       byte_count=report.bytes_before + report.bytes_after)
+        judge(report, options.verify)
+    if options.warmup:
+        model = os.path.basename(os.path.dirname(report.destination))
+        write_warm_up(slim, requests, options.warmup, model, tags=tags)
+        report.bytes_after = _bytes(slim)
+    report.seconds += time.monotonic() - started
 
 
 def _plain(path: Path) -> str:
@@ -111,5 +155,9 @@ def _inside(path: str, folder: str) -> bool:
 
 
 def _bytes(directory: str) -> int:
-    return sum(tf.io.gfile.stat(os.path.join(folder, file)).length
-               for folder, _, files in tf.io.gfile.walk(directory) for file in files)
+    try:
+        return sum(tf.io.gfile.stat(os.path.join(folder, file)).length
+                   for folder, _, files in tf.io.gfile.walk(directory) for file in files)
+    except tf.errors.OpError as e:
+        raise SourceError(f"{directory} disappears while it is read ({e.message}); keep an export until "
+                          "it is optimized") from e

@@ -9,7 +9,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,14 +18,16 @@ import tensorflow as tf
 Answers = dict  # (signature, number of the request) → outputs by name, or the refusal's class name
 
 
-def ask(directory: str, requests: Iterable[Any], *, optimizer: bool = True) -> Answers:
-    """Loads the `serve` MetaGraph of `directory` and puts every request to every signature.
+def ask(directory: str, requests: Iterable[Any], *, optimizer: bool = True,
+        tags: Sequence[str] = ("serve",)) -> Answers:
+    """Loads the MetaGraph of `directory` with these tags and puts every request to every signature.
 
     Args:
       directory: of a SavedModel.
       requests: arrays, fed to each of a signature's inputs; or dicts of input name → value, of which
         a signature takes what it knows.
       optimizer: with TensorFlow's graph optimizer, as servers run it; without, loading is faster.
+      tags: of the MetaGraph.
 
     Returns:
       (signature, number of the request) → {output name: value}, or the name of the error's class.
@@ -34,7 +36,7 @@ def ask(directory: str, requests: Iterable[Any], *, optimizer: bool = True) -> A
                                        inter_op_parallelism_threads=1)
     options.graph_options.rewrite_options.disable_meta_optimizer = not optimizer
     with tf.Graph().as_default(), tf.compat.v1.Session(config=options) as session:
-        loaded = tf.compat.v1.saved_model.load(session, ["serve"], directory)
+        loaded = tf.compat.v1.saved_model.load(session, list(tags), directory)
         return {(name, number): _answer(session, signature, request)
                 for name, signature in sorted(served(loaded).items())
                 for number, request in enumerate(requests)}

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from absl import flags
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # also for the processes that tests start
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_verified() -> Iterator[None]:
+    """Tests that are not about verification do without; those that are ask for it by name."""
+    import estimator_slim  # noqa: F401  defines the flags
+
+    flags.FLAGS["slim_verify"].value = "off"
+    yield
+    flags.FLAGS["slim_verify"].value = flags.FLAGS["slim_verify"].default
 
 
 @pytest.fixture(scope="session")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 import tensorflow as tf
+from faults.exporting import Prepared
 from training import LOSSLESS, contents, export, receiver_fn, train, versions
 
 from estimator_slim import OptimizingExporter, OptionError, TransformError
@@ -35,25 +34,6 @@ class Failing(Transform):
 @pytest.fixture(autouse=True)
 def fresh_count() -> None:
     Failing.runs.clear()
-
-
-class Prepared(tf.estimator.Exporter):
-    """Exports at once: copies a servable under the next version of those it is given."""
-
-    name = "prepared"
-
-    def __init__(self, servable: str, versions: list[str], keep: int = 100) -> None:
-        self.servable, self.versions, self.keep = servable, iter(versions), keep
-        self.written: list[str] = []
-
-    def export(self, estimator: Any, export_path: str, checkpoint_path: str, eval_result: Any,
-               is_the_final_export: bool) -> str:
-        target = os.path.join(export_path, next(self.versions))
-        shutil.copytree(self.servable, target)
-        self.written.append(target)
-        for old in self.written[:-self.keep]:
-            shutil.rmtree(old, ignore_errors=True)
-        return target
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +67,7 @@ def test_a_failure_is_logged_with_the_transform_the_original_and_the_cause(
     export_all(exporter, tmp_path, 1)
     logged = [r for r in caplog.records if r.levelno == logging.ERROR]
     assert len(logged) == 1
-    assert str(tmp_path / "prepared/1700000001") in logged[0].getMessage()
+    assert str(tmp_path / "latest/1700000001") in logged[0].getMessage()
     for part in ("failing", "fold_constants", "RuntimeError: the fuse is lit"):
         assert part in caplog.text
 
@@ -96,9 +76,9 @@ def test_a_failure_leaves_the_original_untouched_and_nothing_else_behind(
         servable: str, tmp_path: Path) -> None:
     exporter = OptimizingExporter(Prepared(servable, ["1700000001"]), [Failing()])
     export_all(exporter, tmp_path, 1)
-    assert contents(tmp_path / "prepared/1700000001") == contents(servable)
+    assert contents(tmp_path / "latest/1700000001") == contents(servable)
     assert not list(tmp_path.rglob("temp-*"))
-    assert versions(tmp_path / "prepared-slim") == []
+    assert versions(tmp_path / "latest-slim") == []
 
 
 def test_on_error_raise_ends_the_training(tmp_path: Path) -> None:
@@ -137,7 +117,7 @@ def test_an_exporter_that_returns_no_saved_model_is_logged(tmp_path: Path, caplo
 
 def test_a_version_that_has_a_slim_twin_already_keeps_it(
         servable: str, tmp_path: Path, caplog: Any) -> None:
-    twin = tmp_path / "prepared-slim/1700000001"
+    twin = tmp_path / "latest-slim/1700000001"
     twin.mkdir(parents=True)
     (twin / "mine").write_text("kept")
     export_all(OptimizingExporter(Prepared(servable, ["1700000001"])), tmp_path, 1)
@@ -148,15 +128,15 @@ def test_a_version_that_has_a_slim_twin_already_keeps_it(
 def test_disabled_it_only_exports_the_original(servable: str, tmp_path: Path) -> None:
     exporter = OptimizingExporter(Prepared(servable, ["1700000001"]), enabled=False)
     export_all(exporter, tmp_path, 1)
-    assert versions(tmp_path) == ["prepared"]
-    assert contents(tmp_path / "prepared/1700000001") == contents(servable)
+    assert versions(tmp_path) == ["latest"]
+    assert contents(tmp_path / "latest/1700000001") == contents(servable)
 
 
 def test_the_suffix_names_the_slim_folder(servable: str, tmp_path: Path) -> None:
     exporter = OptimizingExporter(Prepared(servable, ["1700000001"]), LOSSLESS, suffix="_small")
     export_all(exporter, tmp_path, 1)
-    assert versions(tmp_path) == ["prepared", "prepared_small"]
-    assert versions(tmp_path / "prepared_small") == ["1700000001"]
+    assert versions(tmp_path) == ["latest", "latest_small"]
+    assert versions(tmp_path / "latest_small") == ["1700000001"]
 
 
 @pytest.mark.parametrize("names", [["1700000001", "1700000002", "1700000003"], ["1", "2", "3"]])
@@ -164,15 +144,15 @@ def test_the_twin_of_a_removed_version_goes_too_however_versions_are_named(
         servable: str, tmp_path: Path, names: list[str]) -> None:
     exporter = OptimizingExporter(Prepared(servable, names, keep=1), LOSSLESS)
     export_all(exporter, tmp_path, 3)
-    assert versions(tmp_path / "prepared-slim") == names[2:]
+    assert versions(tmp_path / "latest-slim") == names[2:]
 
 
 def test_the_twin_of_a_removed_version_goes_even_when_its_successor_fails(
         servable: str, tmp_path: Path) -> None:
     prepared = Prepared(servable, ["1700000001", "1700000002"], keep=1)
     export_all(OptimizingExporter(prepared, [Failing(at=(1,))]), tmp_path, 2)
-    assert versions(tmp_path / "prepared") == ["1700000002"]
-    assert versions(tmp_path / "prepared-slim") == []
+    assert versions(tmp_path / "latest") == ["1700000002"]
+    assert versions(tmp_path / "latest-slim") == []
 
 
 def test_an_exporter_whose_parameters_are_keywords_only_works_as_it_does_unwrapped(
@@ -182,14 +162,14 @@ def test_an_exporter_whose_parameters_are_keywords_only_works_as_it_does_unwrapp
             return super().export(**by_name)
 
     export_all(OptimizingExporter(KeywordsOnly(servable, ["1700000001"])), tmp_path, 1)
-    assert versions(tmp_path / "prepared-slim") == ["1700000001"]
+    assert versions(tmp_path / "latest-slim") == ["1700000001"]
 
 
 def test_what_is_no_version_is_never_removed(servable: str, tmp_path: Path) -> None:
-    (tmp_path / "prepared-slim/notes").mkdir(parents=True)
-    (tmp_path / "prepared-slim/README").write_text("mine")
+    (tmp_path / "latest-slim/notes").mkdir(parents=True)
+    (tmp_path / "latest-slim/README").write_text("mine")
     export_all(OptimizingExporter(Prepared(servable, ["1700000001"])), tmp_path, 1)
-    assert versions(tmp_path / "prepared-slim") == ["1700000001", "README", "notes"]
+    assert versions(tmp_path / "latest-slim") == ["1700000001", "README", "notes"]
 
 
 def test_only_exporters_can_be_wrapped() -> None:

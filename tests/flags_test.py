@@ -79,6 +79,7 @@ import estimator_slim
 report = estimator_slim.optimize_saved_model(sys.argv[1])
 print([step.transform for step in report.steps])
 print(report.destination)
+print(report.verification.passed, len(report.verification.outputs) > 0)
 """
 
 
@@ -103,7 +104,8 @@ def run(program: str, *arguments: str, code: str = "") -> subprocess.CompletedPr
 
 def test_transforms_weights_and_suffix_change_what_is_done_and_where(
         servable: str, tmp_path: Path) -> None:
-    done = run(PROGRAM, servable, "--slim_suffix=_small", "--slim_weights=variables",
+    done = run(PROGRAM, servable, "--slim_verify=off", "--slim_suffix=_small",
+               "--slim_weights=variables",
                "--slim_transforms=strip_unused_nodes fold_constants(ignore_errors=true) "
                "quantize_weights(minimum_size=7)")
     assert (done.returncode, done.stdout.strip()) == (0, str(
@@ -139,8 +141,9 @@ def test_slim_on_error_decides_whether_a_failed_export_ends_the_program(
 def test_an_argument_in_code_wins_over_its_flag(servable: str, tmp_path: Path) -> None:
     done = run(PROGRAM, servable, "--slim_transforms=quantize_weights", "--noslim_enabled",
                "--slim_on_error=keep_original", "--slim_suffix=_flag", "--slim_weights=variables",
+               "--slim_max_error=1", "--slim_verify=enforce",
                code="transforms='remove_device', enabled=True, on_error='raise', suffix='_code', "
-                    "weights='constants'")
+                    "weights='constants', max_error=0, verify='off'")
     assert (done.returncode, done.stdout.strip()) == (0, "['remove_device']"), done.stderr
     assert versions(tmp_path) == ["best", "best_code"]
     assert versions(tmp_path / "best_code/1700000001/variables") == []
@@ -150,7 +153,20 @@ def test_the_defaults_hold_where_nobody_parses_flags(servable: str, tmp_path: Pa
     done = run(NOTEBOOK, servable)
     ran = str([str(transform) for transform in transform_list(DEFAULT)])
     twin = str(tmp_path / "best-slim/1700000001")
-    assert (done.returncode, done.stdout.splitlines()) == (0, [ran, twin]), done.stderr
+    assert (done.returncode, done.stdout.splitlines()) == (0, [ran, twin, "True True"]), done.stderr
+
+
+@pytest.mark.parametrize("mode, code, printed, logged", [
+    ("enforce", 1, [], "is not published, because it does not answer as the original does"),
+    ("report", 0, ["best-slim"], "does not answer as its original: output"),
+    ("off", 0, ["best-slim"], "")])
+def test_slim_verify_decides_what_becomes_of_a_servable_that_answers_otherwise(
+        servable: str, tmp_path: Path, mode: str, code: int, printed: list, logged: str) -> None:
+    done = run(PROGRAM, servable, "--slim_transforms=quantize_weights(bits=4, minimum_size=7)",
+               "--slim_max_error=0", f"--slim_verify={mode}")
+    assert done.returncode == code, done.stderr
+    assert logged in done.stderr
+    assert versions(tmp_path) == ["best", *printed]
 
 
 def wrong_values() -> list:
@@ -167,6 +183,12 @@ def wrong_values() -> list:
         ("--slim_meta_graphs=train", "value should be one of <serve|all>"),
         ("--slim_suffix=", "expected a text that is not empty and has no '/'"),
         ("--slim_suffix=/slim", "expected a text that is not empty and has no '/'"),
+        ("--slim_verify=maybe", "value should be one of <enforce|report|off>"),
+        ("--slim_max_error=2", "max_error: expected a number from 0 to 1, got 2.0"),
+        ("--slim_min_agreement=nan", "min_agreement: expected a number from 0 to 1, got nan"),
+        ("--slim_verify_examples=/no/such/file",
+         "expected a TFRecord file of tf.Examples that is there"),
+        ("--slim_warmup=-1", "warmup: expected a number of records, 0 or more, got -1"),
     ]
 
 

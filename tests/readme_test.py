@@ -42,6 +42,13 @@ def test_the_transforms_table_lists_every_option_and_no_other() -> None:
         assert sorted(CODE.findall(options)) == sorted(own_options(kind)), name
 
 
+def test_the_transforms_table_says_by_whom_and_why() -> None:
+    for name, _, _, by in rows("| transform "):
+        who, _, why = by.partition(": ")
+        assert who == TRANSFORMS[name.strip("`")].by, name
+        assert bool(why) == (who != "engine"), name
+
+
 def test_the_flags_table_lists_every_flag_with_its_default() -> None:
     defined = {f"--{name}": flags.FLAGS[name].default for name in flags.FLAGS
                if name.startswith("slim_")}

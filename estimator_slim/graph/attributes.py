@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.framework import attr_value_pb2, node_def_pb2
+from tensorflow.core.framework import attr_value_pb2, node_def_pb2, op_def_pb2
+from tensorflow.python.framework import op_def_registry
 
 
 def encode(value: Any) -> attr_value_pb2.AttrValue:
@@ -49,32 +51,64 @@ def dtype(node: node_def_pb2.NodeDef, key: str) -> tf.DType:
     return tf.dtypes.as_dtype(node.attr[key].type)
 
 
+def drop_unset(nodes: Iterable[node_def_pb2.NodeDef]) -> None:
+    """Drops attributes without a value: reading one that a node lacks leaves an empty one behind."""
+    for node in nodes:
+        unset = [key for key, value in node.attr.items() if value.WhichOneof("value") is None]
+        lists = {a.name for a in _declared(node.op) if a.type.startswith("list(")} if unset else ()
+        for key in unset:
+            if key not in lists:  # an empty list may be spelt so
+                del node.attr[key]
+
+
+def _declared(op: str) -> Iterable[op_def_pb2.OpDef.AttrDef]:
+    known = op_def_registry.get(op)
+    return known.attr if known is not None else ()
+
+
 def constant(node: node_def_pb2.NodeDef) -> np.ndarray | None:
     """The value of a Const node; strings come as an object array of bytes.
 
     None where no array can hold it (variants: an empty TensorList, folded).
+
+    Raises:
+      ValueError, TypeError, OverflowError: the proto does not hold what it declares.
     """
     proto = node.attr["value"].tensor
     if not tf.dtypes.as_dtype(proto.dtype).is_numpy_compatible:
         return None
     if proto.dtype == tf.string.as_datatype_enum and proto.tensor_content:
         shape = [d.size for d in proto.tensor_shape.dim]
-        return np.array(_strings(proto.tensor_content, math.prod(shape)), object).reshape(shape)
+        strings = unpacked_strings(proto.tensor_content, math.prod(shape))
+        return np.array(strings, object).reshape(shape)
     return tf.make_ndarray(proto)
 
 
-def _strings(content: bytes, count: int) -> list[bytes]:
-    """Strings as C++ packs them into tensor_content: their lengths as varints, then their bytes."""
-    lengths, at = [], 0
-    for _ in range(count):
-        length, shift = 0, 0
-        while content[at] & 0x80:
-            length |= (content[at] & 0x7F) << shift
-            shift, at = shift + 7, at + 1
-        lengths.append(length | content[at] << shift)
-        at += 1
+def unpacked_strings(content: bytes, count: int) -> list[bytes]:
+    """Strings as C++ packs them into tensor_content: their lengths as varints, then their bytes.
+
+    Raises:
+      ValueError: `content` is not that of `count` strings.
+    """
+    lengths: list[int] = []
+    at = 0
+    while len(lengths) < count and at < len(content):
+        length, at = _varint(content, at)
+        lengths.append(length)
+    if len(lengths) < count or at + sum(lengths) != len(content):
+        raise ValueError(f"{len(content)} bytes do not make {count} strings")
     strings = []
     for length in lengths:
         strings.append(content[at:at + length])
         at += length
     return strings
+
+
+def _varint(content: bytes, at: int) -> tuple[int, int]:
+    """The number that begins at content[at], and where it ends."""
+    number = 0
+    for shift, byte in enumerate(content[at:at + 10]):
+        number |= (byte & 0x7F) << 7 * shift
+        if byte < 0x80:
+            return number, at + shift + 1
+    raise ValueError(f"the length at byte {at} has no end")

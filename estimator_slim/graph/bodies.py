@@ -12,7 +12,7 @@ from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow.python.framework import op_def_registry
 
 from estimator_slim.graph import attributes, names
-from estimator_slim.graph.functions import Body, body_of, outputs_of
+from estimator_slim.graph.functions import Body, body_of, called_by, followed_by_import, outputs_of
 from estimator_slim.graph.graph import Graph, Skip
 from estimator_slim.graph.interface import Interface
 
@@ -30,7 +30,7 @@ def edit_bodies(graph: Graph, edit: Callable[[Graph], None]) -> None:
         if body is None:
             edited.append(function)
             continue
-        inner = _graph_of(graph, function, body)
+        inner = _graph_of(graph, function, body, library)
         edit(inner)
         inner.prune()
         edited.append(_function_of(inner, function, body, library))
@@ -39,7 +39,8 @@ def edit_bodies(graph: Graph, edit: Callable[[Graph], None]) -> None:
     graph.library = function_pb2.FunctionDefLibrary(function=edited, gradient=graph.library.gradient)
 
 
-def _graph_of(graph: Graph, function: FunctionDef, body: Body) -> Graph:
+def _graph_of(graph: Graph, function: FunctionDef, body: Body,
+              library: Mapping[str, FunctionDef]) -> Graph:
     nodes = {}
     for arg in function.signature.input_arg:
         nodes[arg.name] = NodeDef(name=arg.name, op="Placeholder")
@@ -50,8 +51,21 @@ def _graph_of(graph: Graph, function: FunctionDef, body: Body) -> Graph:
         inputs={name: _info(name) for name in body.arguments},
         outputs={str(n): _info(tensor) for n, tensor in enumerate(body.outputs)})
     acting = [node.name for node in body.nodes if _is_stateful(node)]
-    return Graph(nodes, Interface({"body": promised}, init_ops=tuple(dict.fromkeys(body.controls + acting))),
-                 library=graph.library, versions=graph.versions, constant_bytes=graph.constant_bytes)
+    interface = Interface({"body": promised}, init_ops=tuple(dict.fromkeys(body.controls + acting)))
+    return Graph(nodes, interface, library=_named_in(body, library), versions=graph.versions,
+                 constant_bytes=graph.constant_bytes)
+
+
+def _named_in(body: Body, library: Mapping[str, FunctionDef]) -> function_pb2.FunctionDefLibrary:
+    """The functions that a look at the body, and at those that it calls, comes across."""
+    needed: dict[str, FunctionDef] = {}
+    todo = [name for node in body.nodes for name in called_by(node)]
+    while todo:
+        name = todo.pop()
+        if name in library and name not in needed:
+            needed[name] = library[name]
+            todo += map(followed_by_import, library[name].node_def)
+    return function_pb2.FunctionDefLibrary(function=needed.values())
 
 
 def _info(tensor: str) -> meta_graph_pb2.TensorInfo:

@@ -77,5 +77,6 @@ def _acts(graph: Graph, node: NodeDef, tables_change: bool) -> bool:
 
 @functools.cache
 def _is_stateful(op: str) -> bool:
+    """True also for what takes a reference: Assign and InitializeTable are not declared stateful."""
     known = op_def_registry.get(op)
-    return known is None or known.is_stateful
+    return known is None or known.is_stateful or any(arg.is_ref for arg in known.input_arg)

@@ -47,6 +47,11 @@ def called_by(node: NodeDef) -> Iterator[str]:
             yield from (f.name for f in value.list.func)
 
 
+def followed_by_import(node: NodeDef) -> str:
+    """The function, if there is one of that name, whose body TensorFlow looks into at `node`."""
+    return node.attr["f"].func.name if node.op in CALLS else node.op
+
+
 def reachable(nodes: Iterable[NodeDef],
               library: function_pb2.FunctionDefLibrary) -> function_pb2.FunctionDefLibrary:
     """The part of `library` that `nodes` need, in its order, with the gradients of that part."""

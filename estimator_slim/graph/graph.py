@@ -20,6 +20,8 @@ from estimator_slim.graph.functions import reachable
 from estimator_slim.graph.interface import Interface
 from estimator_slim.graph.weight import Weight
 
+_LONGEST_CHAIN = 100  # of Identity nodes, or each of many readers would walk down a long one
+
 
 @dataclass(frozen=True)
 class Skip:
@@ -60,11 +62,12 @@ class Graph:
             node=self.nodes.values(), library=self.library, versions=self.versions)
 
     def source(self, tensor: str) -> str:
-        """The tensor that `tensor` is, seen through Identity nodes that do nothing else."""
-        node = self.nodes[names.node_of(tensor)]
-        while node.op == "Identity" and len(node.input) == 1 and tensor not in self.interface.fed:
-            tensor = node.input[0]
+        """The tensor that `tensor` is, seen through (up to 100) Identity nodes that do nothing else."""
+        for _ in range(_LONGEST_CHAIN):
             node = self.nodes[names.node_of(tensor)]
+            if node.op != "Identity" or len(node.input) != 1 or tensor in self.interface.fed:
+                break
+            tensor = node.input[0]
         return names.canonical(tensor)
 
     def producer(self, tensor: str) -> NodeDef:
@@ -159,12 +162,10 @@ class Graph:
 
     def redirect(self, tensors: Mapping[str, str]) -> None:
         """Makes every consumer of a key read the value instead; chains are followed."""
+        ends: dict[str, str] = {}
         for node in self.nodes.values():
             for index, name in enumerate(node.input):
-                target = names.canonical(name)
-                while target in tensors:
-                    target = tensors[target]
-                node.input[index] = target
+                node.input[index] = _end(names.canonical(name), tensors, ends)
 
     def become(self, node: NodeDef, op: str, inputs: Iterable[str], **attrs: Any) -> None:
         """Turns `node` into another operation under its name; its control inputs stay."""
@@ -187,6 +188,17 @@ class Graph:
     def skip(self, node: str, reason: str) -> None:
         """Records that a transform left `node` alone."""
         self.skipped += (Skip(node, reason),)
+
+
+def _end(tensor: str, tensors: Mapping[str, str], ends: dict[str, str]) -> str:
+    """The end of the chain that begins at `tensor`; `ends` keeps those that are known."""
+    passed = []
+    while tensor in tensors and tensor not in ends:
+        passed.append(tensor)
+        tensor = tensors[tensor]
+    last = ends.get(tensor, tensor)
+    ends.update(dict.fromkeys(passed, last))
+    return last
 
 
 VARIABLE_OPS = ("VarHandleOp", "VariableV2", "Variable")

@@ -15,17 +15,36 @@ _PARSERS = ("ParseExample", "ParseExampleV2")
 
 def never_negative(graph: Graph, tensor: str) -> bool:
     """True if no element of the integer `tensor` can be below zero."""
-    node = graph.producer(tensor)
+    todo, seen = [graph.source(tensor)], set()
+    while todo:
+        source = todo.pop()
+        if source not in seen:
+            seen.add(source)
+            behind = _not_negative_if(graph, graph.producer(source))
+            if behind is None:
+                return False
+            todo += [graph.source(name) for name in behind]
+    return True
+
+
+def _not_negative_if(graph: Graph, node: NodeDef) -> list[str] | None:
+    """The tensors that must not be negative for what `node` makes not to be; None if uncertain."""
     if node.op in (*_HASHES, "LookupTableSizeV2", "LookupTableSize"):
-        return True
+        return []
     if node.op in ("Reshape", "Squeeze", "GatherV2", "Unique"):
-        return never_negative(graph, node.input[0])
-    if node.op in ("FloorMod", "Mod"):
+        return [node.input[0]]
+    if node.op == "FloorMod":
         divisor = graph.constant(node.input[1])
-        return node.op == "FloorMod" and divisor is not None and bool(np.all(divisor > 0))
+        return [] if divisor is not None and bool(np.all(divisor > 0)) else None
     if node.op in ("Add", "AddV2"):
-        return all(_not_below_zero(graph, i) for i in node.input[:2])
-    return node.op in ("Select", "SelectV2") and _out_of_vocabulary(graph, node)
+        return list(node.input[:2])
+    if node.op == "Const":
+        value = graph.constant(node.name)
+        is_integer = value is not None and value.dtype.kind in "iu"
+        return [] if is_integer and bool(np.all(value >= 0)) else None
+    if node.op in ("Select", "SelectV2") and _is_in_vocabulary(graph, node):
+        return [node.input[2]]
+    return None
 
 
 def all_below(graph: Graph, tensor: str, limit: int) -> bool:
@@ -34,12 +53,7 @@ def all_below(graph: Graph, tensor: str, limit: int) -> bool:
     return node.op in _HASHES and node.attr["num_buckets"].i <= limit
 
 
-def _not_below_zero(graph: Graph, tensor: str) -> bool:
-    value = graph.constant(tensor)
-    return bool(np.all(value >= 0)) if value is not None else never_negative(graph, tensor)
-
-
-def _out_of_vocabulary(graph: Graph, select: NodeDef) -> bool:
+def _is_in_vocabulary(graph: Graph, select: NodeDef) -> bool:
     """The ids of a vocabulary with out-of-vocabulary buckets: where(id != -1, id, hash + size).
 
     A table that is filled with line numbers has no negative ids but its default.
@@ -52,8 +66,7 @@ def _out_of_vocabulary(graph: Graph, select: NodeDef) -> bool:
     default = graph.constant(found.input[2]) if found.op == "LookupTableFindV2" else None
     return (missing is not None and default is not None and int(missing) == int(default)
             and graph.producer(condition.input[0]) is found
-            and _filled_with_line_numbers(graph, found.input[0])
-            and never_negative(graph, select.input[2]))
+            and _filled_with_line_numbers(graph, found.input[0]))
 
 
 def _filled_with_line_numbers(graph: Graph, table: str) -> bool:
@@ -69,15 +82,16 @@ def _filled_with_line_numbers(graph: Graph, table: str) -> bool:
 
 def in_row_order(graph: Graph, indices: str) -> bool:
     """True if the rows of a sparse tensor's `indices` are sorted, and inside its dense shape."""
-    node, port = graph.producer(indices), names.split(graph.source(indices))[1]
-    if node.op in _PARSERS:
-        return parsed_part(node, port)[0] == "indices"
-    if node.op in _IN_ROW_ORDER:
-        return port == 0
-    if node.op == "SparseReshape":
-        return port == 0 and in_row_order(graph, node.input[0])
-    return (node.op == "GatherV2" and kept_by_filter(graph, node) is not None
-            and in_row_order(graph, node.input[0]))
+    while True:
+        node, port = graph.producer(indices), names.split(graph.source(indices))[1]
+        if node.op in _PARSERS:
+            return parsed_part(node, port)[0] == "indices"
+        if node.op in _IN_ROW_ORDER:
+            return port == 0
+        is_reshaped = node.op == "SparseReshape" and port == 0
+        if not is_reshaped and (node.op != "GatherV2" or kept_by_filter(graph, node) is None):
+            return False
+        indices = node.input[0]
 
 
 def kept_by_filter(graph: Graph, gather: NodeDef) -> str | None:

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from estimator_slim.graph import attributes, names
 from estimator_slim.graph.graph import Graph, NodeDef
+from estimator_slim.graph.unexecuted import imported
 
 Dim = Union[int, tuple[str, int]]
 Dims = Optional[tuple[Dim, ...]]  # noqa: UP045
@@ -38,32 +39,59 @@ class Symbols:
         self._fed = graph.interface.fed
         self._shapes: dict[str, Dims] = {}
         self._values: dict[str, Dims] = {}
-        with tf.Graph().as_default() as self._inferred:
-            tf.import_graph_def(graph.graph_def(), name="")
+        self._inferred = imported(graph.graph_def())
 
     def shape(self, tensor: str) -> Dims:
         """The dimensions of `tensor`, or None where even their number is unknown."""
         tensor = names.canonical(tensor)
         if tensor not in self._shapes:
-            self._shapes[tensor] = self._static(tensor)  # ends a cycle through a loop
-            found = None if tensor in self._fed else self._shape(tensor)
-            if found is not None:
-                self._shapes[tensor] = found
+            self._work_out(tensor)
         return self._shapes[tensor]
 
     def value(self, tensor: str) -> Dims:
         """The elements of a small integer tensor (a scalar has one), or None."""
         tensor = names.canonical(tensor)
         if tensor not in self._values:
-            self._values[tensor] = None
-            found = None if tensor in self._fed else self._value(tensor)
-            self._values[tensor] = self._elements(tensor) if found is None else found
+            self._work_out(tensor)
         return self._values[tensor]
 
     def dtype(self, tensor: str) -> tf.DType:
         """The type of `tensor`."""
         node, port = names.split(tensor)
         return self._inferred.get_operation_by_name(node).outputs[port].dtype
+
+    # ---- order
+
+    def _work_out(self, tensor: str) -> None:
+        """Shape and value of `tensor`, those they follow from first: a graph is deeper than a stack."""
+        todo, seen = [(tensor, False)], set()
+        while todo:
+            tensor, ready = todo.pop()
+            if ready:
+                self._settle(tensor)
+            elif tensor not in seen and tensor not in self._values:
+                seen.add(tensor)
+                todo.append((tensor, True))
+                todo += [(names.canonical(i), False) for i in self._followed(tensor)]
+
+    def _followed(self, tensor: str) -> list[str]:
+        """The tensors that a rule for `tensor` may ask about."""
+        node = self._graph.nodes[names.node_of(tensor)]
+        ruled = (node.op in _SAME_SHAPE or node.op in _PASS_VALUE or node.op in _SHAPE_OF_SECOND
+                 or hasattr(self, f"_shape_of_{node.op}") or hasattr(self, f"_value_of_{node.op}"))
+        if not ruled or tensor in self._fed:
+            return []
+        return [name for name in node.input if not names.is_control(name)]
+
+    def _settle(self, tensor: str) -> None:
+        is_fed = tensor in self._fed
+        self._shapes[tensor] = self._static(tensor)  # ends a cycle through a loop
+        self._values[tensor] = None
+        shape = None if is_fed else self._shape(tensor)
+        if shape is not None:
+            self._shapes[tensor] = shape
+        value = None if is_fed else self._value(tensor)
+        self._values[tensor] = self._elements(tensor) if value is None else value
 
     # ---- shapes
 
@@ -185,7 +213,7 @@ class Symbols:
     def _value_of_Slice(self, node: NodeDef, _: int) -> Dims:
         value = self.value(node.input[0])
         begin, size = (_numbers(self.value(i)) for i in node.input[1:3])
-        if value is None or begin is None or size is None:
+        if value is None or begin is None or size is None or len(begin) != 1 or len(size) != 1:
             return None
         return value[begin[0]:begin[0] + size[0] if size[0] >= 0 else None]
 
@@ -196,7 +224,7 @@ class Symbols:
         if value is None or not is_vector or any(b is None or len(b) != 1 for b in bounds):
             return None
         begin, end, step = (b[0] for b in bounds if b is not None)
-        if node.attr["ellipsis_mask"].i or node.attr["new_axis_mask"].i:
+        if node.attr["ellipsis_mask"].i or node.attr["new_axis_mask"].i or not step:
             return None
         if node.attr["shrink_axis_mask"].i:
             return (value[begin],) if -len(value) <= begin < len(value) else None

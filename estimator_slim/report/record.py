@@ -6,6 +6,8 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+from estimator_slim.verify.verification import Verification
+
 
 @dataclass
 class Step:
@@ -40,6 +42,7 @@ class Report:
       nodes_after: nodes in the slim graph.
       seconds: the whole optimization.
       steps: one for each transform, in order.
+      verification: what asking both servables the same showed; None where nothing was asked.
     """
 
     source: str
@@ -51,6 +54,7 @@ class Report:
     nodes_after: int
     seconds: float
     steps: list[Step] = field(default_factory=list)
+    verification: Verification | None = None
 
     @property
     def ratio(self) -> float:

@@ -25,6 +25,7 @@ HEADER_KEY = b""
 FORMAT_VERSION = 1
 
 _SLICE_MARK = b"\0"
+_MOST_AXES = 32  # of an array; TensorFlow's own kernels take 8
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,8 @@ def _plausible(dtype: tf.DType, region: Region, size: int) -> bool:
 
 def _shape(name: str, proto: tensor_shape_pb2.TensorShapeProto) -> Shape:
     shape = tuple(dim.size for dim in proto.dim)
-    if proto.unknown_rank or min(shape, default=0) < 0 or math.prod(shape) >= 1 << 62:
+    # An array cannot have more, not even an empty one: an axis of length 0 makes no difference.
+    is_impossible = math.prod(max(1, size) for size in shape) >= 1 << 58
+    if proto.unknown_rank or min(shape, default=0) < 0 or is_impossible or len(shape) > _MOST_AXES:
         raise ValueError(f"tensor {name!r} has the impossible shape {list(shape)}")
     return shape

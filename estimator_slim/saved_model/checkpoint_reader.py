@@ -19,10 +19,15 @@ from estimator_slim.progress import tracked
 from estimator_slim.saved_model import crc32c
 from estimator_slim.saved_model.bundle_index import Piece, TensorEntry, parse_index
 from estimator_slim.saved_model.data_file import damaged, file_size, read_octets, stream
-from estimator_slim.saved_model.region import Region
+from estimator_slim.saved_model.region import Region, tile
 from estimator_slim.saved_model.string_tensor import decode_strings, encode_strings
 
 BLOCK_BYTES = 4 << 20  # read at once
+MOST_BYTES = 1 << 31  # of one answer: a table's row, or a weight that is small
+MOST_STRING_BYTES = 1 << 27  # of a tensor of strings, which is read whole
+MOST_INDEX_BYTES = 1 << 30
+_POINTER = 8  # bytes of a string in an array, besides its characters
+_LONGEST_HINT = 1 << 10  # comparing names takes time with the square of their length
 
 Block = tuple[Region, np.ndarray]
 
@@ -91,12 +96,17 @@ class CheckpointReader:
         """What the index says of tensor `name`; SourceError if it says nothing."""
         if name in self.tensors:
             return self.tensors[name]
-        near = difflib.get_close_matches(name, self.tensors, n=1)
+        near = difflib.get_close_matches(name, self._comparable(name), n=1)
         hint = f"; the nearest name is {near[0]!r}" if near else ""
         raise SourceError(
             f"The checkpoint {self.prefix} has no tensor {name!r}{hint}. "
             "The graph and the checkpoint are not of the same export: export the model again."
         )
+
+    def _comparable(self, name: str) -> list[str]:
+        """Some names of tensors, to find the one that was meant in."""
+        short = [n for n in itertools.islice(self.tensors, 2_000) if len(n) <= _LONGEST_HINT]
+        return short if len(name) <= _LONGEST_HINT else []
 
     def _region(self, name: str, region: Region | None) -> Region:
         entry = self.entry(name)
@@ -117,22 +127,36 @@ class CheckpointReader:
                 f"Tensor {name!r} of the checkpoint {self.prefix} is of dtype "
                 f"{entry.dtype.name}, which no array can hold: expected numbers or strings."
             )
-        found = [piece.region.overlap(box).size for piece in entry.pieces]
-        if sum(found) != box.size:
+        found = [(piece, piece.region.overlap(box)) for piece in entry.pieces]
+        found = [(piece, part) for piece, part in found if part.size]
+        if not tile([part for _, part in found], box):
             raise SourceError(
-                f"The pieces of tensor {name!r} in the checkpoint {self.prefix} hold {sum(found)} "
-                f"of the {box.size} elements asked for: expected each element once. "
+                f"The pieces of tensor {name!r} in the checkpoint {self.prefix} hold "
+                f"{sum(part.size for _, part in found)} of the {box.size} elements asked for, or some "
+                "twice: expected each element once. "
                 "The index is damaged: copy it again from its source, or export again."
             )
-        result = np.empty(box.lengths, entry.dtype.as_numpy_dtype)
-        for piece in itertools.compress(entry.pieces, found):
-            _copy(name, piece, box, result)
+        result = self._room(name, box, entry.dtype)
+        for piece, part in found:
+            _copy(name, piece, part, box, result)
         return result
 
+    def _room(self, name: str, box: Region, dtype: tf.DType) -> np.ndarray:
+        """An array for what `box` holds, where that is no more than anybody reads at once."""
+        is_text = dtype == tf.string
+        octets = box.size * (_POINTER if is_text else dtype.size)
+        most = MOST_STRING_BYTES if is_text else MOST_BYTES
+        if octets > most:
+            raise SourceError(
+                f"Tensor {name!r} of the checkpoint {self.prefix} would take {octets:,} bytes at once, "
+                f"for the shape {list(box.lengths)}: expected at most {most:,}, for a row of a table or "
+                "a small tensor. Export the model with other shapes."
+            )
+        return np.empty(box.lengths, dtype.as_numpy_dtype)
 
-def _copy(name: str, piece: Piece, box: Region, result: np.ndarray) -> None:
-    """Puts into `result`, which holds `box`, what the piece has of it."""
-    wanted = piece.region.overlap(box)
+
+def _copy(name: str, piece: Piece, wanted: Region, box: Region, result: np.ndarray) -> None:
+    """Puts into `result`, which holds `box`, the part of it that is `wanted` of the piece."""
     blocks = _strings(name, piece) if result.dtype == object else _rows(name, piece, wanted)
     for region, octets in blocks:
         part = wanted.overlap(region)
@@ -153,6 +177,9 @@ def _rows(name: str, piece: Piece, wanted: Region) -> Iterator[Block]:
 
 def _strings(name: str, piece: Piece) -> Iterator[Block]:
     """All of a piece of a string tensor, checked."""
+    if piece.size > MOST_STRING_BYTES:
+        detail = f"expected at most {MOST_STRING_BYTES:,} bytes of strings, got {piece.size:,}"
+        raise SourceError(damaged(name, piece, detail))
     content = read_octets(name, piece, 0, piece.size).tobytes()
     try:
         strings = decode_strings(content, piece.region.size)
@@ -166,6 +193,11 @@ def _strings(name: str, piece: Piece) -> Iterator[Block]:
 def _read_index(path: str) -> bytes:
     try:
         with tf.io.gfile.GFile(path, "rb") as file:
+            if file.size() > MOST_INDEX_BYTES:
+                raise SourceError(
+                    f"The checkpoint index {path} has {file.size():,} bytes: expected at most "
+                    f"{MOST_INDEX_BYTES:,}. Copy it again from its source, or export again."
+                )
             return file.read()
     except tf.errors.OpError as error:
         raise SourceError(

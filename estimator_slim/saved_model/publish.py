@@ -1,15 +1,26 @@
-"""A directory appears whole or not at all: written beside its place, flushed, then renamed once."""
+"""A version appears whole or not at all, and goes the same way: nobody ever sees the half of one.
+
+On a file system one rename does both. An object store (`gs://`) has none for folders: there files are
+moved one by one, and saved_model.pb, without which nothing loads, comes last and goes first.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import uuid
 from collections.abc import Iterator
 
 import tensorflow as tf
 
 from estimator_slim.errors import DestinationError
+from estimator_slim.saved_model.temporary import (
+    locked,
+    remove_abandoned,
+    temporary_folder,
+    temporary_name,
+)
+
+_READ_FIRST = "saved_model.pb"
 
 
 @contextlib.contextmanager
@@ -17,34 +28,49 @@ def published(directory: str) -> Iterator[str]:
     """A temporary sibling of `directory` to write into, renamed to it when the block ends well.
 
     The sibling's name does not parse as an integer, so a server polling the parent ignores it; it is
-    removed when the block raises, and so are the parent folders made for it.
+    removed when the block raises, and so are the parent folders made for it. Before the block begins,
+    what dead processes left in the parent is removed.
 
     Raises:
       DestinationError: `directory` exists, before or after the work, or cannot be written.
     """
     directory = directory.rstrip("/")
     _refuse_existing(directory)
-    parent, name = os.path.split(directory)
-    temporary = os.path.join(parent, f"temp-{name}-{uuid.uuid4().hex[:8]}")
+    parent = os.path.dirname(directory)
     missing = _missing_parents(parent)
+    remove_abandoned(parent or ".")
     try:
-        tf.io.gfile.makedirs(temporary)
-    except (tf.errors.OpError, OSError) as e:
-        raise DestinationError(f"{parent or '.'} cannot be written ({e}); give a destination in a "
-                               "folder that this user may write") from e
-    try:
-        yield temporary
-        _flush(temporary)
-        _refuse_existing(directory)
-        tf.io.gfile.rename(temporary, directory, overwrite=False)
-        _flush_folder(parent or ".")
+        with temporary_folder(directory) as temporary, _writing(directory, temporary):
+            yield temporary
+            _flush(temporary)
+            _refuse_existing(directory)
+            _move(temporary, directory)
+            _flush_folder(parent or ".")
     except BaseException:
-        with contextlib.suppress(tf.errors.OpError):
-            tf.io.gfile.rmtree(temporary)
         for folder in missing:
             with contextlib.suppress(OSError):
                 os.rmdir(folder)
         raise
+
+
+def withdraw(directory: str) -> None:
+    """Removes a version, if it is still there.
+
+    Raises:
+      DestinationError: it cannot be removed.
+    """
+    try:
+        if "://" in directory:
+            _remove_in_order(directory)
+            return
+        with locked(directory):
+            hidden = temporary_name(directory)
+            tf.io.gfile.rename(directory, hidden)
+            tf.io.gfile.rmtree(hidden)
+    except (FileNotFoundError, tf.errors.NotFoundError):
+        pass
+    except (OSError, tf.errors.OpError) as e:
+        raise DestinationError(f"{directory} cannot be removed ({e}); remove it yourself") from e
 
 
 def _missing_parents(folder: str) -> list[str]:
@@ -60,6 +86,55 @@ def _refuse_existing(directory: str) -> None:
     if tf.io.gfile.exists(directory):
         raise DestinationError(f"{directory} exists already and is never overwritten; remove it or "
                                "give another destination")
+
+
+@contextlib.contextmanager
+def _writing(directory: str, temporary: str) -> Iterator[None]:
+    """Gives errors about files in `temporary` the name of what was to be written, and a way out."""
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as e:
+        if temporary not in str(e):
+            raise
+        raise _unwritten(directory, e) from e
+
+
+def _unwritten(directory: str, cause: Exception) -> DestinationError:
+    return DestinationError(f"{directory} cannot be written ({cause}); check that its disk has space "
+                            "left and may be written, or give another destination")
+
+
+def _move(temporary: str, directory: str) -> None:
+    """Gives a finished folder its name; where that fails, nothing of it is left at that name."""
+    try:
+        if "://" in directory:
+            _move_files(temporary, directory)
+        else:
+            tf.io.gfile.rename(temporary, directory, overwrite=False)
+    except (tf.errors.AlreadyExistsError, tf.errors.FailedPreconditionError) as e:  # or: not empty
+        raise DestinationError(f"{directory} exists already: another process has written it meanwhile. "
+                               "It is never overwritten; let only one process write it") from e
+    except (OSError, tf.errors.OpError) as e:
+        with contextlib.suppress(tf.errors.OpError):
+            _remove_in_order(directory)  # half a rename: a store that is mounted does it file by file
+        raise _unwritten(directory, e) from e
+
+
+def _move_files(temporary: str, directory: str) -> None:
+    """Moves file by file; of two processes that do, the one with the first file goes on."""
+    files = [os.path.relpath(os.path.join(folder, file), temporary)
+             for folder, _, names in tf.io.gfile.walk(temporary) for file in names]
+    for file in sorted(files, key=lambda file: (file == _READ_FIRST, file)):
+        target = os.path.join(directory, file)
+        tf.io.gfile.makedirs(os.path.dirname(target))
+        tf.io.gfile.rename(os.path.join(temporary, file), target, overwrite=False)
+
+
+def _remove_in_order(directory: str) -> None:
+    """Removes a folder so that a server that comes in between finds nothing that it could load."""
+    with contextlib.suppress(tf.errors.NotFoundError):
+        tf.io.gfile.remove(os.path.join(directory, _READ_FIRST))
+    tf.io.gfile.rmtree(directory)
 
 
 def _flush(directory: str) -> None:
@@ -81,5 +156,7 @@ def _fsync(path: str, mode: int) -> None:
     descriptor = os.open(path, mode)
     try:
         os.fsync(descriptor)
+    except OSError as e:
+        raise OSError(e.errno, e.strerror, path) from e
     finally:
         os.close(descriptor)

@@ -23,6 +23,7 @@ _FOOTER = 48
 _TRAILER = 5
 _BLOCK = 1 << 18  # bytes of entries after which a new block begins
 _EXPANSION = 64  # keys may be this much longer than the block that spells them by prefixes
+_LONGEST_KEY = 1 << 18
 
 
 def read_table(data: bytes, path: str) -> list[Pair]:
@@ -55,12 +56,16 @@ def write_table(pairs: Iterable[Pair]) -> bytes:
 
 
 def _handles(data: bytes) -> Iterator[tuple[int, int]]:
-    """Offset and size of each data block."""
-    footer = data[-_FOOTER:]
+    """Offset and size of each data block; they follow one another, so that no byte is read twice."""
+    footer, end = data[-_FOOTER:], 0
     _, at = _handle(footer, 0)
     index, _ = _handle(footer, at)
     for _, handle in _entries(_block(data, *index)):
-        yield _handle(handle, 0)[0]
+        offset, size = _handle(handle, 0)[0]
+        if offset < end:
+            raise ValueError(f"the block at byte {offset} begins before the one in front of it ends")
+        yield offset, size
+        end = offset + size
 
 
 def _handle(data: bytes, at: int) -> tuple[tuple[int, int], int]:
@@ -96,6 +101,8 @@ def _entries(block: bytes) -> Iterator[Pair]:
         spelled += shared + added
         if shared > len(key) or at + added + size > end or spelled > _EXPANSION * len(block):
             raise ValueError("an entry has an impossible length")
+        if shared + added > _LONGEST_KEY:
+            raise ValueError(f"a key has {shared + added:,} bytes, and a name at most {_LONGEST_KEY:,}")
         key = key[:shared] + block[at : at + added]
         at += added + size
         yield key, block[at - size : at]

@@ -14,7 +14,7 @@ import tensorflow as tf
 from tensorflow.core.framework import variable_pb2
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2, saver_pb2
 
-from estimator_slim.graph import names
+from estimator_slim.graph import attributes, names
 from estimator_slim.graph.graph import VARIABLE_OPS, Graph, NodeDef, shared_name
 from estimator_slim.graph.weight import Weight
 from estimator_slim.progress import tracked
@@ -23,8 +23,8 @@ from estimator_slim.saved_model.other_meta_graphs import ALL, SERVE, carried_wei
 from estimator_slim.saved_model.reader import Servable
 
 _SLIM = "slim/"
-_KEPT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op", "table_initializer",
-                     "saved_model_assets")
+_ASSETS = "saved_model_assets"
+_NODE_COLLECTIONS = ("saved_model_main_op", "legacy_init_op", "table_initializer")
 
 
 def write_servable(graph: Graph, source: Servable, directory: str, *,
@@ -74,21 +74,38 @@ def _saved_model(graph: Graph, source: Servable,
     meta_graph.meta_info_def.CopyFrom(source.meta_graph.meta_info_def)
     for key, signature in graph.interface.signatures.items():
         meta_graph.signature_def[key].CopyFrom(signature)
-    meta_graph.asset_file_def.extend(source.meta_graph.asset_file_def)
-    _copy_collections(source.meta_graph, meta_graph)
+    if source.meta_graph.asset_file_def:
+        meta_graph.asset_file_def.extend(graph.interface.assets)
+    _add_collections(graph, source, meta_graph)
     if saver is not None:
         meta_graph.saver_def.CopyFrom(saver)
         meta_graph.collection_def["variables"].bytes_list.value.extend(
             _variable_defs(graph, saver))
     meta_graph.graph_def.CopyFrom(graph.graph_def())
+    attributes.drop_unset(meta_graph.graph_def.node)
     return result
 
 
-def _copy_collections(source: meta_graph_pb2.MetaGraphDef,
-                      target: meta_graph_pb2.MetaGraphDef) -> None:
-    for key in _KEPT_COLLECTIONS:
-        if key in source.collection_def:
-            target.collection_def[key].CopyFrom(source.collection_def[key])
+def _add_collections(graph: Graph, source: Servable, target: meta_graph_pb2.MetaGraphDef) -> None:
+    """The collections by which loaders find what to run, as in `source`; nodes by their names of now."""
+    before, after = source.graph.interface, graph.interface
+    names_now = {**dict(zip(before.init_ops, after.init_ops)), **dict(zip(before.tables, after.tables))}
+    for key in _NODE_COLLECTIONS:
+        listed = [names_now.get(name, name) for name in _listed(source.meta_graph, key)]
+        if key == "table_initializer":
+            listed += after.tables[len(before.tables):]
+        if key == "saved_model_main_op" and not before.init_ops:
+            listed += after.init_ops
+        if listed:
+            target.collection_def[key].node_list.value.extend(listed)
+    if _ASSETS in source.meta_graph.collection_def:
+        for asset in after.assets:
+            target.collection_def[_ASSETS].any_list.value.add().Pack(asset)
+
+
+def _listed(meta_graph: meta_graph_pb2.MetaGraphDef, key: str) -> list[str]:
+    is_there = key in meta_graph.collection_def
+    return list(meta_graph.collection_def[key].node_list.value) if is_there else []
 
 
 def _variable_defs(graph: Graph, saver: saver_pb2.SaverDef) -> Iterator[bytes]:

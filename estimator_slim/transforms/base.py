@@ -14,11 +14,10 @@ import typing
 from dataclasses import dataclass
 from typing import ClassVar
 
-import tensorflow as tf
-
 from estimator_slim.errors import OptionError, TransformError
 from estimator_slim.graph.bodies import edit_bodies
 from estimator_slim.graph.graph import Graph, Skip
+from estimator_slim.graph.unexecuted import imported
 
 BARE = re.compile(r"[^\s,()\"'=]+")  # a value that needs no quotes
 
@@ -61,6 +60,7 @@ class Transform:
             edited.prune()
             if self.enters_functions:
                 edit_bodies(edited, self.rewrite)
+                edited.prune()
             check(edited)
         except Exception as e:
             if self.ignore_errors:
@@ -121,10 +121,9 @@ def check(graph: Graph) -> None:
     if missing:
         raise TransformError(f"the node {missing[0]!r}, which a signature or the loader needs, is "
                              "gone from the graph")
-    with tf.Graph().as_default() as built:
-        try:
-            tf.import_graph_def(graph.graph_def(), name="")
-        except (ValueError, TypeError, tf.errors.OpError) as e:
-            raise TransformError(f"the graph is not valid any more: {e}") from e
-        for tensor in graph.interface.inputs() + graph.interface.outputs():
-            built.as_graph_element(tensor if ":" in tensor else f"{tensor}:0")
+    try:
+        built = imported(graph.graph_def())
+    except ValueError as e:
+        raise TransformError(f"the graph is not valid any more: {e}") from e
+    for tensor in graph.interface.inputs() + graph.interface.outputs():
+        built.as_graph_element(tensor if ":" in tensor else f"{tensor}:0")

@@ -6,23 +6,33 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from estimator_slim.graph.graph import Graph
+from estimator_slim.transforms.base import Transform
+from estimator_slim.transforms.fold_backward import fold_backward
 from estimator_slim.transforms.fold_forward import fold_forward
-from estimator_slim.transforms.native import FoldingTransform
 
 
 @dataclass(frozen=True)
-class FoldBatchNorms(FoldingTransform):
-    """Folds a scale (and a shift) by constants into the weights of the layer before or after it.
+class FoldBatchNorms(Transform):
+    """Folds a scale and a shift by constants into the weights of the layer before or after it.
 
-        Before: x ─ Conv2D(w) ─ Mul(c) ─ y                    After: x ─ Conv2D(w * c) ─ y
-        Before: x ─ Mul(s) ─ Add(t) ─ MatMul(k) ─ y           After: x ─ MatMul(s * k) ─ Add(t @ k) ─ y
+        Before: x ─ Conv2D(w) ─ BiasAdd(b) ─ FusedBatchNormV3 ─ y
+        After:  x ─ Conv2D(w * s) ─ BiasAdd(b * s + t) ─ y
+        Before: x ─ Mul(s) ─ Add(t) ─ MatMul(k) ─ y
+        After:  x ─ MatMul(s * k) ─ BiasAdd(t @ k) ─ y
 
-    Backward, into Conv2D or MatMul, by the engine. Forward, which is what DNNClassifier(batch_norm=True)
-    needs, ours. Never where anything else reads what lies between.
+    The layer is a Conv2D, Conv3D, DepthwiseConv2dNative or MatMul; the normalisation is a fused
+    operation or any row of multiplications and additions. Never where anything else reads what lies
+    between, or the kernel. The constants are multiplied in float64 and rounded once.
     """
 
     text_name: ClassVar[str] = "fold_batch_norms"
+    by: ClassVar[str] = "ours"
 
     def rewrite(self, graph: Graph) -> None:
-        super().rewrite(graph)
-        fold_forward(graph)
+        fold_backward(graph)
+        graph.prune()
+        if fold_forward(graph):
+            fold_backward(graph)
+        graph.prune()
+        left = dict.fromkeys(graph.skipped)
+        graph.skipped = tuple(skip for skip in left if skip.node in graph.nodes)

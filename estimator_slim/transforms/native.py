@@ -14,31 +14,54 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
+from typing import ClassVar
 
 import tensorflow as tf
 from tensorflow.python.framework import op_def_registry
 from tensorflow.python.util import _pywrap_transform_graph as _engine
 
-from estimator_slim.errors import TransformError
+from estimator_slim.errors import OptionError, TransformError
 from estimator_slim.graph import attributes, names
 from estimator_slim.graph.graph import Graph, NodeDef
 from estimator_slim.transforms.base import Transform
 
-_LAYERS = ("Conv2D", "DepthwiseConv2dNative", "MatMul")
 _FOLDED = re.compile(r"(?P<base>.*?)(/_\d+)?__cf__\d+$")
 
 
 @dataclass(frozen=True)
 class NativeTransform(Transform):
-    """A transform that the engine does, told by its text form."""
+    """A transform that the engine does, told by its text form.
+
+    Attributes:
+      whole: it looks at each node by itself, so the engine is given the whole graph.
+    """
+
+    by: ClassVar[str] = "engine"
+    whole: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for option, text in self._options():
+            if '"' in text or "\\" in text:
+                raise OptionError(f"{self.text_name}({option}=...) cannot hold a double quote or a "
+                                  f"backslash, which the engine's parser does not take; got {text!r}")
 
     def rewrite(self, graph: Graph) -> None:
-        run_between(graph, self.engine_text())
+        (run_whole if self.whole else run_between)(graph, self.engine_text())
 
     def engine_text(self) -> str:
-        """What the engine is told: the text form less what it is not to know."""
-        return str(replace(self, ignore_errors=False))
+        """What the engine is told; its parser knows no quotes but these, and few signs without them."""
+        options = ", ".join(f'{option}="{text}"' for option, text in self._options())
+        return f"{self.text_name}({options})" if options else self.text_name
+
+    def _options(self) -> Iterator[tuple[str, str]]:
+        """(name, value) of each option that is not at its default."""
+        for option in fields(self):
+            value = getattr(self, option.name)
+            if option.name != "ignore_errors" and value != option.default:
+                for one in value if isinstance(value, tuple) else (value,):
+                    yield option.name, str(one).lower() if isinstance(one, bool) else str(one)
 
 
 @contextlib.contextmanager
@@ -60,18 +83,6 @@ def hidden(graph: Graph, hide: Iterable[str]) -> Iterator[None]:
             graph.nodes[name] = original
 
 
-class FoldingTransform(NativeTransform):
-    """A transform of the engine that folds a layer into another node, fetched layers hidden from it:
-
-    it takes a layer away even where a signature fetches it.
-    """
-
-    def rewrite(self, graph: Graph) -> None:
-        fetched = {names.node_of(tensor) for tensor in graph.interface.outputs()}
-        with hidden(graph, [name for name in fetched if graph.nodes[name].op in _LAYERS]):
-            super().rewrite(graph)
-
-
 def run_whole(graph: Graph, text: str) -> None:
     """Runs a transform that looks at each node by itself over the whole graph."""
     roots = graph.interface.roots()
@@ -89,10 +100,11 @@ def run_between(graph: Graph, text: str) -> None:
     if not part:
         return
     cut, placeholders = _cut(graph, part, rest)
-    result = _run(graph, [*placeholders, *part], [p.name for p in placeholders], fetched, text)
-    joined = _name_folded(_join(result, cut), graph.nodes)
-    graph.nodes = {name: node for name, node in graph.nodes.items() if name in rest}
-    graph.nodes.update((node.name, node) for node in joined)
+    inputs = [node.name for node in placeholders if node.op == "Placeholder"]
+    result = _run(graph, [*placeholders, *part], inputs, fetched, text)
+    after = {node.name: node for node in _name_folded(_join(result, cut), graph.nodes)}
+    after.update((name, node) for name, node in graph.nodes.items() if name in rest)
+    graph.nodes = {name: after[name] for name in (*graph.nodes, *after) if name in after}
 
 
 def _cut(graph: Graph, part: list[NodeDef], rest: set[str]) -> tuple[dict[str, str], list[NodeDef]]:
@@ -109,6 +121,7 @@ def _cut(graph: Graph, part: list[NodeDef], rest: set[str]) -> tuple[dict[str, s
 
 
 def _placeholder(graph: Graph, name: str, tensor: str) -> NodeDef:
+    """What stands for `tensor`: a placeholder; for a reference (to an old table, say) a variable."""
     node = NodeDef(name=name, op="Placeholder")
     source, port = names.split(tensor)
     original = graph.nodes[source]
@@ -116,6 +129,9 @@ def _placeholder(graph: Graph, name: str, tensor: str) -> NodeDef:
     node.attr["dtype"].CopyFrom(attributes.encode(dtype))
     if original.op.startswith("Placeholder"):
         node.attr["shape"].CopyFrom(original.attr["shape"])
+    elif port >= 0 and any(arg.is_ref for arg in op_def_registry.get(original.op).output_arg):
+        node.op = "VariableV2"
+        node.attr["shape"].CopyFrom(attributes.encode(tf.TensorShape(None)))
     return node
 
 
@@ -149,9 +165,9 @@ def _join(result: list[NodeDef], cut: dict[str, str]) -> list[NodeDef]:
     for node in result:
         for index, name in enumerate(node.input):
             stand_in = names.node_of(name)
-            if stand_in in cut:
-                tensor = cut[stand_in]
-                node.input[index] = f"^{names.node_of(tensor)}" if names.is_control(name) else tensor
+            tensor = cut.get(stand_in, names.canonical(name))
+            node.input[index] = (f"^{names.node_of(tensor)}"
+                                 if names.is_control(name) and stand_in in cut else tensor)
     return [node for node in result if node.name not in cut]
 
 

@@ -2,63 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 
 from estimator_slim.graph.graph import Graph, NodeDef
 from estimator_slim.graph.symbolic import Symbols
 
+_MOST_PLACES = 10_000  # that rows come by, each counted once for every way to it
 _SUMS = tuple(f"SparseSegment{c}{n}" for c in ("Sum", "Mean", "SqrtN") for n in ("", "WithNumSegments"))
 
 
-def importance(graph: Graph, lookups: Iterable[NodeDef], width: int) -> np.ndarray | None:
-    """The sum of k @ k.T over the kernels k that the looked-up rows are added up and multiplied by.
+class NextLayers:
+    """The layers that follow the tables of a graph, as it is now: edits that come later do not count."""
 
-        GatherV2 ─ SparseSegmentMean ─ ConcatV2 ─ MatMul(kernel)      k: the table's rows of kernel
+    def __init__(self, graph: Graph):
+        self._graph = graph.copy()
+        self._symbols, self._consumers = Symbols(self._graph), self._graph.consumers()
 
-    Returns:
-      float64 [width, width], or None where anything else reads the rows on their way.
-    """
-    symbols, consumers = Symbols(graph), graph.consumers()
-    total = np.zeros((width, width))
-    for lookup in lookups:
-        found = _follow(graph, symbols, consumers, lookup, 0, width)
-        if found is None:
-            return None
-        total += found
-    return total
+    def importance(self, lookups: Iterable[NodeDef], width: int) -> np.ndarray | None:
+        """The sum of k @ k.T over the kernels k that looked-up rows are added up and multiplied by.
 
+            GatherV2 ─ SparseSegmentMean ─ ConcatV2 ─ MatMul(kernel)      k: the table's rows of kernel
 
-def _follow(graph: Graph, symbols: Symbols, consumers: Mapping, node: NodeDef, first: int,
-            width: int) -> np.ndarray | None:
-    """`importance` of columns first..first + width of the output of `node`."""
-    readers = consumers.get(node.name, ())
-    if not readers or node.name in graph.interface.outputs() or f"^{node.name}" in consumers:
+        Returns:
+          float64 [width, width], or None where anything else reads the rows on their way, or where they
+          go more ways than a layer has.
+        """
+        total = np.zeros((width, width))
+        todo = [(lookup.name, 0) for lookup in lookups]
+        for _ in range(_MOST_PLACES):
+            if not todo:
+                return total
+            name, first = todo.pop()
+            is_read = name in self._consumers and f"^{name}" not in self._consumers
+            if not is_read or name in self._graph.interface.outputs():
+                return None
+            for reader, index in self._consumers[name]:
+                found = self._through(reader, index)
+                if found is not None:
+                    todo.append((reader.name, first + found))
+                    continue
+                weighing = _of_kernel(self._graph, reader, index, first, width)
+                if weighing is None:
+                    return None
+                total += weighing
         return None
-    total = np.zeros((width, width))
-    for reader, index in readers:
+
+    def _through(self, reader: NodeDef, index: int) -> int | None:
+        """The column at which input `index` begins in the output of `reader`, where it passes it on."""
         if reader.op == "Identity" or (reader.op in _SUMS and index == 0):
-            found = _follow(graph, symbols, consumers, reader, first, width)
-        elif reader.op == "ConcatV2":
-            found = _through_concat(graph, symbols, consumers, reader, index, first, width)
-        else:
-            found = _of_kernel(graph, reader, index, first, width)
-        if found is None:
+            return 0
+        axis = self._graph.constant(reader.input[-1]) if reader.op == "ConcatV2" else None
+        if axis is None or int(axis) not in (1, -1):
             return None
-        total += found
-    return total
-
-
-def _through_concat(graph: Graph, symbols: Symbols, consumers: Mapping, concat: NodeDef, index: int,
-                    first: int, width: int) -> np.ndarray | None:
-    axis = graph.constant(concat.input[-1])
-    before = [symbols.shape(tensor) for tensor in concat.input[:index]]
-    widths = [shape[1] if shape is not None and len(shape) == 2 else None for shape in before]
-    if axis is None or int(axis) not in (1, -1) or not all(isinstance(w, int) for w in widths):
-        return None
-    first += sum(w for w in widths if isinstance(w, int))
-    return _follow(graph, symbols, consumers, concat, first, width)
+        before = [self._symbols.shape(tensor) for tensor in reader.input[:index]]
+        widths = [shape[1] if shape is not None and len(shape) == 2 else None for shape in before]
+        known = [width for width in widths if isinstance(width, int)]
+        return sum(known) if len(known) == len(widths) else None
 
 
 def _of_kernel(graph: Graph, matmul: NodeDef, index: int, first: int,

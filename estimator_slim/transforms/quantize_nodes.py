@@ -10,10 +10,10 @@ import tensorflow as tf
 
 from estimator_slim.graph import names
 from estimator_slim.graph.graph import Graph, NodeDef
-from estimator_slim.transforms.native import NativeTransform, hidden, output_types
+from estimator_slim.transforms.native import NativeTransform, hidden
+from estimator_slim.transforms.old_control_flow import inside_branches, inside_loops
 
 _NOT_QUANTIZED = ("Add", "AddV2", "Mul", "Conv2D", "AvgPool", "MaxPool", "ResizeBilinear")
-_LOOP_STARTS = ("Enter", "RefEnter", "Switch", "RefSwitch", "Merge", "RefMerge")
 _QUANTIZED = ("MatMul", "BiasAdd", "Relu", "Relu6", "Reshape", "Concat", "ConcatV2")
 _LIMITS = {"Min": np.float32(0), "Max": np.float32(1e-6)}  # kernels refuse a range of one number
 _MEASURES = ("Min", "Max", "RequantizationRange")
@@ -30,6 +30,8 @@ class QuantizeNodes(NativeTransform):
     part in a hundred, more where one large value sets the range for a whole batch. Mended around it:
 
     - It needs every attribute spelt out, and exports leave out those at their default.
+    - Its constants wait for what they are used on. Where that is what a signature feeds, a request ran
+      what stands behind the fed tensor: these edges go.
     - It measures each range afresh, and the range of an empty batch is from infinity to minus infinity,
       which no quantized kernel takes: every range is made to include 0 and a millionth.
     - Hidden from it, because TensorFlow's quantized kernels fail on them: Mul and Add (nonsense for
@@ -42,6 +44,7 @@ class QuantizeNodes(NativeTransform):
     """
 
     text_name: ClassVar[str] = "quantize_nodes"
+    by: ClassVar[str] = "mended"
     lossy: ClassVar[bool] = True
     input_min: Optional[float] = None  # noqa: UP045
     input_max: Optional[float] = None  # noqa: UP045
@@ -50,32 +53,22 @@ class QuantizeNodes(NativeTransform):
 
     def rewrite(self, graph: Graph) -> None:
         before = set(graph.nodes)
-        hide = _in_old_control_flow(graph).union(
-            node.name for node in graph.nodes.values() if node.op in _NOT_QUANTIZED)
+        inside = inside_loops(graph) | inside_branches(graph)
+        hide = {name for name, node in graph.nodes.items()
+                if node.op in _NOT_QUANTIZED or (node.op in _QUANTIZED and name in inside)}
         for name in sorted(hide):
             graph.skip(name, "TensorFlow's quantized kernel for it fails")
         with hidden(graph, hide):
             super().rewrite(graph)
-        for node in [n for n in graph.nodes.values() if n.op in _MEASURES and n.name not in before]:
-            _include_zero(graph, node)
+        added = [node for name, node in graph.nodes.items() if name not in before]
+        for node in added:
+            if node.op == "Const":
+                del node.input[:]
+            elif node.op in _MEASURES:
+                _include_zero(graph, node)
 
     def engine_text(self) -> str:
-        return "add_default_attributes " + super().engine_text()
-
-
-def _in_old_control_flow(graph: Graph) -> set[str]:
-    """The one- and two-input nodes that depend on a Switch, a Merge or an Enter."""
-    found: set[str] = set()
-    consumers = graph.consumers()
-    todo = [n for n in graph.nodes.values() if n.op in _LOOP_STARTS]
-    while todo:
-        node = todo.pop()
-        for port in range(len(output_types(node))):
-            for reader, _ in consumers.get(names.tensor(node.name, port), ()):
-                if reader.name not in found:
-                    found.add(reader.name)
-                    todo.append(reader)
-    return {name for name in found if graph.nodes[name].op in _QUANTIZED}
+        return f"add_default_attributes {super().engine_text()} add_default_attributes"
 
 
 def _include_zero(graph: Graph, measure: NodeDef) -> None:

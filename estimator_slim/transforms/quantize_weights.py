@@ -15,7 +15,7 @@ from estimator_slim.quantization.fit import NonFiniteError
 from estimator_slim.transforms.base import Transform
 from estimator_slim.transforms.coding import Coding, fit
 from estimator_slim.transforms.decoding import decode_lookups, stored_as_codes
-from estimator_slim.transforms.next_layer import importance
+from estimator_slim.transforms.next_layer import NextLayers
 from estimator_slim.transforms.tables import Table, tables
 
 _WIDEST = 1024  # passing errors on takes time with the square of the width
@@ -52,6 +52,7 @@ class QuantizeWeights(Transform):
     """
 
     text_name: ClassVar[str] = "quantize_weights"
+    by: ClassVar[str] = "ours"
     lossy: ClassVar[bool] = True
     bits: int = 8
     granularity: str = "row"
@@ -69,10 +70,11 @@ class QuantizeWeights(Transform):
                               f"{self.minimum_size}")
 
     def rewrite(self, graph: Graph) -> None:
+        layers = NextLayers(graph) if self.bits == 4 else None
         for table in tables(graph):
             reason = self._reason_to_skip(table.weight)
             if reason is None:
-                reason = self._quantize(graph, table)
+                reason = self._quantize(graph, table, layers)
             if reason and (table.lookups or table.name in graph.weights):
                 graph.skip(table.name, reason)
 
@@ -87,7 +89,7 @@ class QuantizeWeights(Transform):
             return f"it has {weight.value_count} values, fewer than minimum_size"
         return None
 
-    def _quantize(self, graph: Graph, table: Table) -> str | None:
+    def _quantize(self, graph: Graph, table: Table, layers: NextLayers | None) -> str | None:
         """Codes the weight; returns the reason where it cannot."""
         handle = graph.nodes[table.name]
         if table.others and handle.op == "Const":
@@ -101,13 +103,14 @@ class QuantizeWeights(Transform):
         if table.others:
             graph.weights[shared_name(handle)] = stored_as_codes(table.weight, coding)
         else:
-            decode_lookups(graph, table.name, self._for_next_layer(graph, table, coding), table.lookups)
+            decode_lookups(graph, table.name, self._for_next_layer(layers, table, coding), table.lookups)
         return None
 
-    def _for_next_layer(self, graph: Graph, table: Table, coding: Coding) -> Coding:
+    def _for_next_layer(self, layers: NextLayers | None, table: Table, coding: Coding) -> Coding:
         """Four-bit rows are rounded to the advantage of the layer that reads their sums, if one does."""
         width = coding.weight.shape[-1]
-        if coding.bits != 4 or coding.per_block != 1 or coding.weight.shape[1:] != (width,):
+        is_matrix = coding.per_block == 1 and coding.weight.shape[1:] == (width,)
+        if layers is None or coding.bits != 4 or not is_matrix or width > _WIDEST:
             return coding
-        weighing = importance(graph, table.lookups, width) if width <= _WIDEST else None
+        weighing = layers.importance(table.lookups, width)
         return coding if weighing is None else replace(coding, passing_on=feedback(weighing))

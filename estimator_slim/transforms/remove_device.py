@@ -21,6 +21,7 @@ class RemoveDevice(Transform):
     """
 
     text_name: ClassVar[str] = "remove_device"
+    by: ClassVar[str] = "engine"
     enters_functions: ClassVar[bool] = True
 
     def rewrite(self, graph: Graph) -> None:

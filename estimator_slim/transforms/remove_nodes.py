@@ -18,8 +18,8 @@ class RemoveNodes(NativeTransform):
         Before: x ─ Identity ─ MatMul
         After:  x ─ MatMul
 
-    By the engine, which would also take out the nodes that Asserts and branches hang on by control
-    edges and lose those edges; such nodes are hidden from it and stay.
+    By the engine. Mended: it would also take out the nodes that Asserts and branches hang on by control
+    edges, and lose those edges; such nodes are hidden from it and stay.
 
     Attributes:
       op: the ops to take out, for example `remove_nodes(op=Identity, op=CheckNumerics)`.
@@ -27,6 +27,7 @@ class RemoveNodes(NativeTransform):
     """
 
     text_name: ClassVar[str] = "remove_nodes"
+    by: ClassVar[str] = "mended"
     enters_functions: ClassVar[bool] = True
     op: tuple[str, ...] = ()
     max_inputs: int = 1

@@ -29,8 +29,8 @@ class SimplifyLookups(Transform):
     negative ids where the ids come from a hash or a vocabulary, the handling of empty rows where the
     indices are certain to be in order; several computations of one number (the batch size, mostly)
     become one; the partitions of a table become one table. What a request could change stays. An
-    indicator column of many columns times a kernel becomes a lookup and sum over the kernel's rows, which
-    adds the same numbers in another order.
+    indicator column of many columns times a kernel becomes a lookup and sum over the kernel's rows,
+    which adds the same numbers in another order.
     """
 
     text_name: ClassVar[str] = "simplify_lookups"

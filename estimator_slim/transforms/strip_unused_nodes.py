@@ -22,6 +22,7 @@ class StripUnusedNodes(Transform):
     """
 
     text_name: ClassVar[str] = "strip_unused_nodes"
+    by: ClassVar[str] = "ours"
     enters_functions: ClassVar[bool] = True
     type: str = ""
     shape: str = ""

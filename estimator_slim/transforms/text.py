@@ -21,6 +21,9 @@ from estimator_slim.transforms.base import BARE, KINDS, Transform, is_a
 
 _SPACE = re.compile(r"(?:\s|\\(?=\s|$))*")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_MEANT = {  # names that the Graph Transform Tool's README gives to transforms that have others
+    "fuse_convolutions": ("fuse_pad_and_conv", "fuse_resize_and_conv", "fuse_resize_pad_and_conv"),
+    "obsfucate_names": ("obfuscate_names",)}
 _VALUE = re.compile(r"\"([^\"]*)\"|'([^']*)'|" + f"({BARE.pattern})")
 
 
@@ -141,5 +144,7 @@ def _convert(text: str, kind: typing.Any) -> typing.Any:
 def nearest(name: str, choices: Iterable[str]) -> str:
     """A hint at the choice most like `name`, or at all of them."""
     known = list(choices)
+    if name in _MEANT and set(_MEANT[name]) <= set(known):
+        return f"; did you mean {', '.join(map(repr, _MEANT[name]))}?"
     found = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"; did you mean {found[0]!r}?" if found else f"; there are {', '.join(known)}"

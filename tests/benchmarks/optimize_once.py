@@ -26,7 +26,7 @@ def peak_bytes() -> int:
 def main() -> None:
     source, destination, transforms = sys.argv[1:]
     before, started = peak_bytes(), time.monotonic()
-    estimator_slim.optimize_saved_model(source, destination, transforms)
+    estimator_slim.optimize_saved_model(source, destination, transforms, verify="off")
     seconds = time.monotonic() - started
     print(json.dumps({"seconds": seconds, "peak_bytes": peak_bytes() - before}))
 

@@ -85,7 +85,8 @@ def asker(directory: str, requests: tuple) -> Callable[[], object]:
 
 
 def _tensors(infos: Iterable) -> list[str]:
-    return [name if ":" in name else f"{name}:0" for info in infos for name in names.of_tensor_info(info)]
+    return [name if ":" in name else f"{name}:0"
+            for info in infos for name in names.of_tensor_info(info)]
 
 
 def _parts(value: object) -> tuple:

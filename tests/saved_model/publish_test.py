@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from training import contents
 
 from estimator_slim.errors import DestinationError
-from estimator_slim.saved_model.publish import published
+from estimator_slim.saved_model.publish import published, withdraw
 
 
 def fill(directory: str) -> None:
@@ -114,3 +115,55 @@ def test_two_writers_of_one_place_do_not_mix(tmp_path: Path) -> None:
             fill(early)
     assert "7/late" not in contents(tmp_path)
     assert "7/saved_model.pb" in contents(tmp_path)
+
+
+def test_an_error_about_a_file_in_it_names_the_destination_and_a_way_out(tmp_path: Path) -> None:
+    message = "7 cannot be written .*No such file.*space left.*another destination"
+    with pytest.raises(DestinationError, match=message), published(str(tmp_path / "7")) as directory:
+        Path(directory, "missing/saved_model.pb").write_bytes(b"graph")
+    assert contents(tmp_path) == {}
+
+
+def test_a_withdrawn_version_is_gone_and_its_neighbours_stay(tmp_path: Path) -> None:
+    for version in ("6", "7"):
+        fill(str(tmp_path / version))
+    withdraw(str(tmp_path / "6"))
+    assert os.listdir(tmp_path) == ["7"]
+
+
+def test_to_withdraw_what_is_gone_already_is_no_error(tmp_path: Path) -> None:
+    withdraw(str(tmp_path / "6"))
+    assert contents(tmp_path) == {}
+
+
+def test_nobody_sees_half_of_a_version_that_is_withdrawn(tmp_path: Path) -> None:
+    files, halves, done = 3000, [], threading.Event()
+    version = tmp_path / "6"
+    version.mkdir()
+    for number in range(files):
+        (version / str(number)).touch()
+
+    def watch() -> None:
+        while not done.is_set():
+            listed = _listed(version)
+            if listed not in (0, files):
+                halves.append(listed)
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    withdraw(str(version))
+    done.set()
+    watcher.join()
+    assert halves == []
+
+
+def _listed(version: Path) -> int:
+    """How many files a version has that is still there after they were counted; 0 where it is gone."""
+    try:
+        descriptor = os.open(version, os.O_RDONLY)
+    except FileNotFoundError:
+        return 0
+    try:
+        count = len(os.listdir(descriptor))
+        return count if version.exists() else 0
+    finally:
+        os.close(descriptor)

@@ -41,7 +41,7 @@ def dense(x: Any) -> Any:
 
 
 @EACH
-def test_versions_and_functions_are_kept(tmp_path: Path, transforms: str) -> None:
+def test_versions_and_the_functions_of_loops_are_kept(tmp_path: Path, transforms: str) -> None:
     def network() -> Any:
         x = placeholder()
 
@@ -49,11 +49,10 @@ def test_versions_and_functions_are_kept(tmp_path: Path, transforms: str) -> Non
         def inner(a: Any) -> Any:
             return tf.nn.relu(a) + 1.0
 
-        @tf.function
-        def outer(a: Any) -> Any:
-            return inner(a) * inner(-a)
+        def turn(i: Any, a: Any) -> Any:
+            return i + 1, inner(a) * inner(-a)
 
-        return {"x": x}, {"y": outer(dense(x))}
+        return {"x": x}, {"y": tf.while_loop(lambda i, _: i < 2, turn, [0, dense(x)])[1]}
 
     source = servable(tmp_path, network)
     path, _ = slim(source, transforms)

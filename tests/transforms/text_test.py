@@ -12,15 +12,18 @@ from estimator_slim.transforms import DEFAULT, TRANSFORMS
 from estimator_slim.transforms.base import Transform
 from estimator_slim.transforms.text import parse
 
+LOG = __file__  # any file that is there
 # One text at least for every transform; where it has options, with and without them.
-SAMPLES = """
+SAMPLES = f"""
 strip_unused_nodes
 strip_unused_nodes(type=float, shape="1,299,299,3")
 strip_unused_nodes(name=a, name=b, type_for_name=int64, shape_for_name="2,3", ignore_errors=true)
 remove_nodes(op=Identity)
 remove_nodes(op=Identity, op=CheckNumerics, max_inputs=2)
+inline_partitionedcall
 fold_constants
 fold_constants(ignore_errors=true, clear_output_shapes=false)
+fold_constants(exclude_op=Exp, exclude_op=Sqrt, exclude_node=a/b, max_constant_size_in_bytes=0)
 fold_batch_norms
 fold_old_batch_norms(ignore_errors=true)
 simplify_lookups
@@ -28,10 +31,36 @@ merge_duplicate_nodes
 quantize_weights
 quantize_weights(minimum_size=0)
 quantize_weights(bits=4, granularity=table)
+sparsify_gather
+sparsify_gather(group_init_node=init, input_checkpoint=variables/variables)
+round_weights
+round_weights(num_steps=100)
 quantize_nodes
 quantize_nodes(input_min=-1.5, input_max=1e-07, fallback_min=-10.0, fallback_max=10.0)
-round_weights(num_steps=100)
+insert_logging
+insert_logging(op=MatMul, op=Relu, prefix=dnn/, show_op=true, show_name=true, first_n=3, summarize=-1)
+insert_logging(op=RequantizationRange, show_name=true, message="__requant_min_max:")
+insert_logging(message="a, (b) = c;")
+freeze_requantization_ranges(min_max_log_file={LOG})
+freeze_requantization_ranges(min_max_log_file={LOG}, min_percentile=2.5, max_percentile=0.0)
+flatten_atrous_conv
+fuse_pad_and_conv
+fuse_resize_and_conv
+fuse_resize_pad_and_conv
+remove_control_dependencies
 remove_device
+set_device
+set_device(device="/job:localhost/device:CPU:0", if_default=true)
+add_default_attributes
+remove_attribute(attribute_name=_output_shapes)
+remove_attribute(attribute_name=transpose_a, op_name=MatMul)
+rename_attribute(old_attribute_name=_a, new_attribute_name=_b)
+rename_attribute(old_attribute_name=_a, new_attribute_name=_b, op_name=MatMul)
+rename_op(old_op_name=Relu, new_op_name=Relu6)
+rename_node(old_node_name=head/predictions, new_node_name=scores)
+obfuscate_names
+backport_concatv2
+backport_tensor_array_v3
 sort_by_execution_order
 """.strip().splitlines()
 
@@ -105,6 +134,9 @@ def test_options_have_the_types_and_values_that_were_written() -> None:
 @pytest.mark.parametrize("text, column, message", [
     ("fold_constnts", 1, "unknown transform 'fold_constnts'; did you mean 'fold_constants'?"),
     ("remove_device\n  fold_constnts", 17, "did you mean 'fold_constants'?"),
+    ("fuse_convolutions", 1, "did you mean 'fuse_pad_and_conv', 'fuse_resize_and_conv', "
+                             "'fuse_resize_pad_and_conv'?"),
+    ("obsfucate_names", 1, "unknown transform 'obsfucate_names'; did you mean 'obfuscate_names'?"),
     ("zzz", 1, "unknown transform 'zzz'; there are strip_unused_nodes, "),
     ("Fold_Constants", 1, "did you mean 'fold_constants'?"),
     ("fold_constants(ignore_error=true)", 16,

@@ -1,0 +1,56 @@
+"""A graph that TensorFlow looks at without executing any of it.
+
+Importing a graph executes what is constant where a shape depends on it: a ReadFile waits for a pipe, a
+StringJoin of StringJoins fills the memory. A node that asks for a kernel which does not exist is left
+alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import tensorflow as tf
+from tensorflow.core.framework.node_def_pb2 import NodeDef
+
+_LABEL, _OWN_LABEL = "_kernel", "_kernel_of_its_own"
+_NONE = b"none: not executed ahead of requests"
+_HELD = re.compile(f'{_LABEL}="{_NONE.decode()}"(, )?')
+
+
+def hold(nodes: Iterable[NodeDef]) -> None:
+    """Lets TensorFlow find no kernel for `nodes`; Consts stay values."""
+    for node in nodes:
+        if node.op != "Const":
+            if _LABEL in node.attr:
+                node.attr[_OWN_LABEL].CopyFrom(node.attr[_LABEL])
+            node.attr[_LABEL].s = _NONE
+
+
+def release(nodes: Iterable[NodeDef]) -> None:
+    """Undoes `hold`, on the same nodes or on copies of them."""
+    for node in nodes:
+        if _LABEL in node.attr and node.attr[_LABEL].s == _NONE:
+            del node.attr[_LABEL]
+            if _OWN_LABEL in node.attr:
+                node.attr[_LABEL].CopyFrom(node.attr[_OWN_LABEL])
+                del node.attr[_OWN_LABEL]
+
+
+def imported(graph_def: tf.compat.v1.GraphDef) -> tf.Graph:
+    """The graph as TensorFlow understands it, with the shapes that follow without executing anything.
+
+    `graph_def` stays as it is.
+
+    Raises:
+      ValueError: TensorFlow does not accept it, in its words.
+    """
+    held = tf.compat.v1.GraphDef()
+    held.CopyFrom(graph_def)  # the import spells out defaults in what it is given
+    hold(held.node)
+    try:
+        with tf.Graph().as_default() as graph:
+            tf.import_graph_def(held, name="")
+    except (ValueError, TypeError, KeyError, tf.errors.OpError) as e:
+        raise ValueError(_HELD.sub("", str(e))) from e
+    return graph

@@ -1,0 +1,118 @@
+"""Asks servables one after the other, and tells each step before it is taken.
+
+What is told crosses a process (child.py) or not; when it ends early, the last step says where.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import pickle
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from estimator_slim.verify.request import Answer, Refusal, Request
+from estimator_slim.verify.serving import refusal, served
+
+CRASH = "Crash"   # the error of a Refusal that ended the process
+PATIENCE = 180.0  # seconds of asking one servable; what is not asked by then is left out
+_Told = tuple[int, str, Any]  # number of the job, the step, what came of it
+
+
+@dataclass(frozen=True)
+class Job:
+    """One servable and what to ask it.
+
+    Attributes:
+      directory: of the SavedModel.
+      requests: asked in this order.
+      tags: of the MetaGraph.
+      grappler: with TensorFlow's graph optimizer, as servers run it.
+    """
+
+    directory: str
+    requests: Sequence[Request]
+    tags: Sequence[str] = ("serve",)
+    grappler: bool = True
+
+
+@dataclass
+class Heard:
+    """What one servable answered.
+
+    Attributes:
+      signatures: signature → what it promises, in words.
+      answers: to the first of the requests; to all of them unless that took too long.
+      refused: why it could not be loaded.
+      step: the last one that was begun: `load`, `ask`, `done`, or nothing.
+    """
+
+    signatures: dict[str, dict[str, str]] = field(default_factory=dict)
+    answers: list[Answer] = field(default_factory=list)
+    refused: Refusal | None = None
+    step: str = ""
+
+
+def ask_here(jobs: Sequence[Job]) -> list[Heard]:
+    """What each servable answers, asked in this process."""
+    heard = [Heard() for _ in jobs]
+    collect(_tell(jobs), heard)
+    return heard
+
+
+def collect(told: Iterable[_Told], heard: Sequence[Heard]) -> None:
+    """Adds what was told of job number n to `heard[n]`."""
+    for number, step, result in told:
+        one = heard[number]
+        if step == "loaded":
+            one.signatures = result
+        elif step == "answered":
+            one.answers.append(result)
+        elif step == "refused":
+            one.refused, one.step = result, "done"
+        else:
+            one.step = step
+
+
+def read_told(path: str) -> Iterator[_Told]:
+    """What a process that may have ended in the middle of a word wrote."""
+    with open(path, "rb") as file, contextlib.suppress(EOFError, pickle.UnpicklingError):
+        while True:
+            yield pickle.load(file)
+
+
+def _tell(jobs: Sequence[Job]) -> Iterator[_Told]:
+    for number, job in enumerate(jobs):
+        yield from ((number, *told) for told in _tell_of(job))
+        gc.collect()  # a closed session's variables go with the last reference to it
+
+
+def _tell_of(job: Job) -> Iterator[tuple[str, Any]]:
+    yield "load", None
+    with contextlib.ExitStack() as loaded:
+        try:
+            servable = loaded.enter_context(served(job.directory, job.tags, grappler=job.grappler))
+        except Exception as error:
+            yield "refused", refusal(error)
+            return
+        yield "loaded", servable.signatures()
+        started = time.monotonic()
+        for request in job.requests:
+            yield "ask", None
+            yield "answered", servable.answer(request)
+            if time.monotonic() - started > PATIENCE:
+                break
+        del servable
+    yield "done", None
+
+
+def main(questions: str, answers: str) -> None:
+    """The child: reads pickled jobs from one file, writes what it tells to another."""
+    with open(questions, "rb") as file:
+        jobs = pickle.load(file)
+    with open(answers, "wb") as file:
+        for told in _tell(jobs):
+            pickle.dump(told, file, protocol=pickle.HIGHEST_PROTOCOL)
+            file.flush()

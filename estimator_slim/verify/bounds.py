@@ -1,0 +1,61 @@
+"""How far a slim servable's answers may be off, by what its transforms do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from estimator_slim.transforms.base import Transform
+from estimator_slim.transforms.quantize_weights import QuantizeWeights
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What is allowed of each output.
+
+    Attributes:
+      max_error: largest absolute error, as a share of the output's range.
+      min_agreement: smallest share of decisions that stay, near ties not counted.
+      snr: least ratio of signal to noise in dB, over all rows.
+      row_snr: and in any one row.
+    """
+
+    max_error: float
+    min_agreement: float
+    snr: float
+    row_snr: float
+
+    def disagreements(self, rows: int) -> int:
+        """How many of `rows` decisions may change: their share, and what chance may add to it."""
+        share = 1 - self.min_agreement
+        if not share:
+            return 0
+        return math.floor(rows * share + 3 * math.sqrt(rows * share * self.min_agreement) + 1)
+
+
+# Over the models that the tests build, correct servables have at least 71 dB with 16 bits, 43 with 8,
+# 21 with 4; with one scale for a whole table 34 with 8 bits and 11 with 4; 10 with quantize_nodes.
+LOSSLESS = Bounds(max_error=1e-4, min_agreement=1.0, snr=80.0, row_snr=60.0)
+_COARSE = Bounds(max_error=0.75, min_agreement=0.99, snr=8.0, row_snr=-math.inf)
+_USUAL = {("row", 16): Bounds(max_error=0.01, min_agreement=0.99, snr=50.0, row_snr=40.0),
+          ("row", 8): Bounds(max_error=0.05, min_agreement=0.99, snr=30.0, row_snr=20.0),
+          ("row", 4): Bounds(max_error=0.2, min_agreement=0.99, snr=12.0, row_snr=3.0),
+          ("table", 16): Bounds(max_error=0.01, min_agreement=0.99, snr=50.0, row_snr=40.0),
+          ("table", 8): Bounds(max_error=0.1, min_agreement=0.99, snr=20.0, row_snr=10.0)}
+
+
+def bounds(transforms: Sequence[Transform], *, max_error: float | None = None,
+           min_agreement: float | None = None) -> Bounds:
+    """What is usual for the coarsest of `transforms`; a number that is given holds instead."""
+    usual = min([LOSSLESS, *map(_usual, transforms)], key=lambda one: one.snr)
+    given = {"max_error": max_error, "min_agreement": min_agreement}
+    return replace(usual, **{name: value for name, value in given.items() if value is not None})
+
+
+def _usual(transform: Transform) -> Bounds:
+    if not transform.lossy:
+        return LOSSLESS
+    if isinstance(transform, QuantizeWeights):
+        return _USUAL.get((transform.granularity, transform.bits), _COARSE)
+    return _COARSE

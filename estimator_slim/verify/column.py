@@ -1,0 +1,104 @@
+"""What both servables answered for one output, over all requests, and how to say where it differs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from google.protobuf import message
+from tensorflow.core.example import example_pb2
+
+from estimator_slim.verify.request import Request
+from estimator_slim.verify.verification import Failure
+
+_SHOWN = 160  # characters of an input
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A request that both servables answered.
+
+    Attributes:
+      request: as it was asked.
+      want: the original's outputs.
+      got: the slim servable's, of the same dtypes and shapes.
+    """
+
+    request: Request
+    want: dict[str, np.ndarray]
+    got: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Column:
+    """All answers for one output.
+
+    Attributes:
+      signature: its key.
+      output: its key.
+      requests: one for each answer.
+      want: the original's answers.
+      got: the slim servable's.
+    """
+
+    signature: str
+    output: str
+    requests: Sequence[Request]
+    want: Sequence[np.ndarray]
+    got: Sequence[np.ndarray]
+
+    def failure(self, what: str, answer: int, row: int) -> Failure:
+        """A sentence that says what is wrong, and with which row of which answer."""
+        return Failure(self.signature, self.output, f"output {self.output!r} of signature "
+                       f"{self.signature!r} {what}; {place(self.requests[answer], row)}")
+
+    def place_of(self, row: int) -> tuple[int, int]:
+        """(answer, row of it) for a row of all answers below each other."""
+        counts = [len(value) if value.ndim else 1 for value in self.want if value.size]
+        numbers = [number for number, value in enumerate(self.want) if value.size]
+        block = int(np.searchsorted(np.cumsum(counts), row, side="right"))
+        return numbers[block], row - int(np.sum(counts[:block]))
+
+
+def columns(signature: str, answered: Sequence[Answered], outputs: Sequence[str]) -> list[Column]:
+    """One for each of these outputs."""
+    return [Column(signature, output, [one.request for one in answered],
+                   [one.want[output] for one in answered], [one.got[output] for one in answered])
+            for output in outputs]
+
+
+def dtype_name(value: np.ndarray) -> str:
+    """`float32`; `string` for the objects that strings come as."""
+    return "string" if value.dtype.kind in "OSU" else value.dtype.name
+
+
+def place(request: Request, row: int | None = None) -> str:
+    """`request 'a typical batch', row 3: words=[b'turn']`, shortened."""
+    shown = ", ".join(f"{key}={_shown(value, row)}" for key, value in request.inputs.items())
+    at = f"request {request.origin!r}" + ("" if row is None else f", row {row}")
+    return f"{at}: {shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '...'}"
+
+
+def _shown(value: Any, row: int | None) -> str:
+    """One row of an input, or the start of all of it."""
+    if hasattr(value, "dense_shape"):
+        mine = slice(None) if row is None else np.asarray(value.indices)[:, 0] == row
+        return repr(np.asarray(value.values)[mine][:_SHOWN].tolist())
+    array = np.asarray(value)
+    part = array[row] if row is not None and array.ndim and row < len(array) else array
+    if isinstance(part, bytes):
+        return _readable(part)
+    return repr(part.ravel()[:_SHOWN].tolist() if isinstance(part, np.ndarray) and part.ndim else part)
+
+
+def _readable(text: bytes) -> str:
+    """A serialized tf.Example by its features, other bytes as they are."""
+    try:
+        features = example_pb2.Example.FromString(text).features.feature
+    except message.DecodeError:
+        return repr(text)
+    values = {key: list(getattr(feature, feature.WhichOneof("kind") or "bytes_list").value)
+              for key, feature in sorted(features.items())}
+    return repr(values) if values else repr(text)

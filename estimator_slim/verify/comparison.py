@@ -1,0 +1,147 @@
+"""A slim servable's answers against its original's: what is allowed, what is not; numpy only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from estimator_slim.verify.asking import CRASH, Heard
+from estimator_slim.verify.bounds import Bounds
+from estimator_slim.verify.column import Answered, Column, columns, dtype_name, place
+from estimator_slim.verify.exact import compare_exact
+from estimator_slim.verify.floats import failure, measured, result
+from estimator_slim.verify.numbers import is_float
+from estimator_slim.verify.request import Answer, Refusal, Request
+from estimator_slim.verify.verification import Failure, OutputResult, Verification
+
+_NO_ANSWER = (CRASH, "DeadlineExceededError")  # of the original: nothing to hold the slim servable to
+
+Outputs = frozenset[tuple[str, str]]
+Promises = dict[str, dict[str, str]]
+_Asked = tuple[Request, Answer, Answer]
+
+
+def compare(requests: Sequence[Request], original: Heard, slim: Heard, bounds: Bounds, *,
+            fixed: Outputs = frozenset(), unsteady: Outputs = frozenset()) -> Verification:
+    """What the answers to the same requests say.
+
+    Args:
+      requests: as both were asked, in order.
+      original: what it answered.
+      slim: what the slim servable answered.
+      bounds: what is allowed.
+      fixed: (signature, output) of what no float has a part in.
+      unsteady: (signature, output) of what the original itself answers otherwise each time.
+    """
+    if slim.refused:
+        return Verification(failures=(Failure("", "", "it cannot be loaded: " + _text(slim.refused)),))
+    asked = [one for one in zip(requests, original.answers, slim.answers) if _is_answer(one[1])]
+    failures = [*_broken_promises(original.signatures, slim.signatures), *_refusals(asked)]
+    results: list[OutputResult] = []
+    answered = _answered(asked)
+    for signature, both in answered.items():
+        outputs, wrong = _comparable(signature, both)
+        outputs = [output for output in outputs if (signature, output) not in unsteady]
+        compared, more = _compared(columns(signature, both, outputs), bounds, fixed)
+        results += compared
+        failures += wrong + more
+    refused = sum(isinstance(want, Refusal) for _, want, _ in asked)
+    return Verification(tuple(results), tuple(failures), sum(map(len, answered.values())), refused,
+                        tuple(_unverified(original, answered, requests, unsteady)))
+
+
+def _compared(those: Sequence[Column], bounds: Bounds,
+              fixed: Outputs) -> tuple[list[OutputResult], list[Failure]]:
+    """The results and failures of one signature's outputs."""
+    numbers = [floats for column in those if is_float(column.want[0])
+               if (floats := measured(column)) is not None]
+    beside = [floats.scores for floats in numbers if floats.scores is not None]
+    exact = [compare_exact(column, bounds, beside, fixed=(column.signature, column.output) in fixed)
+             for column in those if not is_float(column.want[0])]
+    failures = [failure(floats, bounds) for floats in numbers] + [wrong for _, wrong in exact]
+    return ([result(floats) for floats in numbers] + [one for one, _ in exact],
+            [one for one in failures if one is not None])
+
+
+def _broken_promises(before: Promises, after: Promises) -> Iterator[Failure]:
+    for key in sorted({*before, *after}):
+        if key not in after:
+            yield Failure(key, "", f"signature {key!r} is missing")
+        elif key not in before:
+            yield Failure(key, "", f"signature {key!r} is new")
+        else:
+            for what in sorted({*before[key], *after[key]}):
+                was, now = (promises[key].get(what, "missing") for promises in (before, after))
+                if was != now:
+                    yield Failure(key, what.partition("output ")[2].strip("'"),
+                                  f"signature {key!r}: {what} is {now} instead of {was}")
+
+
+def _refusals(asked: Sequence[_Asked]) -> Iterator[Failure]:
+    """Where one servable refuses and the other does not, or for another reason; once a signature."""
+    told = set()
+    for request, want, got in asked:
+        what = _difference(want, got)
+        if what and (request.signature, what[0]) not in told:
+            told.add((request.signature, what[0]))
+            yield Failure(request.signature, "", f"signature {request.signature!r} {what[1]}; "
+                          f"{place(request)}")
+
+
+def _difference(want: Answer, got: Answer) -> tuple[str, str] | None:
+    """(the kind of difference, a sentence's end) where refusals differ."""
+    if isinstance(want, Refusal) and isinstance(got, Refusal):
+        return None if want.error == got.error else (
+            "otherwise", f"refuses with {_text(got)} what the original refuses with {_text(want)}")
+    if isinstance(got, Refusal):
+        return "refuses", f"refuses what the original answers, with {_text(got)}"
+    if isinstance(want, Refusal):
+        return "answers", f"answers what the original refuses with {_text(want)}"
+    return None
+
+
+def _answered(asked: Sequence[_Asked]) -> dict[str, list[Answered]]:
+    """Signature → the requests that both servables answered."""
+    found: dict[str, list[Answered]] = {}
+    for request, want, got in asked:
+        if not isinstance(want, Refusal) and not isinstance(got, Refusal):
+            found.setdefault(request.signature, []).append(Answered(request, want, got))
+    return found
+
+
+def _comparable(signature: str, both: Sequence[Answered]) -> tuple[list[str], list[Failure]]:
+    """The outputs whose dtypes and shapes are the same in every answer, and a failure for others."""
+    outputs, failures = [], []
+    for output in sorted(both[0].want):
+        wrong = next((o for o in both if _form(o.want[output]) != _form(o.got.get(output))), None)
+        if wrong is None:
+            outputs.append(output)
+            continue
+        got, want = _form(wrong.got.get(output)), _form(wrong.want[output])
+        failures.append(Failure(signature, output, f"output {output!r} of signature {signature!r} is "
+                                f"{got} instead of {want}; {place(wrong.request)}"))
+    return outputs, failures
+
+
+def _unverified(original: Heard, answered: dict[str, list[Answered]],
+                requests: Sequence[Request], unsteady: Outputs) -> Iterator[str]:
+    for signature in sorted(original.signatures):
+        if signature not in answered:
+            count = sum(request.signature == signature for request in requests)
+            yield (f"signature {signature!r}: the original answered none of the {count} questions that "
+                   "there were")
+    for signature, output in sorted(unsteady):
+        yield f"output {output!r} of signature {signature!r}: the original answers otherwise each time"
+
+
+def _is_answer(want: Answer) -> bool:
+    return not (isinstance(want, Refusal) and want.error in _NO_ANSWER)
+
+
+def _form(value: np.ndarray | None) -> str:
+    return "missing" if value is None else f"{dtype_name(value)} {list(value.shape)}"
+
+
+def _text(refusal: Refusal) -> str:
+    return f"{refusal.error}: {refusal.message}"

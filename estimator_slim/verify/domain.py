@@ -1,0 +1,138 @@
+"""What a tensor's values may be, told by the nodes that read them: known words, a limit for ids."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from estimator_slim.graph import names
+from estimator_slim.graph.graph import VARIABLE_OPS, Graph, NodeDef
+from estimator_slim.saved_model.reader import Servable
+from estimator_slim.verify.readers import operations_behind, readers, readers_of_nodes
+from estimator_slim.verify.vocabulary import Keys, Vocabularies
+
+_FINDS = frozenset(("LookupTableFindV2", "LookupTableFind"))
+_HASHES = frozenset(("StringToHashBucketFast", "StringToHashBucketStrong", "StringToHashBucket",
+                     "SparseCross", "SparseCrossV2", "SparseCrossHashed"))
+_SPLITS = frozenset(("StringSplit", "StringSplitV2"))
+_JPEG = frozenset(("DecodeJpeg", "DecodeAndCropJpeg", "ExtractJpegShape"))
+_IMAGES = _JPEG | {"DecodePng", "DecodeImage"}
+_TABLES = {"ResourceGather": (1, None), "GatherV2": (1, 2), "Gather": (1, None)}  # ids, axis
+_COMPARED = frozenset(("Less", "GreaterEqual"))
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The values that a tensor usually has; all empty where nothing is known.
+
+    Attributes:
+      keys: words, or integers, that a lookup table knows.
+      separator: the texts are split at it, or their columns are.
+      image: `jpeg` or `png` where the strings are images.
+      is_number: the strings are numbers, written out.
+      columns: type and domain of each column, where the strings are lines of comma-separated values.
+      limit: ids are below it.
+      boundaries: of the buckets that numbers fall in.
+    """
+
+    keys: Keys = ()
+    separator: bytes | None = None
+    image: str | None = None
+    is_number: bool = False
+    columns: tuple[tuple[tf.DType, Domain], ...] = ()
+    limit: int | None = None
+    boundaries: tuple[float, ...] = ()
+
+
+class Domains:
+    """The domains of a servable's tensors."""
+
+    def __init__(self, servable: Servable):
+        self._graph: Graph = servable.graph
+        self.consumers = servable.graph.consumers()
+        self._vocabularies = Vocabularies(servable)
+        self._domains: dict[str, Domain] = {}
+
+    @functools.cached_property
+    def _readers_of(self) -> Mapping[str, list[NodeDef]]:
+        return readers_of_nodes(self.consumers)
+
+    def of(self, tensor: str, dtype: tf.DType) -> Domain:
+        """The domain of the values in `tensor`."""
+        if tensor not in self._domains:
+            self._domains[tensor] = self._of(tensor, dtype)
+        return self._domains[tensor]
+
+    def _of(self, tensor: str, dtype: tf.DType) -> Domain:
+        read = list(readers(self.consumers, tensor))
+        operations = {node.op for node, _ in read}
+        keys = dict.fromkeys(key for node, index in read if node.op in _FINDS and index == 1
+                             for key in self._vocabularies.keys(node.input[0]))
+        if dtype != tf.string:
+            return Domain(tuple(keys), limit=self._limit(read), boundaries=_boundaries(read))
+        csv = next((node for node, index in read if node.op == "DecodeCSV" and index == 0), None)
+        if csv is not None:
+            return Domain(columns=tuple(self._columns(csv)), separator=csv.attr["field_delim"].s or b",")
+        separators = [self._separator(node) for node, _ in read if node.op in _SPLITS]
+        if not operations & (_FINDS | _HASHES | _IMAGES | {"StringToNumber"}):
+            operations = operations_behind(self._graph, self._readers_of, (node for node, _ in read))
+            keys = dict.fromkeys(self._vocabularies.words() if operations & _FINDS else ())
+            separators += [b" "] if operations & _SPLITS else []
+        return Domain(tuple(keys), separators[0] if separators else None, _image(operations),
+                      "StringToNumber" in operations)
+
+    def _columns(self, csv: NodeDef) -> Iterator[tuple[tf.DType, Domain]]:
+        for port, kind in enumerate(csv.attr["OUT_TYPE"].list.type):
+            dtype = tf.dtypes.as_dtype(kind)
+            yield dtype, self.of(names.tensor(csv.name, port), dtype)
+
+    def _separator(self, split: NodeDef) -> bytes:
+        """Where none is given, white space; of the old operation's several ones, the first."""
+        constant = self._graph.constant(split.input[1])
+        separator = b"" if constant is None else constant.item()
+        return (separator if split.op == "StringSplitV2" else separator[:1]) or b" "
+
+    def _limit(self, read: list[tuple[NodeDef, int]]) -> int | None:
+        """The least number of rows that an id is looked up in; else the least it is compared with."""
+        rows = [limit for node, index in read for limit in self._rows(node, index)]
+        bounds = [limit for node, index in read for limit in self._compared(node, index)]
+        return min(rows or bounds, default=None)
+
+    def _rows(self, node: NodeDef, index: int) -> Iterator[int]:
+        ids, axis = _TABLES.get(node.op, (None, None))
+        if index == ids:
+            shape = self._shape(node.input[0])
+            at = 0 if axis is None else self._graph.constant(node.input[axis])
+            if shape and at is not None and 0 <= int(at) < len(shape) and shape[int(at)] > 0:
+                yield shape[int(at)]
+        elif node.op == "OneHot" and index == 0:
+            depth = self._graph.constant(node.input[1])
+            yield from [] if depth is None else [max(1, int(depth))]
+
+    def _shape(self, tensor: str) -> list[int] | None:
+        """Of a Const or a variable, None of anything else."""
+        node = self._graph.producer(tensor)
+        if node.op == "Const":
+            return [dim.size for dim in node.attr["value"].tensor.tensor_shape.dim]
+        if node.op == "ReadVariableOp":
+            node = self._graph.nodes[names.node_of(node.input[0])]
+        return [d.size for d in node.attr["shape"].shape.dim] if node.op in VARIABLE_OPS else None
+
+    def _compared(self, node: NodeDef, index: int) -> Iterator[int]:
+        bound = self._graph.constant(node.input[1]) if node.op in _COMPARED and index == 0 else None
+        if bound is not None and bound.dtype.kind in "iu" and bound.size == 1 and bound.item() > 0:
+            yield int(bound.item())
+
+
+def _boundaries(read: list[tuple[NodeDef, int]]) -> tuple[float, ...]:
+    return tuple(sorted({boundary for node, _ in read if node.op == "Bucketize"
+                         for boundary in node.attr["boundaries"].list.f}))
+
+
+def _image(operations: set[str]) -> str | None:
+    if operations & _IMAGES:
+        return "jpeg" if operations & _JPEG else "png"
+    return None

@@ -1,0 +1,52 @@
+"""Outputs of strings, integers and bools: the same, but where a decision hangs on a near tie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from estimator_slim.verify.bounds import Bounds
+from estimator_slim.verify.column import Column, dtype_name
+from estimator_slim.verify.labels import accuracies
+from estimator_slim.verify.scores import Changed, Scores, changed, is_single
+from estimator_slim.verify.verification import Failure, OutputResult
+
+
+def compare_exact(column: Column, bounds: Bounds, beside: Sequence[Scores], *,
+                  fixed: bool) -> tuple[OutputResult, Failure | None]:
+    """The result for one output, and a failure where rows changed that should not have.
+
+    Args:
+      column: its answers.
+      bounds: what is allowed.
+      beside: the signature's scores.
+      fixed: no float has a part in the output: nothing gives it a reason to change.
+    """
+    rows = changed(column.want, column.got, () if fixed else beside)
+    single = is_single(column.want)
+    agreement = 1 - float(np.mean(rows.rows)) if single and len(rows.rows) else None
+    labels = [request.labels for request in column.requests]
+    right = accuracies(labels, column.want, column.got) if single else [None, None]
+    result = OutputResult(column.signature, column.output, dtype_name(column.want[0]), len(rows.rows),
+                          agreement=agreement, accuracy=right[0], slim_accuracy=right[1])
+    return result, _failure(column, bounds, rows, fixed)
+
+
+def _failure(column: Column, bounds: Bounds, rows: Changed, fixed: bool) -> Failure | None:
+    allowed = bounds.disagreements(len(rows.rows) - int(rows.tied.sum()))
+    if rows.wrong.sum() > (0 if fixed or rows.follows else allowed):
+        what, at = "for which no score gives a reason", rows.wrong
+    elif rows.moved.sum() > allowed:
+        what, at = f"where an agreement of {bounds.min_agreement:g} is expected", rows.moved
+    else:
+        return None
+    answer, row = column.place_of(int(np.argmax(at)))
+    want, got = (np.asarray(value[answer])[row] if np.ndim(value[answer]) else value[answer]
+                 for value in (column.want, column.got))
+    return column.failure(f"changed in {np.sum(rows.rows)} of {len(rows.rows)} rows, {what}: "
+                          f"{_shown(got)} instead of {_shown(want)}", answer, row)
+
+
+def _shown(value: object) -> str:
+    return repr(np.asarray(value).ravel()[:8].tolist())

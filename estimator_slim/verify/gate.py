@@ -1,0 +1,117 @@
+"""The gate before a slim servable is published: does it answer as the original does?"""
+
+from __future__ import annotations
+
+import functools
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+from absl import logging
+
+from estimator_slim.errors import SourceError, VerificationError
+from estimator_slim.report.record import Report
+from estimator_slim.saved_model.reader import Servable
+from estimator_slim.verify import child
+from estimator_slim.verify.asking import CRASH, Heard, Job, ask_here
+from estimator_slim.verify.bounds import LOSSLESS, Bounds
+from estimator_slim.verify.comparison import compare
+from estimator_slim.verify.dependence import fixed_outputs
+from estimator_slim.verify.request import Request
+from estimator_slim.verify.verification import Failure, Verification
+
+ENFORCE, REPORT, OFF = MODES = ("enforce", "report", "off")
+_SECONDS = 600.0         # that asking both may take, and
+_BYTES_A_SECOND = 10e6   # for reading their files
+_SHOWN = 5               # failures in a message
+
+Ask = Callable[[Sequence[Job]], list[Heard]]
+
+
+def verified(servable: Servable, slim: str, requests: Sequence[Request], bounds: Bounds, *,
+             tags: Sequence[str] = ("serve",), byte_count: int = 0) -> Verification:
+    """Asks original and slim servable the same and compares what they answer.
+
+    Args:
+      servable: the original, as read.
+      slim: directory of the slim servable, published or not.
+      requests: the questions; those that the original takes long over are left out.
+      bounds: what is allowed.
+      tags: of the MetaGraph in both.
+      byte_count: of both servables' files, which limits the time that this may take.
+
+    Raises:
+      SourceError: TensorFlow cannot load the original.
+    """
+    requests = in_turns(requests)
+    jobs = [Job(directory, requests, tuple(tags)) for directory in (servable.directory, slim)]
+    try:
+        ask, (original, other) = _asked(jobs, _SECONDS + byte_count / _BYTES_A_SECOND)
+        fixed = fixed_outputs(servable.graph)
+        found = compare(requests, original, other, bounds, fixed=fixed)
+        if found.passed:
+            return found
+        unsteady = _unsteady(requests, original, ask(jobs[:1])[0])
+        return compare(requests, original, other, bounds, fixed=fixed, unsteady=unsteady)
+    except VerificationError as error:
+        return Verification(failures=(Failure("", "", str(error)),))
+
+
+def judge(report: Report, mode: str) -> None:
+    """Logs what verification found.
+
+    Raises:
+      VerificationError: it failed and `mode` is `enforce`.
+    """
+    found = report.verification
+    if found is None:
+        return
+    for why in found.unverified:
+        logging.warning("estimator_slim: %s is not verified: %s", report.destination, why)
+    if found.passed:
+        logging.info("estimator_slim: %s", found)
+    elif mode == ENFORCE:
+        raise VerificationError(_message(report, found), report)
+    else:
+        for failure in found.failures:
+            logging.warning("estimator_slim: %s does not answer as its original: %s", report.destination,
+                            failure)
+
+
+def in_turns(requests: Sequence[Request]) -> list[Request]:
+    """The first request of each signature, then the second ones, so that none is asked about last."""
+    turns: dict[str, int] = defaultdict(int)
+    numbered = []
+    for request in requests:
+        numbered.append((turns[request.signature], request))
+        turns[request.signature] += 1
+    return [request for _, request in sorted(numbered, key=lambda one: one[0])]
+
+
+def _asked(jobs: Sequence[Job], seconds: float) -> tuple[Ask, list[Heard]]:
+    """How to ask, and the answers: in a child, or here where the original loads nowhere else."""
+    ask: Ask = functools.partial(child.ask, seconds=seconds)
+    heard = ask(jobs)
+    if heard[0].refused and heard[0].refused.error != CRASH:
+        logging.info("estimator_slim: %s does not load in a new process (%s); asking in this one",
+                     jobs[0].directory, heard[0].refused.message)
+        ask = ask_here
+        heard = ask(jobs)
+    if heard[0].refused:
+        raise SourceError(f"{jobs[0].directory} cannot be loaded by TensorFlow "
+                          f"({heard[0].refused.error}: {heard[0].refused.message}); export it again")
+    return ask, heard
+
+
+def _unsteady(requests: Sequence[Request], once: Heard, again: Heard) -> frozenset[tuple[str, str]]:
+    """(signature, output) of what the original itself answers otherwise when it is loaded once more."""
+    found = compare(requests, once, again, LOSSLESS)
+    return frozenset((failure.signature, failure.output) for failure in found.failures if failure.output)
+
+
+def _message(report: Report, found: Verification) -> str:
+    shown = [f"\n  {failure}" for failure in found.failures[:_SHOWN]]
+    more = len(found.failures) - len(shown)
+    return (f"the slim servable of {report.source} is not published, because it does not answer as the "
+            f"original does:{''.join(shown)}{f'{chr(10)}  and {more} more' if more else ''}\n"
+            "Leave out what is lossy, allow more (max_error, min_agreement), or publish it all the same "
+            "with verify='report'")

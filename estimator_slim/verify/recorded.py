@@ -1,0 +1,73 @@
+"""Questions that were asked before: the servable's warm-up records, or a file of tf.Examples."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from estimator_slim.errors import OptionError
+from estimator_slim.saved_model.reader import Servable
+from estimator_slim.verify import prediction_log
+from estimator_slim.verify.features import in_fixed_batches
+from estimator_slim.verify.records import read_records
+from estimator_slim.verify.replay import read_warm_up
+from estimator_slim.verify.request import Request
+from estimator_slim.verify.served_inputs import ServedInput, signature_inputs
+from estimator_slim.verify.serving import refusal
+
+_MOST_EXAMPLES = 1024
+_BATCH = 64
+
+
+def warm_up_requests(directory: str) -> list[Request]:
+    """The requests in `assets.extra/tf_serving_warmup_requests` of the SavedModel in `directory`.
+
+    None where there is no such file, or where the package tensorflow-serving-api is not installed.
+    """
+    path = os.path.join(directory, prediction_log.WARM_UP_FILE)
+    if not tf.io.gfile.exists(path):
+        return []
+    if not prediction_log.is_installed():
+        logging.log_first_n(logging.INFO, "estimator_slim: %s is not read; to verify with the requests "
+                            "in it, %s", 1, path, prediction_log.INSTALL)
+        return []
+    records = list(read_warm_up(path))
+    for number, record in enumerate(records):
+        if record.fault:
+            logging.warning("estimator_slim: record %d of %s is not asked: %s", number, path,
+                            record.fault)
+    return [request for record in records for request in record.requests]
+
+
+def example_requests(path: str, servable: Servable) -> list[Request]:
+    """Requests of the first 1,024 serialized tf.Examples in a TFRecord file.
+
+    For every signature whose only input parses tf.Examples, in batches of 64 or of the size it takes.
+
+    Raises:
+      OptionError: the file cannot be read, or has no records.
+    """
+    try:
+        records = read_records(path, _MOST_EXAMPLES)
+    except tf.errors.OpError as e:
+        raise OptionError(f"verify_examples: {path} cannot be read: {refusal(e).message}; "
+                          "expected a TFRecord file of serialized tf.Examples") from e
+    if not records:
+        raise OptionError(f"verify_examples: {path} has no records; expected a TFRecord file of "
+                          "serialized tf.Examples")
+    examples = np.empty(len(records), object)
+    examples[:] = records
+    return [Request(key, {inputs[0].key: batch}, os.path.basename(path))
+            for key, inputs in signature_inputs(servable, servable.graph.consumers())
+            if len(inputs) == 1 and inputs[0].features for batch in _batches(inputs[0], examples)]
+
+
+def _batches(one: ServedInput, examples: np.ndarray) -> Iterator[np.ndarray]:
+    if one.any_batch:
+        yield from (examples[start:start + _BATCH] for start in range(0, len(examples), _BATCH))
+    else:
+        yield from (batch[one.key] for _, batch in in_fixed_batches([one], {one.key: examples}))

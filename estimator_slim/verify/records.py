@@ -1,0 +1,33 @@
+"""The records of a TFRecord file."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+from absl import logging
+
+from estimator_slim.verify.serving import refusal
+
+
+def read_records(path: str, most: int) -> list[bytes]:
+    """The first `most` records of the file, unpacked where its name ends in `.gz`.
+
+    Where the file is damaged, what stands before the damage; a warning says so.
+
+    Raises:
+      tf.errors.OpError: it cannot be opened.
+    """
+    kind = "GZIP" if path.endswith(".gz") else ""
+    records: list[bytes] = []
+    with tf.Graph().as_default(), tf.compat.v1.Session(
+            config=tf.compat.v1.ConfigProto(device_count={"GPU": 0})) as session:
+        dataset = tf.data.TFRecordDataset(path, kind).take(most)
+        record = tf.compat.v1.data.make_one_shot_iterator(dataset).get_next()
+        try:
+            while True:
+                records.append(session.run(record))
+        except tf.errors.OutOfRangeError:
+            pass
+        except tf.errors.DataLossError as e:
+            logging.warning("estimator_slim: %s is damaged behind record %d and not read further: %s",
+                            path, len(records), refusal(e).message)
+    return records

@@ -1,0 +1,43 @@
+"""What verification asks a servable and what it gets: plain data, ready to cross a process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Union
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question to one signature.
+
+    Attributes:
+      signature: its key.
+      inputs: input key → array in the dtype and rank that the signature takes (strings as object arrays
+        of bytes); for a sparse input a tf.compat.v1.SparseTensorValue.
+      origin: where it comes from, for messages: `input_fn`, `warm-up`, a file's name or, for a made-up
+        one, what it tries (`empty strings`, `a batch of 1`).
+      labels: the right answer for each row, where it is known; any dtype, [batch] or [batch, 1].
+    """
+
+    signature: str
+    inputs: dict[str, Any]
+    origin: str
+    labels: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What a servable answered instead of outputs.
+
+    Attributes:
+      error: class name of the TensorFlow error, such as `InvalidArgumentError`.
+      message: its text, shortened.
+    """
+
+    error: str
+    message: str
+
+
+Answer = Union[dict[str, np.ndarray], Refusal]

@@ -1,0 +1,120 @@
+"""Decisions: the best of a row's scores, classes and ids, and which of them hang on a near tie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from estimator_slim.verify.numbers import Deviation, Pairs
+
+_SPREAD = 6.0  # two scores nearer than this many root mean square errors may change places
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What the scores of one output decide, row by row.
+
+    Attributes:
+      best: of the original's scores, int [rows].
+      slim_best: of the slim servable's.
+      gap: from each of the original's scores to the nearest other one of its row, [rows, scores].
+      tie: gaps up to this one are near ties, [rows].
+    """
+
+    best: np.ndarray
+    slim_best: np.ndarray
+    gap: np.ndarray
+    tie: np.ndarray
+
+    @property
+    def moved(self) -> np.ndarray:
+        """Rows with another best score, bool [rows]."""
+        return self.best != self.slim_best
+
+    @property
+    def clear(self) -> np.ndarray:
+        """Rows in which no other score comes near the best one, bool [rows]."""
+        return self.gap[np.arange(len(self.best)), self.best] > self.tie
+
+
+@dataclass(frozen=True)
+class Changed:
+    """Rows of an output of classes, ids or other exact values that are not the original's.
+
+    Attributes:
+      rows: that changed at all, bool [rows].
+      tied: that changed with scores that nearly tie, bool [rows].
+      moved: that changed with scores that do not, bool [rows].
+      follows: the output is the name or number of the best of some scores, and of nothing else.
+    """
+
+    rows: np.ndarray
+    tied: np.ndarray
+    moved: np.ndarray
+    follows: bool
+
+    @property
+    def wrong(self) -> np.ndarray:
+        """Rows whose scores give no reason to change, bool [rows]."""
+        return self.rows & ~self.tied & ~self.moved
+
+
+def are_scores(values: Sequence[np.ndarray]) -> bool:
+    """True for answers of the shape [batch, n] with one n, 2 or more."""
+    return all(v.ndim == 2 and v.shape[1] == values[0].shape[1] > 1 for v in values)
+
+
+def scores(pairs: Pairs, deviation: Deviation) -> Scores:
+    """What the rows of `pairs`, all of them finite, decide."""
+    order = np.argsort(pairs.want, axis=1)
+    steps = np.diff(np.take_along_axis(pairs.want, order, axis=1), axis=1)
+    edge = np.full((len(steps), 1), np.inf)
+    nearest = np.minimum(np.hstack([edge, steps]), np.hstack([steps, edge]))
+    gap = np.empty_like(pairs.want)
+    np.put_along_axis(gap, order, nearest, axis=1)
+    spread = _SPREAD * np.sqrt(deviation.noise.mean() * deviation.signal)
+    return Scores(pairs.want.argmax(axis=1), pairs.got.argmax(axis=1), gap,
+                  np.maximum(spread, deviation.rounding))
+
+
+def changed(want: Sequence[np.ndarray], got: Sequence[np.ndarray],
+            beside: Sequence[Scores]) -> Changed:
+    """The rows of an output that changed, and whether scores of the same signature say why."""
+    differs = rowwise([w != g for w, g in zip(want, got)])
+    rows = differs.any(axis=1)
+    tied, moved = np.zeros_like(rows), np.zeros_like(rows)
+    beside = [one for one in beside if len(one.best) == len(rows)]
+    if is_single(want):
+        followed = [one for one in beside if _follows(rowwise(want)[:, 0], one.best)]
+        for one in followed:
+            tied, moved = tied | (one.moved & ~one.clear), moved | (one.moved & one.clear)
+        return Changed(rows, rows & tied, rows & moved & ~tied, bool(followed))
+    for one in beside:
+        if differs.shape == one.gap.shape:
+            near = one.gap <= one.tie[:, None]
+            near[:, -1] = True  # of the best few of many, the last may tie with one that is not shown
+            tied = tied | (near | ~differs).all(axis=1)
+    return Changed(rows, rows & tied, moved, False)
+
+
+def _follows(values: np.ndarray, best: np.ndarray) -> bool:
+    """True if the same score being best always comes with the same value."""
+    known: dict[int, object] = {}
+    return all(known.setdefault(number, value) == value
+               for number, value in zip(best.tolist(), values.tolist()))
+
+
+def is_single(values: Sequence[np.ndarray]) -> bool:
+    """True for answers of one value a row: [batch], [batch, 1]."""
+    return all(value.ndim and value.size == len(value) for value in values)
+
+
+def rowwise(values: Sequence[np.ndarray]) -> np.ndarray:
+    """Answers of one output below each other, [rows, n]; of unequal widths, only whether any is true."""
+    flat = [value.reshape(len(value) if value.ndim else 1, -1)
+            for value in map(np.asarray, values) if value.size]
+    if len({part.shape[1] for part in flat}) > 1:
+        flat = [part.any(axis=1, keepdims=True) for part in flat]
+    return np.concatenate(flat) if flat else np.zeros((0, 1), bool)

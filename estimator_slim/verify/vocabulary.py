@@ -1,0 +1,90 @@
+"""The keys of a lookup table, where its initialiser has them: in the graph, an asset, the checkpoint."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from typing import Union
+
+import numpy as np
+import tensorflow as tf
+
+from estimator_slim.graph import names
+from estimator_slim.graph.graph import Graph, NodeDef
+from estimator_slim.saved_model.reader import Servable
+
+Keys = tuple[Union[bytes, int], ...]
+_FROM_FILE = ("InitializeTableFromTextFileV2", "InitializeTableFromTextFile")
+_FROM_TENSORS = ("InitializeTableV2", "InitializeTable", "LookupTableImportV2", "LookupTableImport")
+_WHOLE_LINE, _LINE_NUMBER = -2, -1
+_MOST_LINES = 100_000
+
+
+class Vocabularies:
+    """The tables of a servable, each read when it is asked for."""
+
+    def __init__(self, servable: Servable):
+        self._servable = servable
+        self._keys: dict[str, Keys] = {}
+        self._fillers = {servable.graph.source(node.input[0]): node
+                         for node in servable.graph.nodes.values()
+                         if node.op in _FROM_FILE + _FROM_TENSORS}
+
+    def keys(self, table: str) -> Keys:
+        """The keys of the table behind the handle `table`, the first 100,000 of a file's.
+
+        () where its initialiser computes them.
+        """
+        handle = self._servable.graph.source(table)
+        if handle not in self._keys:
+            node = self._fillers.get(handle)
+            self._keys[handle] = () if node is None else self._read(node)
+        return self._keys[handle]
+
+    def words(self) -> tuple[bytes, ...]:
+        """The keys of all tables whose keys are strings."""
+        keys = (key for handle in self._fillers for key in self.keys(handle))
+        return tuple(key for key in keys if isinstance(key, bytes))
+
+    def _read(self, node: NodeDef) -> Keys:
+        if node.op in _FROM_FILE:
+            path = _asset(self._servable, node.input[1])
+            return tuple(_keys_of_lines(node, path)) if path and tf.io.gfile.exists(path) else ()
+        keys = self._servable.graph.constant(node.input[1])
+        keys = _restored(self._servable, node.input[1]) if keys is None else keys
+        return () if keys is None else tuple(np.ravel(keys).tolist())
+
+
+def _restored(servable: Servable, tensor: str) -> np.ndarray | None:
+    """What a RestoreV2 reads for `tensor` from the checkpoint, where a mutable table's entries are."""
+    name, port = names.split(servable.graph.source(tensor))
+    node = servable.graph.nodes[name]
+    if node.op != "RestoreV2" or servable.checkpoint is None:
+        return None
+    stored = np.ravel(servable.graph.constant(node.input[1]))[port]
+    return tf.train.load_checkpoint(servable.checkpoint).get_tensor(tf.compat.as_str(stored))
+
+
+def _asset(servable: Servable, tensor: str) -> str | None:
+    """The file that the asset tensor `tensor` stands for."""
+    graph: Graph = servable.graph
+    node = names.node_of(graph.source(tensor))
+    for asset in graph.interface.assets:
+        if names.node_of(asset.tensor_info.name) == node:
+            return os.path.join(servable.directory, "assets", asset.filename)
+    return None
+
+
+def _keys_of_lines(node: NodeDef, path: str) -> Iterator[bytes | int]:
+    column, delimiter = node.attr["key_index"].i, node.attr["delimiter"].s or b"\t"
+    size = node.attr["vocab_size"].i
+    count = min(size, _MOST_LINES) if size > 0 else _MOST_LINES
+    with tf.io.gfile.GFile(path, "rb") as file:
+        for number, line in enumerate(itertools.islice(file, count)):
+            if column == _LINE_NUMBER:
+                yield number
+            elif column == _WHOLE_LINE:
+                yield line.rstrip(b"\n")
+            else:
+                yield from line.rstrip(b"\n").split(delimiter)[column:column + 1]

@@ -1,0 +1,1 @@
+"""What may go wrong around exporters that run unattended, done with real files and real processes."""

@@ -1,0 +1,51 @@
+"""`kill -9` at any moment of an export costs that export, and nothing else."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from faults.killing import Death, deaths
+from faults.moments import WRAPPED
+
+DEATHS, DEATHS_IN_VERIFICATION = 24, 3
+STAGES = (WRAPPED, "saved_model/writer.py", "saved_model/checkpoint_writer.py", "saved_model/assets.py",
+          "saved_model/publish.py", ":withdraw", "verify/child.py")
+
+
+@pytest.fixture(scope="module")
+def series(first_scene: Path, tmp_path_factory: Any) -> list[Death]:
+    return [*deaths(first_scene, tmp_path_factory.mktemp("deaths"), DEATHS, seed=1),
+            *deaths(first_scene, tmp_path_factory.mktemp("verifying"), DEATHS_IN_VERIFICATION, seed=1,
+                    at_place="verify/", verify="enforce")]
+
+
+def test_the_processes_were_killed_at_all_stages_of_the_export(series: list[Death]) -> None:
+    assert {death.status for death in series} == {-signal.SIGKILL}
+    assert not [stage for stage in STAGES if not any(stage in death.moment for death in series)]
+    assert {bool(death.left) for death in series} == {True, False}
+
+
+def test_every_version_that_is_there_answers_as_the_original(series: list[Death]) -> None:
+    assert [death.wrong for death in series] == [[]] * len(series)
+    assert sum(death.slims for death in series) >= 3 * len(series)
+
+
+def test_originals_stay_byte_for_byte_as_they_were(series: list[Death]) -> None:
+    assert [death.originals_changed for death in series] == [[]] * len(series)
+
+
+def test_a_restart_publishes(series: list[Death]) -> None:
+    assert [death.newest for death in series] == [(death.restarted.version, True) for death in series]
+
+
+def test_a_restart_removes_what_the_dead_left_and_says_so(series: list[Death]) -> None:
+    assert [death.swept for death in series] == [[]] * len(series)
+    for death in series:
+        for name in death.left:
+            [line] = [line for line in death.restarted.logged if name in line]
+            assert line.startswith("INFO: estimator_slim: removing ")
+            assert line.endswith("which a process that died left unfinished")

@@ -1,0 +1,82 @@
+"""Two processes that export to one place do not hurt each other."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import training
+
+from estimator_slim import optimize_saved_model
+from estimator_slim.saved_model.publish import published
+from faults import exporting, forked, moments
+from faults.exporting import ORIGINALS, SLIMS, Prepared, numbered, unfinished
+from faults.killing import answers, compare
+
+ROUNDS = 4
+RENAMING = "before RenameFile by saved_model/publish.py:_move"
+
+
+def test_of_two_that_optimize_one_version_at_once_one_wins_and_one_is_told(scene: Callable) -> None:
+    folder = scene()
+    original = numbered(folder / ORIGINALS)[-1]
+    first, second = forked.run([forked.Job(optimize_at_once, {"folder": folder, "role": role})
+                                for role in (os.O_RDONLY, os.O_WRONLY)])
+    for number, logged in enumerate(zip(first.value, second.value)):
+        slim = folder / "slim" / str(number)
+        [refused, done] = sorted(logged)
+        assert refused.startswith(f"ERROR: estimator_slim: no slim servable of {original}; ")
+        assert (f"[DestinationError: {slim} exists already: another process has written it meanwhile. "
+                "It is never overwritten; let only one process write it]") in refused
+        assert done.startswith("INFO: estimator_slim: 0.1 MB -> ")
+        compare(answers(slim), answers(original))
+    assert training.versions(folder / "slim") == [str(number) for number in range(ROUNDS)]
+
+
+def test_two_exporters_of_one_name_each_get_their_versions_and_collect_theirs(scene: Callable) -> None:
+    folder = scene()
+    original = numbered(folder / ORIGINALS)[-1]
+    kept = shutil.copytree(original, folder / "original")
+    shutil.rmtree(folder / "export")
+    done = forked.run([
+        forked.Job(export_in_turn, {"folder": folder, "original": kept, "versions": versions})
+        for versions in (["10", "30", "50", "70"], ["20", "40", "60", "80"])])
+    assert not [line for outcome in done for line in outcome.value if not line.startswith("INFO")]
+    assert training.versions(folder / ORIGINALS) == ["50", "60", "70", "80"]
+    assert training.versions(folder / SLIMS) == ["50", "60", "70", "80"]
+
+
+def test_a_living_process_keeps_its_unfinished_version_when_others_export(scene: Callable) -> None:
+    folder = scene()
+    with published(str(folder / SLIMS / "7")) as living:
+        [other] = forked.run([forked.Job(exporting.export, {"folder": folder})])
+        assert unfinished(folder / SLIMS) == [os.path.basename(living)]
+    assert (folder / SLIMS / other.value.version / "saved_model.pb").exists()
+    assert (folder / SLIMS / "7").exists()
+
+
+def optimize_at_once(folder: Path, role: int) -> list[str]:
+    """Optimizes to the same places as another process does, and renames when it does; what is logged."""
+    original, last = numbered(folder / ORIGINALS)[-1], []
+    for number in range(ROUNDS):
+        meeting = folder / f"meeting-{number}"
+        with contextlib.suppress(FileExistsError):
+            os.mkfifo(meeting)
+
+        def meet(meeting: Path = meeting) -> None:
+            os.close(os.open(meeting, role))  # returns when the other end is opened
+        with exporting.logged() as lines, moments.counted(RENAMING, meet):
+            optimize_saved_model(original, folder / "slim" / str(number), training.LOSSLESS,
+                                 verify="off", weights="variables", on_error="keep_original")
+        last.append(lines[-1])
+    return last
+
+
+def export_in_turn(folder: Path, original: Path, versions: list[str]) -> list[str]:
+    """Exports these versions, of which two are kept; all that was logged."""
+    prepared: Any = Prepared(original, versions, keep=2)
+    return [line for _ in versions for line in exporting.export(folder, prepared).logged]

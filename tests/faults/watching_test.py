@@ -1,0 +1,44 @@
+"""A server that polls the slim folder during a training run loads every version, whole and right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import training
+
+from faults.exporting import ORIGINALS, SLIMS
+from faults.watching import KEPT, watched
+
+EXPORTS = 30
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: Any) -> tuple:
+    folder = tmp_path_factory.mktemp("run")
+    return folder, *watched(folder, EXPORTS)
+
+
+def test_every_version_is_loaded_and_no_load_fails(run: tuple) -> None:
+    folder, _, watch, _ = run
+    assert watch.failed == []
+    assert sorted(watch.loaded) == training.versions(folder / "aside")
+    assert len(watch.loaded) >= EXPORTS
+    assert watch.polls > len(watch.loaded)
+
+
+def test_every_version_answers_as_its_original_did(run: tuple) -> None:
+    _, _, _, wrong = run
+    assert wrong == []
+
+
+def test_old_versions_are_collected_under_the_servers_eyes(run: tuple) -> None:
+    folder, _, watch, _ = run
+    assert len(watch.collected) == len(watch.loaded) - KEPT
+    assert training.versions(folder / SLIMS) == training.versions(folder / ORIGINALS)
+
+
+def test_each_export_is_logged_and_nothing_is_complained_of(run: tuple) -> None:
+    _, logged, watch, _ = run
+    assert sum(" nodes, in " in line for line in logged) == len(watch.loaded)
+    assert not [line for line in logged if not line.startswith("INFO: estimator_slim: ")]

@@ -1,0 +1,106 @@
+"""What dead processes left beside a version is removed, and nothing that lives or is another's."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tensorflow as tf
+from training import contents
+
+from estimator_slim.saved_model.publish import published
+from estimator_slim.saved_model.temporary import (
+    UNTOUCHED_SECONDS,
+    remove_abandoned,
+    temporary_folder,
+    temporary_name,
+)
+
+LONG_AGO = time.time() - 2 * UNTOUCHED_SECONDS
+ELSEWHERE = "temp-7-0000000000000000"  # as another machine would name it
+
+
+def test_what_a_dead_process_left_is_removed_by_the_next_that_publishes(tmp_path: Path) -> None:
+    left(temporary_name(str(tmp_path / "6")))
+    with published(str(tmp_path / "7")) as directory:
+        assert os.listdir(tmp_path) == [os.path.basename(directory)]
+
+
+def test_what_is_being_written_stays(tmp_path: Path) -> None:
+    with temporary_folder(str(tmp_path / "6")) as living:
+        left(living, touched=LONG_AGO)
+        remove_abandoned(str(tmp_path))
+        assert Path(living, "variables/data").exists()
+
+
+@pytest.mark.parametrize("name", ["temp-7", "temp-1700000001", "temp-7-notes", "temp-7-12ab34cd", "7",
+                                  "temp-7-0123456789abcdef.bak", "xtemp-7-0123456789abcdef"])
+def test_folders_with_names_of_others_stay(tmp_path: Path, name: str) -> None:
+    left(str(tmp_path / name), touched=LONG_AGO)
+    before = contents(tmp_path)
+    remove_abandoned(str(tmp_path))
+    assert contents(tmp_path) == before
+
+
+def test_what_another_machine_writes_stays_as_long_as_anything_in_it_was_touched_within_a_day(
+        tmp_path: Path) -> None:
+    left(str(tmp_path / ELSEWHERE), touched=LONG_AGO)
+    os.utime(tmp_path / ELSEWHERE / "variables/data")
+    remove_abandoned(str(tmp_path))
+    assert (tmp_path / ELSEWHERE / "variables/data").exists()
+
+
+def test_what_another_machine_left_is_removed_after_a_day(tmp_path: Path) -> None:
+    left(str(tmp_path / ELSEWHERE), touched=LONG_AGO)
+    remove_abandoned(str(tmp_path))
+    assert contents(tmp_path) == {}
+
+
+@pytest.mark.parametrize("touched, stays", [(LONG_AGO, False), (time.time(), True)])
+def test_without_locks_age_tells(tmp_path: Path, monkeypatch: Any, touched: float, stays: bool) -> None:
+    def no_locks(*arguments: Any) -> None:
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    left(temporary_name(str(tmp_path / "6")), touched=touched)
+    with published(str(tmp_path / "7")) as directory:
+        assert len(os.listdir(tmp_path)) == 1 + stays
+        Path(directory, "saved_model.pb").write_bytes(b"graph")
+    assert (tmp_path / "7/saved_model.pb").exists()
+
+
+def test_where_the_age_is_unknown_all_stays() -> None:
+    folder = "ram://without-times/temp-7-0000000000000000"
+    tf.io.gfile.makedirs(folder)
+    with tf.io.gfile.GFile(f"{folder}/data", "w") as file:
+        file.write("x")
+    assert tf.io.gfile.stat(f"{folder}/data").mtime_nsec == 0
+    remove_abandoned("ram://without-times")
+    assert tf.io.gfile.exists(f"{folder}/data")
+
+
+def test_a_folder_removed_before_it_is_locked_is_made_again(tmp_path: Path, monkeypatch: Any) -> None:
+    flock, removed = fcntl.flock, []
+
+    def late(descriptor: int, operation: int) -> None:
+        if not removed:
+            removed.extend(os.listdir(tmp_path))
+            shutil.rmtree(tmp_path / removed[0])
+        flock(descriptor, operation)
+    monkeypatch.setattr(fcntl, "flock", late)
+    with temporary_folder(str(tmp_path / "7")) as folder:
+        assert os.listdir(tmp_path) == [os.path.basename(folder)]
+        assert removed != [os.path.basename(folder)]
+
+
+def left(folder: str, *, touched: float | None = None) -> None:
+    """Makes a folder like one that a process left, last touched then."""
+    os.makedirs(os.path.join(folder, "variables"), exist_ok=True)
+    Path(folder, "variables/data").write_bytes(b"weights")
+    for path in ("variables/data", "variables", ""):
+        os.utime(os.path.join(folder, path), None if touched is None else (touched, touched))
