@@ -45,8 +45,8 @@ def _require_fit(variable: NodeDef, weight: Weight, prefix: str) -> None:
         raise SourceError(
             f"The graph's variable {variable.name!r} is of dtype {declared[0].name} and shape "
             f"{declared[1]}, and what it is restored from, {weight.origin!r} in the checkpoint "
-            f"{prefix}, of dtype {weight.dtype.name} and shape {list(weight.shape)}. They are not of the "
-            "same export: export the model again.")
+            f"{prefix}, of dtype {weight.dtype.name} and shape {list(weight.shape)}. They are not of "
+            "the same export: export the model again.")
 
 
 def fill_at_load(graph: Graph, saver: saver_pb2.SaverDef, reader: CheckpointReader) -> None:
