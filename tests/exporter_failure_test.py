@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 import tensorflow as tf
-from faults.exporting import Prepared
+from faults.exporting import Prepared, Then
 from training import LOSSLESS, contents, export, receiver_fn, train, versions
 
 from estimator_slim import OptimizingExporter, OptionError, TransformError
@@ -190,3 +191,13 @@ def test_only_exporters_can_be_wrapped() -> None:
 def test_a_wrong_argument_is_an_error_at_construction(argument: dict, message: str) -> None:
     with pytest.raises(OptionError, match=message):
         OptimizingExporter(latest("latest"), **argument)
+
+
+def test_slim_versions_outlive_a_folder_of_originals_that_disappears(
+        servable: str, tmp_path: Path, caplog: Any) -> None:
+    prepared = Prepared(servable, ["1700000001", "1700000002"])
+    export_all(OptimizingExporter(prepared, LOSSLESS, verify="off"), tmp_path, 1)
+    losing = Then(prepared, lambda version: shutil.rmtree(version.parent))
+    export_all(OptimizingExporter(losing, LOSSLESS, verify="off"), tmp_path, 1)
+    assert versions(tmp_path / "latest-slim") == ["1700000001"]
+    assert "may hold versions whose original is gone" in caplog.text

@@ -46,7 +46,9 @@ def _graph_of(graph: Graph, function: FunctionDef, body: Body,
         nodes[arg.name] = NodeDef(name=arg.name, op="Placeholder")
         nodes[arg.name].attr["dtype"].type = arg.type
         nodes[arg.name].attr["shape"].CopyFrom(attributes.encode(tf.TensorShape(None)))
-    nodes.update((node.name, node) for node in body.nodes)
+    for node in body.nodes:
+        node.attr.pop("_class", None)  # colocated with the node of an argument, which is none of these
+        nodes[node.name] = node
     promised = meta_graph_pb2.SignatureDef(
         inputs={name: _info(name) for name in body.arguments},
         outputs={str(n): _info(tensor) for n, tensor in enumerate(body.outputs)})

@@ -55,7 +55,7 @@ def _compared(those: Sequence[Column], bounds: Bounds,
               fixed: Outputs) -> tuple[list[OutputResult], list[Failure]]:
     """The results and failures of one signature's outputs."""
     numbers = [floats for column in those if is_float(column.want[0])
-               if (floats := measured(column)) is not None]
+               if (floats := measured(column, bounds)) is not None]
     beside = [floats.scores for floats in numbers if floats.scores is not None]
     exact = [compare_exact(column, bounds, beside, fixed=(column.signature, column.output) in fixed)
              for column in those if not is_float(column.want[0])]

@@ -31,12 +31,12 @@ class Floats:
     scores: Scores | None
 
 
-def measured(column: Column) -> Floats | None:
+def measured(column: Column, bounds: Bounds) -> Floats | None:
     """The measures of a column of floats; None where its answers hold no value at all."""
     pairs = paired(column.want, column.got)
     if not len(pairs.want):
         return None
-    off = deviation(pairs.finite())
+    off = deviation(pairs.finite(), by_answer=bounds.by_answer)
     decided = scores(pairs.finite(), off) if are_scores(column.want) else None
     return Floats(column, pairs, off, decided)
 

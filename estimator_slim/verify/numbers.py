@@ -79,11 +79,14 @@ def paired(want: Sequence[np.ndarray], got: Sequence[np.ndarray]) -> Pairs:
                  max(_ROUNDING, 4 * _epsilon(want[0].dtype)))
 
 
-def deviation(pairs: Pairs) -> Deviation:
-    """How far the rows of `pairs` are off; all values are finite and there is at least one row."""
+def deviation(pairs: Pairs, *, by_answer: bool = False) -> Deviation:
+    """How far the rows of `pairs` are off; all values are finite and there is at least one row.
+
+    `by_answer`: the signal of a row is at least the mean of all rows of its answer.
+    """
     off = np.abs(pairs.got - pairs.want)
     rounding = pairs.rounding * np.abs(pairs.want).max(axis=1)
-    error, signal = off.max(axis=1), _signal(pairs)
+    error, signal = off.max(axis=1), _signal(pairs, by_answer)
     noise = np.where(error > rounding, np.mean(np.square(off), axis=1), 0.0) / signal
     return Deviation(error, float(off.mean()), float(np.ptp(pairs.want)), _span(pairs), signal, noise,
                      rounding)
@@ -104,13 +107,16 @@ def _span(pairs: Pairs) -> float:
     return float(most - least)
 
 
-def _signal(pairs: Pairs) -> np.ndarray:
+def _signal(pairs: Pairs, by_answer: bool) -> np.ndarray:
     """The signal that the noise of each row is measured against, [rows]."""
     apart = np.mean(np.square(pairs.want - np.median(pairs.want, axis=0)), axis=1)
     typical = np.mean(np.minimum(apart, _FARTHEST * np.median(apart)))
     magnitude = np.median(np.abs(pairs.want))
     if len(apart) < _FEW or typical <= (pairs.rounding * magnitude)**2:
         typical = np.mean(np.square(pairs.want))  # the output hardly varies: all of it is signal
+    if by_answer:
+        counts = np.maximum(1, np.bincount(pairs.answer))
+        apart = np.maximum(apart, (np.bincount(pairs.answer, apart) / counts)[pairs.answer])
     return np.maximum(apart, typical or 1.0)
 
 

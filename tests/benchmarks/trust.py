@@ -83,7 +83,8 @@ def _mutations(folder: Path) -> Iterator[Row]:
         return MODELS[name].build(str(path))
     (folder / "broken").mkdir()
     broken = [trial for trial in trials(exported, folder / "broken") if trial.kind != WHOLE]
-    yield "slim servables broken on purpose, caught by verification", len(broken), sum(t.caught for t in broken)
+    yield ("slim servables broken on purpose, caught by verification", len(broken),
+           sum(trial.caught for trial in broken))
 
 
 def _tests(name: str, title: str) -> Iterator[Row]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
 import pickle
@@ -71,8 +72,10 @@ def _each(function: Callable, items: Sequence[Any], arguments: dict[str, Any]) -
 def _server() -> Any:
     """The process to fork from; it ends with this one."""
     environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", PYTHONPATH=f"{TESTS.parent}:{TESTS}")
-    return subprocess.Popen([sys.executable, "-m", "faults.forked"], stdin=subprocess.PIPE,
-                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
+    server = subprocess.Popen([sys.executable, "-m", "faults.forked"], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
+    atexit.register(server.communicate)
+    return server
 
 
 def main() -> None:

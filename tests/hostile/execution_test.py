@@ -1,6 +1,6 @@
 """What optimizing executes of a servable's graph: nothing that reads, writes or never ends.
 
-Without verification, that is. To verify is to load and ask the servable, which executes it.
+Without verification, that is: to verify is to load and ask the servable, which executes it.
 """
 
 from __future__ import annotations
@@ -14,85 +14,156 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from by_hand import answers, assert_same_answers, request_ops, servable
+from by_hand import answers, request_ops, servable
+from damage import edit
 
 from estimator_slim import optimize_saved_model
+from estimator_slim.graph import attributes
 from estimator_slim.graph.unexecuted import hold, imported, release
-from estimator_slim.transforms import DEFAULT
 
-v1, raw = tf.compat.v1, tf.raw_ops
+v1 = tf.compat.v1
+NodeDef = v1.NodeDef
 X = np.array([1.0, 2.0], np.float32)
+LISTS = ["", "fold_constants", "simplify_lookups", "quantize_weights(bits=4)", "quantize_nodes"]
 
 
-def model(folder: Path, constant: Callable[[], Any], **options: Any) -> str:
-    """A servable that adds the length of the string that `constant()` makes to its input."""
+def node(op: str, name: str, *inputs: str, **attrs: Any) -> Any:
+    made = NodeDef(op=op, name=name, input=inputs)
+    for key, value in attrs.items():
+        made.attr[key].CopyFrom(attributes.encode(value))
+    return made
+
+
+def const(name: str, value: Any) -> Any:
+    array = np.array(value, object if isinstance(value, bytes) else np.float32)
+    return node("Const", name, dtype=tf.as_dtype(array.dtype), value=array)
+
+
+def read_file(path: str) -> list[Any]:
+    return [const("path", path.encode()), node("ReadFile", "held", "path")]
+
+
+def joined() -> list[Any]:
+    """A petabyte."""
+    names = [*(f"join{n}" for n in range(40)), "held"]
+    return [const("join0", b"a" * 1024), *(node("StringJoin", b, a, a, N=2, separator="")
+                                           for a, b in zip(names, names[1:]))]
+
+
+def unpacked() -> list[Any]:
+    packed = zlib.compress(bytes(1 << 24))
+    return [const("packed", packed), node("DecodeCompressed", "held", "packed", compression_type="ZLIB")]
+
+
+def formatted() -> list[Any]:
+    return [const("one", 1.0), node("AsString", "held", "one", T=tf.float32, width=2**31 - 1)]
+
+
+def traced(path: str) -> list[Any]:
+    """An identity that writes what goes through it to a file."""
+    return [const("text", b"text"), node("DebugIdentity", "held", "text", T=tf.string,
+                                         debug_urls=[f"file://{path}"], tensor_name="held:0")]
+
+
+ENDLESS: dict[str, Callable[[Path], list[Any]]] = {
+    "a device": lambda folder: read_file("/dev/zero"), "joined": lambda folder: joined(),
+    "formatted": lambda folder: formatted(), "a pipe": lambda folder: read_file(pipe(folder)),
+    "unpacked": lambda folder: unpacked(), "traced": lambda folder: traced(str(folder / "trace"))}
+
+
+def pipe(folder: Path) -> str:
+    os.mkfifo(folder / "pipe")
+    return str(folder / "pipe")
+
+
+def added(x: Any, length: Any) -> Any:
+    return x + tf.cast(length, tf.float32)
+
+
+def reshaped(x: Any, length: Any) -> Any:
+    """TensorFlow executes what `length` is made of, to know the shape of this."""
+    return tf.reshape(x, tf.stack([length, -1]))
+
+
+def model(folder: Path, use: Callable[[Any, Any], Any], nodes: list[Any]) -> str:
+    """A servable that does something with the length of the string `held`, which `nodes` make."""
     def network() -> Any:
         x = v1.placeholder(tf.float32, [None], "x")
-        return {"x": x}, {"y": x + tf.cast(tf.strings.length(constant()), tf.float32)}
-    return servable(folder, network, **options)
+        held = v1.placeholder_with_default(tf.constant(b""), [], "held")
+        return {"x": x}, {"y": use(x, tf.strings.length(held))}
+
+    def put(meta_graph: Any) -> None:
+        kept = [n for n in meta_graph.graph_def.node if n.name != "held"]
+        del meta_graph.graph_def.node[:]
+        meta_graph.graph_def.node.extend([*kept, *nodes])
+    path = servable(folder, network)
+    edit(Path(path), put)
+    return path
 
 
-def joined() -> Any:
-    text = tf.constant(b"a" * 1024)
-    for _ in range(40):  # a petabyte
-        text = raw.StringJoin(inputs=[text, text], separator="")
-    return text
+@pytest.mark.parametrize("use", [added, reshaped])
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_what_reads_or_writes_or_never_ends_is_not_executed(
+        tmp_path: Path, kind: str, use: Callable) -> None:
+    nodes = ENDLESS[kind](tmp_path)
+    original = model(tmp_path, use, nodes)
+    for number, transforms in enumerate([*LISTS, None]):
+        slim = tmp_path / f"slim{number}" / "1"
+        optimize_saved_model(original, slim, transforms)
+        assert nodes[-1].op in request_ops(str(slim))
+    assert not (tmp_path / "trace").exists()
 
 
-def unpacked() -> Any:
-    return raw.DecodeCompressed(bytes=zlib.compress(bytes(1 << 24)), compression_type="ZLIB",
-                                buffer_size=0)
+def test_a_file_that_requests_read_is_read_by_requests_and_not_ahead(tmp_path: Path) -> None:
+    file = tmp_path / "text"
+    file.write_text("seven..", encoding="utf-8")
+    original = model(tmp_path, added, read_file(str(file)))
+    optimize_saved_model(original, tmp_path / "slim")
+    file.write_text("three", encoding="utf-8")
+    np.testing.assert_array_equal(answers(str(tmp_path / "slim"), {"x": X})["y"], X + 5)
+    assert b"seven" not in (tmp_path / "slim/saved_model.pb").read_bytes()
 
 
-def formatted() -> Any:
-    return raw.AsString(input=tf.constant(1.0), width=2**31 - 1)
-
-
-def shaped_by(length: Callable[[], Any]) -> Callable[[], Any]:
-    """A reshape that depends on a string: TensorFlow executes that to know the shape."""
+def test_numbers_and_short_texts_are_computed_ahead(tmp_path: Path) -> None:
     def network() -> Any:
         x = v1.placeholder(tf.float32, [None], "x")
-        return {"x": x}, {"y": tf.reshape(x, [tf.strings.length(length())])}
-    return network
+        number = tf.exp(tf.constant(2.0)) * 3.0
+        texts = tf.expand_dims(tf.strings.as_string(tf.constant([1, 2])), 0)
+        return {"x": x}, {"y": x + number, "texts": tf.tile(texts, [tf.size(x), 1])}
+    slim = str(tmp_path / "slim")
+    optimize_saved_model(servable(tmp_path, network), slim, "fold_constants")
+    assert not {"Exp", "Mul", "AsString", "ExpandDims"} & set(request_ops(slim))
+    got = answers(slim, {"x": X})
+    np.testing.assert_allclose(got["y"], X + np.exp(np.float32(2)) * 3, rtol=1e-6)
+    assert got["texts"].tolist() == [[b"1", b"2"]] * 2
 
 
-ENDLESS = {"joined": joined, "formatted": formatted,
-           "zeros": lambda: raw.ReadFile(filename="/dev/zero")}
+@pytest.mark.parametrize(("verify", "is_written"), [("off", False), ("enforce", True)])
+def test_the_init_op_is_executed_by_verification_alone(
+        tmp_path: Path, verify: str, is_written: bool) -> None:
+    written = tmp_path / "written"
+
+    def network() -> Any:
+        x = v1.placeholder(tf.float32, [None], "x")
+        return {"x": x}, {"y": x * 2.0}
+    original = servable(tmp_path, network, main_op=lambda: tf.io.write_file(str(written), "init"))
+    optimize_saved_model(original, tmp_path / "slim", verify=verify)
+    assert written.exists() == is_written
 
 
-@pytest.mark.parametrize("kind", ENDLESS)
-def test_what_never_ends_is_not_computed_ahead(tmp_path: Path, kind: str) -> None:
-    original = model(tmp_path, ENDLESS[kind])
-    optimize_saved_model(original, tmp_path / "slim", DEFAULT)
-    assert (tmp_path / "slim/saved_model.pb").exists()
-
-
-@pytest.mark.parametrize("kind", ENDLESS)
-def test_what_never_ends_is_not_executed_to_know_a_shape(tmp_path: Path, kind: str) -> None:
-    original = servable_unchecked(tmp_path, shaped_by(ENDLESS[kind]))
-    optimize_saved_model(original, tmp_path / "slim", DEFAULT)
-    assert (tmp_path / "slim/saved_model.pb").exists()
-
-
-def servable_unchecked(folder: Path, network: Callable[[], Any]) -> str:
-    """The servable of a graph that nothing must import on the way: built around a placeholder.
-
-    TensorFlow would execute it as it is built.
-    """
-    def harmless() -> Any:
-        return v1.placeholder_with_default(tf.constant(b"held"), [], "held")
-    path = Path(servable(folder, shaped_by(harmless)))
-    with tf.Graph().as_default() as graph:
-        holding = [n for n in _strings_of(network)]
-    raise_if = graph is None
-    assert not raise_if
-    from damage import edit
-
-    def replace(meta_graph: Any) -> None:
-        known = {n.name for n in meta_graph.graph_def.node}
-        meta_graph.graph_def.node.extend(n for n in holding if n.name not in known)
-        for node in meta_graph.graph_def.node:
-            if node.op == "StringLength":
-                node.input[0] = "endless"
-    edit(path, replace)
-    return str(path)
+def test_a_held_graph_is_understood_and_comes_back_as_it_was() -> None:
+    nodes = [node("Placeholder", "x", dtype=tf.float32, shape=tf.TensorShape([2, 3])), const("two", 2.0),
+             node("Mul", "y", "x", "two", T=tf.float32, _kernel="of_its_own")]
+    graph_def = v1.GraphDef(node=nodes)
+    before = graph_def.SerializeToString(deterministic=True)
+    graph = imported(graph_def)
+    assert graph.get_tensor_by_name("y:0").shape == [2, 3]
+    assert graph_def.SerializeToString(deterministic=True) == before
+    hold(graph_def.node)
+    assert graph_def.SerializeToString(deterministic=True) != before
+    with tf.Graph().as_default(), v1.Session() as session:
+        (y,) = tf.import_graph_def(graph_def, name="", return_elements=["y:0"])
+        with pytest.raises(tf.errors.OpError, match="No OpKernel|no kernel|not registered"):
+            session.run(y, {"x:0": np.ones((2, 3))})
+    release(graph_def.node)
+    assert graph_def.SerializeToString(deterministic=True) == before

@@ -60,7 +60,7 @@ def _example(features: dict) -> bytes:
             feature.float_list.value.extend(values)
         else:
             feature.int64_list.value.extend(values)
-    return result.SerializeToString()
+    return result.SerializeToString(deterministic=True)
 
 
 def words_file(directory: str) -> str:
