@@ -51,8 +51,9 @@ def bounds(transforms: Sequence[Transform], *, max_error: float | None = None,
            min_agreement: float | None = None) -> Bounds:
     """What is usual for the coarsest of `transforms`; a number that is given holds instead."""
     usual = min([LOSSLESS, *map(_usual, transforms)], key=lambda one: one.snr)
-    given = {"max_error": max_error, "min_agreement": min_agreement}
-    return replace(usual, **{name: value for name, value in given.items() if value is not None})
+    return replace(
+        usual, max_error=usual.max_error if max_error is None else max_error,
+        min_agreement=usual.min_agreement if min_agreement is None else min_agreement)
 
 
 def _usual(transform: Transform) -> Bounds:

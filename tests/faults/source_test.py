@@ -33,6 +33,15 @@ def test_what_disappears_was_read_already_or_is_missed_in_one_clear_error(
         assert any(way_out in line for way_out in WAYS_OUT), line
 
 
+def test_assets_that_disappear_before_they_are_listed_are_missed(scene: Callable) -> None:
+    folder = scene()
+    original = numbered(folder / ORIGINALS)[-1]
+    export, _ = _losing(folder, original, "7", "assets",
+                        "before IsDirectory by saved_model/assets.py:copy_assets")
+    assert not (folder / SLIMS / "7").exists()
+    assert "assets/vocabulary.txt disappeared while it was copied; keep an export" in export.logged[0]
+
+
 def export_losing(folder: Path, lost: str) -> tuple[list[Export], list[Export]]:
     """Exports again and again, and each time loses the path `lost` of the original at another moment.
 
@@ -55,7 +64,7 @@ def export_losing(folder: Path, lost: str) -> tuple[list[Export], list[Export]]:
 
 
 def _losing(folder: Path, original: Path, version: str, lost: str,
-            at: int | None) -> tuple[Export, list[str]]:
+            at: int | str | None) -> tuple[Export, list[str]]:
     """One export that loses a path at a moment of its optimization, and all those moments."""
     with ExitStack() as until_done:
         reached = []
