@@ -52,13 +52,13 @@ CASES: dict[str, Case] = {
                            not_idempotent="it measures ranges with operations that it quantizes"),
     "insert_logging": Case("insert_logging(first_n=0)", not_idempotent="it logs again"),
     "freeze_requantization_ranges": Case(
-        "freeze_requantization_ranges(min_max_log_file={log})", before="quantize_nodes", bound=0.5,
+        "freeze_requantization_ranges(min_max_log_file={log}, min_percentile=0, max_percentile=0)", before="quantize_nodes", bound=0.5,
         not_idempotent="the ranges that the log names are gone",
         fits_any_graph="a log that fits no node is an error",
         fixtures=("layers", "dnn_v1_hash_mean", "linear_classifier_v1")),
     "set_device": Case('set_device(device="/device:CPU:0")', fits_any_graph="it moves every node"),
-    "remove_attribute": Case("remove_attribute(attribute_name=transpose_b)"),
-    "rename_attribute": Case("rename_attribute(old_attribute_name=transpose_b, "
+    "remove_attribute": Case("remove_attribute(attribute_name=transpose_a)"),
+    "rename_attribute": Case("rename_attribute(old_attribute_name=transpose_a, "
                              "new_attribute_name=_note)"),
     "rename_op": Case("rename_op(old_op_name=Relu, new_op_name=Elu)", bound=np.inf),
     "rename_node": Case('rename_node(old_node_name="{output}", new_node_name=renamed)',

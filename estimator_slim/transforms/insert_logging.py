@@ -27,8 +27,8 @@ class InsertLogging(Transform):
         Before: x ─ MatMul ─ Softmax
         After:  x ─ MatMul ─ Print ─ Softmax
 
-    Only nodes that answer requests, and whose first output another node reads. For what
-    freeze_requantization_ranges needs, insert_logging(op=RequantizationRange, show_name=true,
+    Only nodes that answer requests, constants aside, and whose first output another node reads. For
+    what freeze_requantization_ranges needs, insert_logging(op=RequantizationRange, show_name=true,
     message="__requant_min_max:").
 
     Ours: the engine's makes invalid nodes where an output is not read, of reference variables and of
@@ -106,10 +106,14 @@ def _obstacle(graph: Graph, node: NodeDef, ports: set[int]) -> str | None:
         return "no node reads its first output"
     if node.op.startswith(_CONTROL_FLOW):
         return "it directs a branch or a loop"
+    if node.op == "Const":
+        return "it is a constant, by which TensorFlow may know a shape ahead"
     if node.name in graph.interface.fed:
         return "a signature feeds it"
-    is_reference = any(arg.is_ref for arg in op_def_registry.get(node.op).output_arg)
+    op = op_def_registry.get(node.op)
+    if op is None:
+        return "it calls a function"
     types = output_types(node)
-    if is_reference or any(types[port] in _NOT_PRINTED for port in ports):
+    if any(arg.is_ref for arg in op.output_arg) or any(types[port] in _NOT_PRINTED for port in ports):
         return "its output is a handle, not a value"
     return None

@@ -25,6 +25,7 @@ from estimator_slim.errors import OptionError, TransformError
 from estimator_slim.graph import attributes, names
 from estimator_slim.graph.graph import Graph, NodeDef
 from estimator_slim.transforms.base import Transform
+from estimator_slim.transforms.default_attributes import attribute
 
 _FOLDED = re.compile(r"(?P<base>.*?)(/_\d+)?__cf__\d+$")
 
@@ -140,10 +141,10 @@ def output_types(node: NodeDef) -> list[tf.DType]:
     types: list[tf.DType] = []
     for arg in op_def_registry.get(node.op).output_arg:
         if arg.type_list_attr:
-            types += [tf.dtypes.as_dtype(t) for t in node.attr[arg.type_list_attr].list.type]
+            types += [tf.dtypes.as_dtype(t) for t in attribute(node, arg.type_list_attr).list.type]
             continue
-        dtype = attributes.dtype(node, arg.type_attr) if arg.type_attr else arg.type
-        types += [tf.dtypes.as_dtype(dtype)] * (node.attr[arg.number_attr].i
+        dtype = attribute(node, arg.type_attr).type if arg.type_attr else arg.type
+        types += [tf.dtypes.as_dtype(dtype)] * (attribute(node, arg.number_attr).i
                                                 if arg.number_attr else 1)
     return types
 

@@ -62,7 +62,8 @@ def test_what_another_machine_left_is_removed_after_a_day(tmp_path: Path) -> Non
     assert contents(tmp_path) == {}
 
 
-@pytest.mark.parametrize("touched, stays", [(LONG_AGO, False), (time.time(), True)])
+@pytest.mark.parametrize("touched, stays", [(LONG_AGO, False), (time.time(), True)],
+                         ids=["long ago", "now"])
 def test_without_locks_age_tells(tmp_path: Path, monkeypatch: Any, touched: float, stays: bool) -> None:
     def no_locks(*arguments: Any) -> None:
         raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
