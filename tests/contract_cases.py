@@ -52,7 +52,8 @@ CASES: dict[str, Case] = {
                            not_idempotent="it measures ranges with operations that it quantizes"),
     "insert_logging": Case("insert_logging(first_n=0)", not_idempotent="it logs again"),
     "freeze_requantization_ranges": Case(
-        "freeze_requantization_ranges(min_max_log_file={log}, min_percentile=0, max_percentile=0)", before="quantize_nodes", bound=0.5,
+        "freeze_requantization_ranges(min_max_log_file={log}, min_percentile=0, max_percentile=0)",
+        before="quantize_nodes", bound=0.5,
         not_idempotent="the ranges that the log names are gone",
         fits_any_graph="a log that fits no node is an error",
         fixtures=("layers", "dnn_v1_hash_mean", "linear_classifier_v1")),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.framework import attr_value_pb2, node_def_pb2, op_def_pb2
+from tensorflow.core.framework import attr_value_pb2, node_def_pb2, op_def_pb2, tensor_pb2
 from tensorflow.python.framework import op_def_registry
 
 
@@ -77,11 +77,21 @@ def constant(node: node_def_pb2.NodeDef) -> np.ndarray | None:
     proto = node.attr["value"].tensor
     if not tf.dtypes.as_dtype(proto.dtype).is_numpy_compatible:
         return None
-    if proto.dtype == tf.string.as_datatype_enum and proto.tensor_content:
-        shape = [d.size for d in proto.tensor_shape.dim]
-        strings = unpacked_strings(proto.tensor_content, math.prod(shape))
-        return np.array(strings, object).reshape(shape)
-    return tf.make_ndarray(proto)
+    return _strings(proto) if proto.dtype == tf.string.as_datatype_enum else tf.make_ndarray(proto)
+
+
+def _strings(proto: tensor_pb2.TensorProto) -> np.ndarray:
+    """The strings, packed or listed; the last of a list stands for all that follow, b"" for none."""
+    shape = [d.size for d in proto.tensor_shape.dim]
+    count = math.prod(shape)
+    if proto.tensor_content:
+        strings = unpacked_strings(proto.tensor_content, count)
+    else:
+        listed = list(proto.string_val)
+        strings = listed + (listed[-1:] or [b""]) * (count - len(listed))
+    result = np.empty(len(strings), object)
+    result[:] = strings
+    return result.reshape(shape)
 
 
 def unpacked_strings(content: bytes, count: int) -> list[bytes]:

@@ -39,7 +39,7 @@ class Bounds:
 # Over the models that the tests build, correct servables have at least 71 dB with 16 bits, 43 with 8,
 # 21 with 4; with one scale for a whole table 34 with 8 bits and 11 with 4; 10 with quantize_nodes.
 LOSSLESS = Bounds(max_error=1e-4, min_agreement=1.0, snr=80.0, row_snr=60.0)
-_COARSE = Bounds(max_error=0.75, min_agreement=0.99, snr=8.0, row_snr=-math.inf, by_answer=True)
+_COARSE = Bounds(max_error=0.75, min_agreement=0.99, snr=6.0, row_snr=-math.inf, by_answer=True)
 _USUAL = {("row", 16): Bounds(max_error=0.01, min_agreement=0.99, snr=50.0, row_snr=40.0),
           ("row", 8): Bounds(max_error=0.05, min_agreement=0.99, snr=30.0, row_snr=20.0),
           ("row", 4): Bounds(max_error=0.2, min_agreement=0.99, snr=12.0, row_snr=3.0),

@@ -87,8 +87,10 @@ def is_failure(result: dict[str, Any]) -> bool:
 
 def main() -> None:
     sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent.parent)]
+    import tensorflow as tf
     from originals import make_originals
 
+    tf.get_logger().setLevel("ERROR")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=0)

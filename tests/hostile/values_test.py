@@ -140,6 +140,15 @@ def test_packed_strings_are_read_as_they_were_packed() -> None:
     np.testing.assert_array_equal(attributes.constant(node), np.array([[b"a", long]], object))
 
 
+def test_strings_that_are_not_spelled_out_are_the_last_one_or_empty() -> None:
+    node = tf.compat.v1.NodeDef(op="Const")
+    for listed, every in (([], [b""] * 3), ([b"a"], [b"a"] * 3), ([b"a", b"bc"], [b"a", b"bc", b"bc"])):
+        node.attr["value"].tensor.CopyFrom(tensor(tf.string, 3, string_val=listed))
+        assert attributes.constant(node).tolist() == every  # type: ignore[union-attr]
+    node.attr["value"].tensor.CopyFrom(tensor(tf.string, string_val=[b"a"]))
+    assert attributes.constant(node).item() == b"a"  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("dims", [[1 << 40], [1 << 40] * 4, [-5], [0, 1 << 62], [1] * 300], ids=str)
 @pytest.mark.parametrize("op", ["VarHandleOp", "Placeholder"])
 def test_a_declared_shape_takes_no_memory_and_no_sense_from_the_rest(

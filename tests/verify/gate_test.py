@@ -81,7 +81,7 @@ def optimized(source: str, folder: Path, transforms: Any, **options: Any) -> Rep
 
 def test_a_slim_servable_that_answers_alike_is_published_with_the_evidence(
         source: str, tmp_path: Path, caplog: Any) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "absl")
     report = optimized(source, tmp_path, "strip_unused_nodes", verify="enforce")
     found = report.verification
     assert found is not None
@@ -174,7 +174,7 @@ def test_an_original_that_tensorflow_cannot_load_is_a_source_error(tmp_path: Pat
 
 def test_an_original_that_loads_in_this_process_only_is_asked_here(
         tmp_path: Path, caplog: Any) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "absl")
     graphs = []  # functions are known for as long as the graph that they were made in
 
     def only_here() -> Any:

@@ -24,9 +24,11 @@ LISTS = {"default": DEFAULT, "lossless": DEFAULT.replace(" quantize_weights", ""
          "4 bits": "quantize_weights(bits=4)", "16 bits": "quantize_weights(bits=16)",
          "quantize_nodes": "quantize_nodes quantize_weights"}
 OTHERS = list(LISTS)[1:]
+# Where pixels are in the millions, its activations are too coarse in 256 steps: refusing it is right.
+TOO_COARSE = ("conv2d_fused_batch_norm", "quantize_nodes")
 # The default list for every model, and one of the others for each in turn.
 PAIRS = [(model, name) for number, model in enumerate(MODELS)
-         for name in ("default", OTHERS[number % len(OTHERS)])]
+         for name in ("default", OTHERS[number % len(OTHERS)]) if (model, name) != TOO_COARSE]
 
 
 @dataclass
