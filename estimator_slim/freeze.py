@@ -47,16 +47,17 @@ def freeze(servable: Servable, *, constant_bytes: int) -> Graph:
     for node in graph.nodes.values():
         node.attr.pop("_class", None)
         node.attr.pop("_output_shapes", None)
-    readers = _readers(graph)
-    for name, uses in readers.items():
+    passed_on: dict[str, str] = {}
+    for name, uses in _readers(graph).items():
         variable = graph.nodes[name]
         if name not in saved:
             _require_initialised(graph, variable, uses, servable.directory)
         elif all(_only_reads(node, index) for node, index in uses):
-            _replace(graph, variable, saved[name], uses)
+            passed_on |= _replace(graph, variable, saved[name], uses)
         else:
             variable.attr["shared_name"].s = shared_name(variable).encode()
             graph.weights[shared_name(variable)] = replace(saved[name], mutable=True)
+    graph.redirect(passed_on)
     drop_idle_controls(graph)
     graph.prune()
     if reader:
@@ -93,22 +94,21 @@ def _require_initialised(graph: Graph, variable: NodeDef, uses: list, directory:
                           "neither in its checkpoint nor set by its init op; export it again")
 
 
-def _replace(graph: Graph, variable: NodeDef, weight: Weight, uses: list) -> None:
-    """Takes the variable out and points its reads at its weight."""
-    name, is_resource = variable.name, variable.op == "VarHandleOp"
+def _replace(graph: Graph, variable: NodeDef, weight: Weight, uses: list) -> dict[str, str]:
+    """Takes the variable out, its weight in; returns reads that are the same as the weight → its tensor."""
+    name, passed_on = variable.name, {}
     del graph.nodes[name]
     value = graph.add_weight(name, weight)
-    if is_resource:
-        passed_on = {}
+    if variable.op == "VarHandleOp":
         for node, index in uses:
             if names.is_control(node.input[index]):
                 node.input[index] = f"^{names.node_of(value)}"
             elif _read(graph, node, value, weight):
                 passed_on[node.name] = value
-        graph.redirect(passed_on)
     elif value != name:
         for node, index in uses:
             node.input[index] = ("^" if names.is_control(node.input[index]) else "") + value
+    return passed_on
 
 
 def _read(graph: Graph, node: NodeDef, value: str, weight: Weight) -> bool:

@@ -36,7 +36,7 @@ def compare(requests: Sequence[Request], original: Heard, slim: Heard, bounds: B
     """
     if slim.refused:
         return Verification(failures=(Failure("", "", "it cannot be loaded: " + _text(slim.refused)),))
-    asked = [one for one in zip(requests, original.answers, slim.answers) if _is_answer(one[1])]
+    asked = [one for one in zip(requests, original.answers, slim.answers) if _binds(*one[:2])]
     failures = [*_broken_promises(original.signatures, slim.signatures), *_refusals(asked)]
     results: list[OutputResult] = []
     answered = _answered(asked)
@@ -135,8 +135,9 @@ def _unverified(original: Heard, answered: dict[str, list[Answered]],
         yield f"output {output!r} of signature {signature!r}: the original answers otherwise each time"
 
 
-def _is_answer(want: Answer) -> bool:
-    return not (isinstance(want, Refusal) and want.error in _NO_ANSWER)
+def _binds(request: Request, want: Answer) -> bool:
+    """True if the slim servable has to do as the original did: answer alike, or refuse alike."""
+    return not (isinstance(want, Refusal) and (want.error in _NO_ANSWER or request.empty()))
 
 
 def _form(value: np.ndarray | None) -> str:

@@ -26,6 +26,10 @@ class Request:
     origin: str
     labels: np.ndarray | None = None
 
+    def empty(self) -> bool:
+        """True for a batch of no rows: a servable that takes one where its original does not is fine."""
+        return any(_rows(value) == 0 for value in self.inputs.values())
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -41,3 +45,8 @@ class Refusal:
 
 
 Answer = Union[dict[str, np.ndarray], Refusal]
+
+
+def _rows(value: Any) -> int | None:
+    shape = value.dense_shape if hasattr(value, "dense_shape") else np.shape(value)
+    return int(shape[0]) if len(shape) else None

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures estimator_slim on large servables; prints one Markdown table for each question.
 
-    python tests/benchmarks/run.py --work /tmp/bench                   # all of it, about half an hour
+    python tests/benchmarks/run.py --work /tmp/bench                   # all of it, about two hours
     python tests/benchmarks/run.py --work /tmp/bench --only nodes      # one step
     python tests/benchmarks/run.py --work /tmp/bench --servable DIR    # DIR: what make_servable.py made
 

@@ -150,6 +150,17 @@ def test_what_the_original_refuses_is_refused_and_what_it_answers_is_answered_al
     assert message in sentences(found)
 
 
+@pytest.mark.parametrize("words", [
+    np.array([], object), tf.compat.v1.SparseTensorValue(np.zeros((0, 2)), np.array([]), [0, 3])])
+def test_an_empty_batch_that_only_the_original_refuses_proves_nothing(words: Any) -> None:
+    refused, answered = Refusal("InvalidArgumentError", "no rows"), {"out": SCORES[:0]}
+    for want, got, passes in ((refused, answered, True), (refused, refused, True),
+                              (answered, answered, True), (answered, refused, False)):
+        found = compare([Request("serve", {"words": words}, "asked")], Heard({"serve": {}}, [want]),
+                        Heard({"serve": {}}, [got]), EIGHT)
+        assert found.passed == passes
+
+
 @pytest.mark.parametrize("after, message", [
     ({}, "signature 'serve' is missing"),
     ({"serve": {"output 'out'": "int64 (None,)"}},
