@@ -1,7 +1,9 @@
 """Latency of every model of the test suite, original against slim: a slim servable is not to be slower.
 
 Two sessions side by side ask the first request that the original takes, in turns; the ratio is that of
-the medians. The models are tiny, so what is compared is mostly the number of operations that run.
+the medians. What is close to 1 is measured again in new sessions, and the median of those ratios counts:
+where a session's memory lies makes some percent. The models are tiny, so what is compared is mostly the
+number of operations that run.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from estimator_slim.graph import names
 from estimator_slim.transforms import DEFAULT
 
 LISTS = {"lossless": DEFAULT.replace(" quantize_weights", ""), "8 bits": DEFAULT}
-ASKS = 400
+ASKS, AGAIN, CLOSE = 400, 9, 0.97
 tf1 = tf.compat.v1
 
 
@@ -40,14 +42,19 @@ def run(options: argparse.Namespace) -> None:
         row: list[object] = [name]
         for label, transforms in LISTS.items():
             slim = os.path.join(folder, label.replace(" ", "_"))
-            optimize_saved_model(source, slim, transforms)
-            row.append(ratio(source, slim, model.requests))
+            optimize_saved_model(source, slim, transforms, verify="off")
+            row.append(settled(lambda slim=slim: ratio(source, slim, model.requests)))
         rows.append(row)
         shutil.rmtree(folder)
     slower = [row for row in rows if max(row[1:]) > 1]
     summary = ["median of all models", *(statistics.median(r[i] for r in rows) for i in (1, 2))]
     show(f"p50 of {len(rows)} models as a ratio to the original: the median, and each above 1",
          ["model", *LISTS], [summary, *sorted(slower, key=lambda row: -max(row[1:]))])
+
+
+def settled(measure: Callable[[], float]) -> float:
+    once = measure()
+    return once if once < CLOSE else statistics.median(measure() for _ in range(AGAIN))
 
 
 def ratio(original: str, slim: str, requests: tuple) -> float:
