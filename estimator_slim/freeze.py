@@ -95,7 +95,7 @@ def _require_initialised(graph: Graph, variable: NodeDef, uses: list, directory:
 
 
 def _replace(graph: Graph, variable: NodeDef, weight: Weight, uses: list) -> dict[str, str]:
-    """Weight in, variable out; returns, for each read that is the weight unchanged, the weight's tensor."""
+    """Weight in, variable out; returns each read that is the weight unchanged → the weight's tensor."""
     name, passed_on = variable.name, {}
     del graph.nodes[name]
     value = graph.add_weight(name, weight)
