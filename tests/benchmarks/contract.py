@@ -2,13 +2,15 @@
 
 One row a transform: how many models answered within its bound (tests/contract_cases.py has them), the
 largest error as a share of its output's largest value, and how nodes and bytes changed against the empty
-list. Then every cell that was refused, or whose answers were further off, with what was said.
+list. Then every cell that was refused, or whose answers were further off, with what was said. All cells
+are in WORK/contract.csv.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import csv
 import os
 import shutil
 import statistics
@@ -40,16 +42,18 @@ class Cell:
     Attributes:
       model: its name.
       error: the largest of any answer, as a share of its output's largest value (of 1, if that is less).
-      nodes: of the servable, as a share of those under the empty list.
-      size: bytes, likewise.
+      nodes, nodes_before: of the servable, and of what the empty list makes of the model.
+      size, size_before: bytes, likewise.
       refused: what the error said.
       differs: how the answers do, if by more than the bound.
     """
 
     model: str
     error: float = 0.0
-    nodes: float = 1.0
-    size: float = 1.0
+    nodes: int = 0
+    nodes_before: int = 0
+    size: int = 0
+    size_before: int = 0
     refused: str = ""
     differs: str = ""
 
@@ -69,6 +73,7 @@ def run(options: argparse.Namespace) -> None:
     show(f"Each transform by itself on {len(MODELS)} models; nodes and bytes against the empty list",
          ["transform", "by", "tried", "alike", "largest error", "nodes", "bytes", "refused"],
          [_row(name, cells[name]) for name in TRANSFORMS])
+    _write(os.path.join(options.work, "contract.csv"), cells)
     for name in TRANSFORMS:
         for cell in cells[name]:
             if cell.refused or cell.differs:
@@ -78,11 +83,23 @@ def run(options: argparse.Namespace) -> None:
 def _row(name: str, cells: list[Cell]) -> list[object]:
     answered = [cell for cell in cells if not cell.refused]
     alike = sum(not cell.differs for cell in answered)
-    medians = [statistics.median([getattr(c, key) for c in answered] or [1.0])
-               for key in ("nodes", "size")]
+    nodes = statistics.median([cell.nodes / cell.nodes_before for cell in answered] or [1.0])
+    size = statistics.median([cell.size / cell.size_before for cell in answered] or [1.0])
     error = max((cell.error for cell in answered), default=0.0)
-    return [f"`{name}`", TRANSFORMS[name].by, len(cells), alike, f"{error:.1g}", *medians,
+    return [f"`{name}`", TRANSFORMS[name].by, len(cells), alike, f"{error:.1g}", nodes, size,
             len(cells) - len(answered)]
+
+
+def _write(path: str, cells: dict[str, list[Cell]]) -> None:
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["transform", "model", "loads", "largest error", "nodes before", "nodes after",
+                       "bytes before", "bytes after", "said"])
+        for name in TRANSFORMS:
+            for cell in cells[name]:
+                rows.writerow([name, cell.model, not cell.refused, f"{cell.error:.2g}",
+                               cell.nodes_before, cell.nodes, cell.size_before, cell.size,
+                               cell.refused or cell.differs])
 
 
 class _Tried:
@@ -130,7 +147,7 @@ class _Tried:
         error, differs = _compared(got, self._wanted, bound)
         nodes = [len(read_servable(str(p)).graph.nodes) for p in (path, self._folder / "empty")]
         sizes = [sum(map(len, files.values())) for files in (after, before)]
-        return Cell(self._model, error, nodes[0] / nodes[1], sizes[0] / sizes[1], differs=differs)
+        return Cell(self._model, error, *nodes, *sizes, differs=differs)
 
 
 def _files(directory: Path) -> dict[str, bytes]:
