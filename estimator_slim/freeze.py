@@ -61,7 +61,7 @@ def freeze(servable: Servable, *, constant_bytes: int) -> Graph:
     drop_idle_controls(graph)
     graph.prune()
     if reader:
-        for key in sorted({weight.origin for weight in graph.weights.values()}):
+        for key in sorted({part.origin for weight in graph.weights.values() for part in weight.parts()}):
             reader.verify(key)  # what became a Const was read whole, and checked by that
     return graph
 

@@ -110,13 +110,13 @@ def optimize(source: str, destination: str, options: flags.Options, *,
     with published(destination) as directory:
         graph, steps = pipeline.run(freeze(servable, constant_bytes=CONSTANT_BYTES), options.transforms)
         graph = fuse_lookups(place_weights(graph, options.weights))
-        write_servable(graph, servable, directory, meta_graphs=options.meta_graphs)
+        nodes = write_servable(graph, servable, directory, meta_graphs=options.meta_graphs)
         copy_assets(source, directory, [a.filename for a in graph.interface.assets])
         report = Report(
             source=source, destination=destination,
             signatures=sorted(graph.interface.served()),
             bytes_before=_bytes(source), bytes_after=_bytes(directory),
-            nodes_before=len(servable.graph.nodes), nodes_after=len(graph.nodes),
+            nodes_before=len(servable.graph.nodes), nodes_after=nodes,
             seconds=time.monotonic() - started, steps=steps)
         _check(report, servable, directory, requests, options, tags)
     logging.info("estimator_slim: %s", report)

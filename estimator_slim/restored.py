@@ -12,6 +12,7 @@ from dataclasses import replace
 import tensorflow as tf
 from tensorflow.core.protobuf import saver_pb2
 
+from estimator_slim.decoded import decoded_weight
 from estimator_slim.errors import SourceError
 from estimator_slim.graph import attributes, names
 from estimator_slim.graph.graph import Graph, NodeDef
@@ -27,15 +28,19 @@ Entry = tuple[str, str]  # checkpoint key, shape_and_slice
 def saved_variables(graph: Graph, saver: saver_pb2.SaverDef,
                     reader: CheckpointReader) -> dict[str, Weight]:
     """Variable node → its value in the checkpoint, by following the restore op."""
+    def restored(tensor: str) -> Weight | None:
+        entry = _restored_from(graph, graph.source(tensor))
+        return None if entry is None else stored_weight(reader, *entry)
+
     found = {}
     for node in _restoring(graph, saver):
         if node.op in ASSIGN_OPS:
             variable, value = (graph.source(i) for i in node.input[:2])
-            entry = _restored_from(graph, value)
-            if entry is not None:
-                name = names.node_of(variable)
-                found[name] = stored_weight(reader, *entry)
-                _require_fit(graph.nodes[name], found[name], reader.prefix)
+            holder = graph.nodes[names.node_of(variable)]
+            weight = restored(value) or decoded_weight(graph, holder, value, restored)
+            if weight is not None:
+                _require_fit(holder, weight, reader.prefix)
+                found[holder.name] = weight
     return found
 
 

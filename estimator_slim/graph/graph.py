@@ -152,13 +152,21 @@ class Graph:
 
     def add_weight(self, name: str, weight: Weight) -> str:
         """Adds a weight, as a Const or a read-only variable by its size; returns its tensor name."""
-        if weight.byte_count <= self.constant_bytes or weight.dtype == tf.string:
+        is_small = weight.byte_count <= self.constant_bytes and weight.stored is None
+        if is_small or weight.dtype == tf.string:
             return self.add_constant(name, weight.value())
         name = self.unique(name)
         self.weights[name] = weight
         handle = self.add("VarHandleOp", name, dtype=weight.dtype, container="", shared_name=name,
                           shape=tf.TensorShape(weight.shape))
         return self.add("ReadVariableOp", f"{name}/Read", [handle], dtype=weight.dtype)
+
+    def make_variable(self, name: str, weight: Weight) -> None:
+        """Turns the Const of that name into the read of a variable that holds `weight`."""
+        del self.nodes[name]
+        read = self.nodes.pop(self.add_weight(f"{name}/variable", weight))
+        read.name = name
+        self.nodes[name] = read
 
     def redirect(self, tensors: Mapping[str, str]) -> None:
         """Makes every consumer of a key read the value instead; chains are followed."""

@@ -59,6 +59,10 @@ class Weight:
         return Weight(tf.dtypes.as_dtype(value.dtype), tuple(value.shape),
                       lambda start, stop: rows[start:stop], origin=origin)
 
+    def parts(self) -> list[Weight]:
+        """What lies on disk of it."""
+        return list(self.stored.parts.values()) if self.stored else [self]
+
     @property
     def row_count(self) -> int:
         return self.shape[0] if self.shape else 1

@@ -30,6 +30,10 @@ def decode_lookups(graph: Graph, name: str, coding: Coding, lookups: list[NodeDe
 def stored_as_codes(weight: Weight, coding: Coding) -> Weight:
     """`weight` as one that lies on disk as `coding` of its matrix, decoded by the restore op."""
     def decode(graph: Graph, name: str, tensors: dict[str, str]) -> str:
+        if coding.per_block > 1:
+            tensors = {part: tensor if part == "codes" else
+                       _for_each_row(graph, f"{name}/{part}", coding, tensor)
+                       for part, tensor in tensors.items()}
         value = _add_decode(graph, name, coding, tensors)
         if weight.shape == coding.weight.shape:
             return value
@@ -74,6 +78,18 @@ def _gather(graph: Graph, lookup: NodeDef, table: str, dtype: tf.DType, ids: str
     twin.attr["Tparams"].type = dtype.as_datatype_enum
     graph.nodes[twin.name] = twin
     return twin.name
+
+
+def _for_each_row(graph: Graph, name: str, coding: Coding, grids: str) -> str:
+    """Adds `grids[row >> bits]` for every row of the weight."""
+    first, count, one, bits, axis = (
+        graph.add_constant(f"{name}/{key}", np.int64(value)) for key, value in
+        (("first", 0), ("count", coding.weight.row_count), ("one", 1),
+         ("bits", coding.per_block.bit_length() - 1), ("axis", 0)))
+    rows = graph.add("Range", f"{name}/row", [first, count, one], Tidx=tf.int64)
+    blocks = graph.add("RightShift", f"{name}/block", [rows, bits], T=tf.int64)
+    return graph.add("GatherV2", f"{name}/rows", [grids, blocks, axis], Tparams=tf.float32,
+                     Tindices=tf.int64, Taxis=tf.int64, batch_dims=0)
 
 
 def _block_of(graph: Graph, lookup: NodeDef, ids: str, per_block: int) -> str:

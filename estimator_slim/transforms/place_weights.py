@@ -53,10 +53,7 @@ def _to_variables(graph: Graph) -> None:
     for node in consts:
         value = graph.weight(node.name)
         if value is not None:
-            del graph.nodes[node.name]
-            read = graph.nodes.pop(graph.add_weight(f"{node.name}/variable", value))
-            read.name = node.name
-            graph.nodes[node.name] = read
+            graph.make_variable(node.name, value)
 
 
 def _is_weight(node: NodeDef) -> bool:

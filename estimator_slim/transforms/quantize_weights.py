@@ -26,13 +26,14 @@ _FLOATS = (tf.float32, tf.float64, tf.float16, tf.bfloat16)
 class QuantizeWeights(Transform):
     """Stores float weights as codes of few bits with a scale for each row.
 
-    A table that requests look up stays in codes; a request decodes the rows it reads:
+    A large table that requests look up stays in codes; a request decodes the rows it reads:
 
         Before: table [N, D] float32 ─ GatherV2(ids) ─ rows
         After:  codes [N, D] int8    ─ GatherV2(ids) ─ Cast ─ Mul ─ rows
                 scale [N, 1] float32 ─ GatherV2(ids) ────────┘
 
-    A kernel that requests read as a whole is decoded once, at load, by the restore op:
+    A kernel that requests read as a whole is decoded once, at load, by the restore op, and so is a table
+    of up to 256 KiB, where that much memory is worth less than the time of every request:
 
         Before: variables/: kernel float32                kernel ─ ReadVariableOp ─ MatMul
         After:  variables/: kernel/codes, kernel/scale    (the same)
@@ -102,8 +103,12 @@ class QuantizeWeights(Transform):
             return f"not every value can be coded: {e}"
         if table.others:
             graph.weights[shared_name(handle)] = stored_as_codes(table.weight, coding)
+            return None
+        coding = self._for_next_layer(layers, table, coding)
+        if handle.op == "Const" and weight.byte_count <= graph.constant_bytes:
+            graph.make_variable(table.name, stored_as_codes(weight, coding))
         else:
-            decode_lookups(graph, table.name, self._for_next_layer(layers, table, coding), table.lookups)
+            decode_lookups(graph, table.name, coding, table.lookups)
         return None
 
     def _for_next_layer(self, layers: NextLayers | None, table: Table, coding: Coding) -> Coding:
