@@ -6,6 +6,7 @@ import functools
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
+import tensorflow as tf
 from absl import logging
 
 from estimator_slim.errors import SourceError, VerificationError
@@ -97,8 +98,9 @@ def _asked(jobs: Sequence[Job], seconds: float) -> tuple[Ask, list[Heard]]:
         ask = ask_here
         heard = ask(jobs)
     if heard[0].refused:
-        raise SourceError(f"{jobs[0].directory} cannot be loaded by TensorFlow "
-                          f"({heard[0].refused.error}: {heard[0].refused.message}); export it again")
+        raise SourceError(f"{jobs[0].directory} cannot be loaded by TensorFlow {tf.__version__} "
+                          f"({heard[0].refused.error}: {heard[0].refused.message}); export it again "
+                          "or, where it is for another TensorFlow, optimize it with verify='off'")
     return ask, heard
 
 
