@@ -97,6 +97,9 @@ def _require_initialised(graph: Graph, variable: NodeDef, uses: list, directory:
 def _replace(graph: Graph, variable: NodeDef, weight: Weight, uses: list) -> dict[str, str]:
     """Weight in, variable out; returns each read that is the weight unchanged → the weight's tensor."""
     name, passed_on = variable.name, {}
+    if variable.op != "VarHandleOp" and name in map(names.node_of, graph.interface.outputs()):
+        graph.replace_by_weight(name, weight)  # a signature fetches it under its name
+        return {}
     del graph.nodes[name]
     value = graph.add_weight(name, weight)
     if variable.op == "VarHandleOp":

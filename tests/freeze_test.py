@@ -178,3 +178,22 @@ def test_nothing_that_reads_a_variable_is_left_where_weights_are_constants(tmp_p
     assert not {"VarHandleOp", "ReadVariableOp", "ResourceGather"} & set(request_ops(path))
     assert not os.path.exists(f"{path}/variables")
     assert_same_answers(path, source, {"ids": np.arange(5000)})
+
+
+@PLACES
+@pytest.mark.parametrize("rows", [3, 300_000], ids=["small", "large"])
+@pytest.mark.parametrize("transforms", ["strip_unused_nodes", "quantize_weights(minimum_size=1)"])
+def test_a_reference_variable_that_a_signature_fetches_is_fetched_by_its_name(
+        tmp_path: Path, transforms: str, rows: int, weights: str) -> None:
+    def outputs(ids: Any) -> dict:
+        table = variable("table", np.arange(rows, dtype=np.float32)[:, None], use_resource=False)
+        return {"table": table, "rows": tf.gather(table, ids)}
+
+    source = servable(tmp_path, by_ids(outputs))
+    path, _ = slim(source, transforms, weights=weights)
+    request = {"ids": np.arange(0, rows, 7)}
+    wanted, got = answers(source, request), answers(path, request)
+    bound = 0 if transforms == "strip_unused_nodes" else rows / 254
+    for key, value in wanted.items():
+        assert (got[key].dtype, got[key].shape) == (value.dtype, value.shape)
+        np.testing.assert_allclose(got[key], value, rtol=0, atol=bound)

@@ -161,12 +161,12 @@ class Graph:
                           shape=tf.TensorShape(weight.shape))
         return self.add("ReadVariableOp", f"{name}/Read", [handle], dtype=weight.dtype)
 
-    def make_variable(self, name: str, weight: Weight) -> None:
-        """Turns the Const of that name into the read of a variable that holds `weight`."""
+    def replace_by_weight(self, name: str, weight: Weight) -> None:
+        """Puts a weight, a Const or the read of a variable, in the place of the node of that name."""
         del self.nodes[name]
-        read = self.nodes.pop(self.add_weight(f"{name}/variable", weight))
-        read.name = name
-        self.nodes[name] = read
+        value = self.nodes.pop(self.add_weight(f"{name}/variable", weight))
+        value.name = name
+        self.nodes[name] = value
 
     def redirect(self, tensors: Mapping[str, str]) -> None:
         """Makes every consumer of a key read the value instead; chains are followed."""

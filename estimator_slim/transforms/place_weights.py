@@ -53,7 +53,7 @@ def _to_variables(graph: Graph) -> None:
     for node in consts:
         value = graph.weight(node.name)
         if value is not None:
-            graph.make_variable(node.name, value)
+            graph.replace_by_weight(node.name, value)
 
 
 def _is_weight(node: NodeDef) -> bool:

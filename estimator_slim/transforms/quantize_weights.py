@@ -106,7 +106,7 @@ class QuantizeWeights(Transform):
             return None
         coding = self._for_next_layer(layers, table, coding)
         if handle.op == "Const" and weight.byte_count <= graph.constant_bytes:
-            graph.make_variable(table.name, stored_as_codes(weight, coding))
+            graph.replace_by_weight(table.name, stored_as_codes(weight, coding))
         else:
             decode_lookups(graph, table.name, coding, table.lookups)
         return None
