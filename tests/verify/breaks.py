@@ -10,6 +10,7 @@ import tensorflow as tf
 from breaking import DoesNotFit, Outputs, Servable, asset, value_of
 
 from estimator_slim.graph import names
+from estimator_slim.quantization.blocks import rows_per_block
 
 BREAKS: dict[str, Callable[[Servable], Outputs]] = {}
 
@@ -23,8 +24,7 @@ def table(servable: Servable):
     """The Const of the first table that requests look rows up in, and the lookup."""
     for node in servable.of("GatherV2", "ResourceGather"):
         found = servable.nodes[names.node_of(node.input[0])]
-        if found.op == "Const" and value_of(found).ndim == 2 \
-                and not found.name.endswith("scale"):
+        if found.op == "Const" and value_of(found).ndim == 2:
             return found, node
     raise DoesNotFit
 
@@ -81,14 +81,10 @@ def table_truncated(servable: Servable) -> Outputs:
 
 
 @breaks
-def one_scale_doubled(servable: Servable) -> Outputs:
-    scales = [node for node in servable.of("Const") if node.name.endswith("/scale")]
-    if not scales:
-        raise DoesNotFit
-
+def rows_of_one_scale_doubled(servable: Servable) -> Outputs:
     def change(values: np.ndarray) -> None:
-        values[0] *= 2
-    return servable.reached(servable.edit(scales[0], change))
+        values[:rows_per_block(values.shape[1])] *= 2
+    return servable.reached(servable.edit(table(servable)[0], change))
 
 
 # ---- operations
