@@ -67,10 +67,11 @@ def freeze(servable: Servable, *, constant_bytes: int) -> Graph:
 
 
 def _readers(graph: Graph) -> dict[str, list[tuple[NodeDef, int]]]:
-    """Variable node → the (node, input index) pairs that use it."""
+    """Variable node of the original → the (node, input index) pairs that use it."""
     consumers = graph.consumers()
     return {node.name: consumers.get(node.name, []) + consumers.get("^" + node.name, [])
-            for node in list(graph.nodes.values()) if node.op in VARIABLE_OPS}
+            for node in list(graph.nodes.values())
+            if node.op in VARIABLE_OPS and shared_name(node) not in graph.weights}
 
 
 def _only_reads(node: NodeDef, index: int) -> bool:

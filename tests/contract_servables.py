@@ -12,6 +12,7 @@ import tensorflow as tf
 from by_hand import servable, v1, variable
 from models import MODELS
 from models.zoo import texts
+from old_control_flow import old_control_flow
 
 _RANDOM = np.random.default_rng(6)
 X = _RANDOM.normal(size=(3, 4)).astype(np.float32)
@@ -92,22 +93,19 @@ def _loops(folder: Path) -> Any:
     return {"x": x}, {"y": tf.identity(y, "answer"), "sign": sign}
 
 
+@old_control_flow()
 def _old_loops(folder: Path) -> Any:
     """As TensorFlow 1.x built them, with a tensor array."""
-    v1.disable_control_flow_v2()
-    try:
-        x = _placeholder()
-        kernel = _normal("kernel", 4, 4) * 0.5
-        array = v1.while_loop(
-            lambda i, _: i < 3,
-            lambda i, a: (i + 1, a.write(i, tf.nn.relu(tf.matmul(x, kernel)) * tf.constant(0.5))),
-            [0, tf.TensorArray(tf.float32, 3)])[1]
-        sign = v1.cond(tf.reduce_sum(x) > 0, lambda: x * tf.constant(2.0), lambda: tf.constant(-1.0) * x)
-        with tf.control_dependencies([v1.assert_less(x, 50.0)]):
-            y = tf.identity(sign, "answer")
-        return {"x": x}, {"all": array.stack(), "y": y}
-    finally:
-        v1.enable_control_flow_v2()
+    x = _placeholder()
+    kernel = _normal("kernel", 4, 4) * 0.5
+    array = v1.while_loop(
+        lambda i, _: i < 3,
+        lambda i, a: (i + 1, a.write(i, tf.nn.relu(tf.matmul(x, kernel)) * tf.constant(0.5))),
+        [0, tf.TensorArray(tf.float32, 3)])[1]
+    sign = v1.cond(tf.reduce_sum(x) > 0, lambda: x * tf.constant(2.0), lambda: tf.constant(-1.0) * x)
+    with tf.control_dependencies([v1.assert_less(x, 50.0)]):
+        y = tf.identity(sign, "answer")
+    return {"x": x}, {"all": array.stack(), "y": y}
 
 
 def _counts(folder: Path) -> Any:

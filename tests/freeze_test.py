@@ -114,6 +114,25 @@ def test_a_variable_that_only_the_init_op_sets_goes_on_being_set(
     np.testing.assert_allclose(answers(path, {"x": X})["y"], X @ KERNEL * 3, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("entries", [50, 50_000])
+def test_a_table_whose_entries_are_in_the_checkpoint_has_them_again(tmp_path: Path, entries: int) -> None:
+    def outputs(ids: Any) -> dict:
+        table = tf.lookup.experimental.MutableHashTable(tf.int64, tf.int64, -1, name="counts")
+        keys = tf.range(entries, dtype=tf.int64)
+        v1.add_to_collection("fill", table.insert(keys, keys * 3))
+        return {"count": table.lookup(ids)}
+
+    def saver() -> Any:
+        v1.get_default_session().run(v1.get_collection("fill"))
+        return v1.train.Saver()
+
+    source = servable(tmp_path, by_ids(outputs), saver=saver)
+    path, _ = slim(source, "strip_unused_nodes")
+    request = {"ids": np.array([0, 1, entries - 1, entries])}
+    np.testing.assert_array_equal(answers(path, request)["count"], [0, 3, 3 * entries - 3, -1])
+    assert_same_answers(path, source, request)
+
+
 def test_a_variable_that_nothing_sets_is_refused_by_name(tmp_path: Path) -> None:
     def network() -> Any:
         x = v1.placeholder(tf.float32, [None, 3], "x")

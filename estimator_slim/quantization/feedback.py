@@ -21,7 +21,6 @@ from estimator_slim.quantization.grid import Grid
 
 _DAMPING = 0.1    # of the mean diagonal of h: how much the values themselves count beside the layer
 _ROWS = 4096      # at once
-_COLUMNS = 16     # rounded before what they leave over is taken off the columns behind them
 
 
 class Feedback(NamedTuple):
@@ -61,27 +60,30 @@ def encode_with_feedback(rows: np.ndarray, grid: Grid, last: int, given: Feedbac
         if grid.offset is not None:
             steps -= grid.offset[part]
         steps *= np.float32(1) / grid.scale[part]
-        codes[part, given.order] = _round_in_order(steps, np.float32(last), given.pass_on).T
+        in_order = np.empty(steps.shape, np.uint8)
+        _round_in_order(steps, in_order, np.float32(last), given.pass_on)
+        codes[part, given.order] = in_order.T
 
     with ThreadPoolExecutor() as threads:  # numpy computes without holding the interpreter's lock
         list(threads.map(encode_part, range(0, len(rows), _ROWS)))
     return codes
 
 
-def _round_in_order(steps: np.ndarray, last: np.float32, pass_on: np.ndarray) -> np.ndarray:
-    """Rounds float32 [width, n], in steps of the grid, one column of the table after the other."""
+def _round_in_order(steps: np.ndarray, codes: np.ndarray, last: np.float32, pass_on: np.ndarray) -> None:
+    """Rounds `steps` of the grid, float32 [width, n], to `codes` and leaves the errors in `steps`.
+
+    One column of the table after the other, half by half: what the first half leaves over is taken
+    off the second in one matrix product.
+    """
     width = len(steps)
-    codes = np.empty(steps.shape, np.uint8)
-    errors = np.empty((_COLUMNS, steps.shape[1]), np.float32)
-    for first in range(0, width, _COLUMNS):
-        stop = min(first + _COLUMNS, width)
-        for column in range(first, stop):
-            code = np.rint(steps[column])
-            np.clip(code, np.float32(0), last, out=code)
-            codes[column] = code
-            error = np.subtract(steps[column], code, out=errors[column - first])
-            for later in range(column + 1, stop):
-                steps[later] -= pass_on[column, later] * error
-        if stop < width:
-            steps[stop:] -= pass_on[first:stop, stop:].T @ errors[:stop - first]
-    return codes
+    if width == 1:
+        code = np.rint(steps)
+        np.maximum(code, np.float32(0), out=code)
+        np.minimum(code, last, out=code)
+        codes[:] = code
+        steps -= code
+        return
+    half = width // 2
+    _round_in_order(steps[:half], codes[:half], last, pass_on[:half, :half])
+    steps[half:] -= pass_on[:half, half:].T @ steps[:half]
+    _round_in_order(steps[half:], codes[half:], last, pass_on[half:, half:])

@@ -17,6 +17,7 @@ from by_hand import (
     slim,
     variable,
 )
+from old_control_flow import old_control_flow
 from tensorflow.core.framework import function_pb2, node_def_pb2
 
 from estimator_slim.errors import SourceError
@@ -114,11 +115,8 @@ def test_a_call_inside_an_old_loop_runs_in_its_frame(tmp_path: Path) -> None:
     def network() -> Any:
         x = fed()
         grow = tf.function(lambda a: a * tf.constant(2.0) + tf.constant(1.0))
-        v1.disable_control_flow_v2()
-        try:
+        with old_control_flow():
             _, y = v1.while_loop(lambda i, _: i < 3, lambda i, a: (i + 1, grow(a)), (0, x))
-        finally:
-            v1.enable_control_flow_v2()
         return {"x": x}, {"y": y}
     source = servable(tmp_path, network)
     assert "Enter" in request_ops(source)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from by_hand import servable, variable
+from old_control_flow import old_control_flow
 from training import export, requests
 
 v1 = tf.compat.v1
@@ -64,10 +65,9 @@ def lookups() -> Any:
 def control_flow() -> Any:
     """A loop and a branch as TensorFlow 1 builds them, and functions: called, in a loop, in a branch."""
     x = _placeholder()
-    v1.disable_control_flow_v2()
-    old = tf.while_loop(lambda i, a: i < 3, lambda i, a: (i + 1, a * 2.0), (0, x))[1]
-    old = tf.cond(tf.reduce_sum(x) > 0, lambda: old + 1.0, lambda: old - 1.0)
-    v1.enable_control_flow_v2()
+    with old_control_flow():
+        old = tf.while_loop(lambda i, a: i < 3, lambda i, a: (i + 1, a * 2.0), (0, x))[1]
+        old = tf.cond(tf.reduce_sum(x) > 0, lambda: old + 1.0, lambda: old - 1.0)
     kernel = variable("kernel", np.eye(4, dtype=np.float32))
 
     @tf.function

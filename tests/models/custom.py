@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from old_control_flow import old_control_flow
 
 from models.zoo import (
     config,
@@ -87,11 +88,8 @@ def control_flow_functions(directory: str) -> str:
 @model(*_ASKED)
 def control_flow_switch_merge(directory: str) -> str:
     """As TensorFlow 1.x built it: Switch, Merge, Enter, Exit."""
-    tf.compat.v1.disable_control_flow_v2()
-    try:
+    with old_control_flow():
         return _export(directory, _branches)
-    finally:
-        tf.compat.v1.enable_control_flow_v2()
 
 
 @model(*_ASKED)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from old_control_flow import old_control_flow
 
 from models.canned_dnn import IDS
 from models.text import loss_of
@@ -71,11 +72,8 @@ def rnn_v1_dynamic_lstm_old_control_flow(directory: str) -> str:
         cell = tf.compat.v1.nn.rnn_cell.LSTMCell(6)
         _, state = tf.compat.v1.nn.dynamic_rnn(cell, _embedded(ids), dtype=tf.float32)
         return tf.compat.v1.layers.dense(state.h, 3)
-    tf.compat.v1.disable_control_flow_v2()
-    try:
+    with old_control_flow():
         return _of_ids(directory, network)
-    finally:
-        tf.compat.v1.enable_control_flow_v2()
 
 
 @model(*_ASKED_IDS)

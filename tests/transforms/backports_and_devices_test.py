@@ -19,6 +19,7 @@ from by_hand import (
     slim,
     v1,
 )
+from old_control_flow import old_control_flow
 from tensorflow.core.protobuf import saved_model_pb2
 
 X = np.random.default_rng(4).normal(size=(4, 3)).astype(np.float32)
@@ -123,11 +124,8 @@ def arrays(folder: Path, build: Callable) -> str:
         x = placeholder()
         return {"x": x}, {"y": build(x)}
 
-    v1.disable_control_flow_v2()
-    try:
+    with old_control_flow():
         return servable(folder, network)
-    finally:
-        v1.enable_control_flow_v2()
 
 
 @ARRAYS

@@ -19,6 +19,7 @@ from folding import (
     positive,
     request,
 )
+from old_control_flow import old_control_flow
 
 raw = tf.raw_ops
 X = request(4, 5)
@@ -140,18 +141,15 @@ def test_a_normalisation_whose_mean_is_fetched(tmp_path: Path) -> None:
     assert_left_alone(tmp_path, network, "more than one output of 'norm' is in use", IMAGE)
 
 
+@old_control_flow()
 def test_a_layer_in_a_loop_or_a_branch(tmp_path: Path) -> None:
-    v1.disable_control_flow_v2()
-    try:
-        def network() -> Any:
-            x, kernel = placeholder(None, 5), np.eye(5, dtype=np.float32)
-            y = v1.while_loop(lambda i, y: i < 3, lambda i, y: (
-                i + 1, tf.nn.relu(tf.matmul(y, kernel) * np.float32([1, 2, 3, 4, 5]))), [0, x])[1]
-            z = v1.cond(tf.reduce_all(x < 9.0), lambda: tf.matmul(x, kernel) * 2.0, lambda: x)
-            return {"x": x}, {"y": y, "z": z}
-        source = servable(tmp_path, network)
-    finally:
-        v1.enable_control_flow_v2()
+    def network() -> Any:
+        x, kernel = placeholder(None, 5), np.eye(5, dtype=np.float32)
+        y = v1.while_loop(lambda i, y: i < 3, lambda i, y: (
+            i + 1, tf.nn.relu(tf.matmul(y, kernel) * np.float32([1, 2, 3, 4, 5]))), [0, x])[1]
+        z = v1.cond(tf.reduce_all(x < 9.0), lambda: tf.matmul(x, kernel) * 2.0, lambda: x)
+        return {"x": x}, {"y": y, "z": z}
+    source = servable(tmp_path, network)
     path, report = slim(source, FOLD)
     assert request_ops(path)["Mul"] == 2
     assert report.steps[-1].skipped == []

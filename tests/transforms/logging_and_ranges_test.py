@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from by_hand import (
     v1,
     variable,
 )
+from old_control_flow import old_control_flow
 
 from estimator_slim.errors import OptionError, TransformError
 from estimator_slim.transforms import TRANSFORMS
@@ -85,12 +87,8 @@ def test_logging_everything_changes_no_answer(tmp_path: Path, kind: str) -> None
         outputs["count"] = v1.assign_add(state, 1.0)
         return inputs, outputs
 
-    if kind == "old control flow":
-        v1.disable_control_flow_v2()
-    try:
+    with old_control_flow() if kind == "old control flow" else nullcontext():
         source = servable(tmp_path, network)
-    finally:
-        v1.enable_control_flow_v2()
     path, report = slim(source, "insert_logging")
     assert request_ops(path)["Print"] > 5
     assert_same_answers(path, source, {"x": X}, {"x": -X}, {"x": X * 1000})

@@ -20,16 +20,10 @@ from by_hand import (
     v1,
     variable,
 )
+from old_control_flow import old_control_flow
 
 X = np.random.default_rng(4).normal(size=(2, 3)).astype(np.float32)
 REMOVE = "remove_control_dependencies"
-
-
-@pytest.fixture
-def old_control_flow() -> Any:
-    v1.disable_control_flow_v2()
-    yield
-    v1.enable_control_flow_v2()
 
 
 def placeholder() -> Any:
@@ -54,7 +48,8 @@ def test_asserts_stop_running_and_other_answers_stay(tmp_path: Path) -> None:
     assert_same_answers(path, source, {"x": X})
 
 
-def test_asserts_of_tensorflow_1_stop_running_too(tmp_path: Path, old_control_flow: None) -> None:
+@old_control_flow()
+def test_asserts_of_tensorflow_1_stop_running_too(tmp_path: Path) -> None:
     test_asserts_stop_running_and_other_answers_stay(tmp_path)
 
 
@@ -130,10 +125,11 @@ def _loop_in_a_loop(x: Any) -> Any:
                          [0, x])[1]
 
 
+@old_control_flow()
 @pytest.mark.parametrize("build", [_branches, _loop, _loop_in_a_branch, _branch_in_a_loop,
                                    _loop_in_a_loop])
 def test_branches_and_loops_of_tensorflow_1_keep_their_constants(
-        tmp_path: Path, build: Callable, old_control_flow: None) -> None:
+        tmp_path: Path, build: Callable) -> None:
     def network() -> Any:
         x = placeholder()
         return {"x": x}, {"y": refused_over_50(build(refused_over_50(x)))}

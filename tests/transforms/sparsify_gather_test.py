@@ -24,6 +24,7 @@ from by_hand import (
 )
 from models.canned_dnn import ASKED, IDS, train
 from models.zoo import config, export_parsing, texts
+from old_control_flow import old_control_flow
 
 from estimator_slim.errors import OptionError
 from estimator_slim.graph.weight import SLICE_BYTES, Weight
@@ -193,11 +194,8 @@ def test_a_lookup_in_a_loop_of_tensorflow_1_stays(tmp_path: Path) -> None:
                               [0, tf.zeros([tf.size(ids), 3])])[1]
         return {"ids": ids}, {"total": total}
 
-    v1.disable_control_flow_v2()
-    try:
+    with old_control_flow():
         source = servable(tmp_path, network)
-    finally:
-        v1.enable_control_flow_v2()
     path, _ = slim(source, "sparsify_gather")
     assert_same_answers(path, source, {"ids": ROW_IDS})
 
