@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import tensorflow as tf
@@ -14,8 +15,10 @@ from absl import logging
 from estimator_slim import flags
 from estimator_slim.errors import OptionError
 from estimator_slim.optimize import optimize, slim_directory
+from estimator_slim.saved_model.mark import is_marked
 from estimator_slim.saved_model.publish import withdraw
 from estimator_slim.transforms import TransformList
+from estimator_slim.verify.input_fn_batches import as_called_by
 
 
 class OptimizingExporter(tf.estimator.Exporter):
@@ -54,7 +57,8 @@ class OptimizingExporter(tf.estimator.Exporter):
           max_error: largest allowed error of an output as a share of its range.
           min_agreement: smallest allowed share of decisions that stay.
           verify_examples: a TFRecord file of tf.Examples to ask.
-          verify_input_fn: the input_fn of an EvalSpec, whose features are asked.
+          verify_input_fn: the input_fn of an EvalSpec, whose features are asked; its mode, params and
+            config are those that the Estimator evaluates with.
           warmup: how many warm-up records to write for each signature.
 
         Raises:
@@ -89,10 +93,17 @@ class OptimizingExporter(tf.estimator.Exporter):
         original = tf.compat.as_str_any(result).rstrip("/")
         slim = slim_directory(original, options.suffix)
         with _failing(options, f"no slim servable of {original}"):
-            optimize(original, slim, options)
+            optimize(original, slim, _for(estimator, options))
         with _failing(options, f"{os.path.dirname(slim)} may hold versions whose original is gone"):
             _mirror_collection(original, os.path.dirname(slim))
         return result
+
+
+def _for(estimator: Any, options: flags.Options) -> flags.Options:
+    """The options with a `verify_input_fn` that is given what this Estimator gives to its input_fns."""
+    if options.verify_input_fn is None:
+        return options
+    return replace(options, verify_input_fn=as_called_by(estimator, options.verify_input_fn))
 
 
 @contextlib.contextmanager
@@ -115,10 +126,13 @@ def _mirror_collection(original: str, slims: str) -> None:
                         "Exporters keep the highest versions: if the clock went back, set it right; if "
                         "the folder was removed, remove the slim one too", original, slims)
         return
-    for version in sorted(made - originals):
-        logging.info("estimator_slim: removing %s, whose original is gone",
-                     os.path.join(slims, version))
-        withdraw(os.path.join(slims, version))
+    for path in (os.path.join(slims, version) for version in sorted(made - originals)):
+        if is_marked(path):
+            logging.info("estimator_slim: removing %s, whose original is gone", path)
+            withdraw(path)
+        else:
+            logging.warning("estimator_slim: %s has no original and is no slim servable, so it stays; "
+                            "the folder is for slim servables alone: give another suffix", path)
 
 
 def _versions(folder: str) -> set[str]:

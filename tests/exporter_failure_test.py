@@ -11,7 +11,16 @@ from typing import Any, ClassVar
 import pytest
 import tensorflow as tf
 from faults.exporting import Prepared, Then
-from training import LOSSLESS, contents, export, receiver_fn, train, versions
+from training import (
+    LOSSLESS,
+    contents,
+    estimator,
+    export,
+    input_fn,
+    receiver_fn,
+    train,
+    versions,
+)
 
 from estimator_slim import OptimizingExporter, OptionError, TransformError
 from estimator_slim.graph.graph import Graph
@@ -171,6 +180,36 @@ def test_what_is_no_version_is_never_removed(servable: str, tmp_path: Path) -> N
     (tmp_path / "latest-slim/README").write_text("mine")
     export_all(OptimizingExporter(Prepared(servable, ["1700000001"])), tmp_path, 1)
     assert versions(tmp_path / "latest-slim") == ["1700000001", "README", "notes"]
+
+
+def test_a_servable_of_somebody_else_in_the_slim_folder_is_never_removed(
+        servable: str, tmp_path: Path, caplog: Any) -> None:
+    shutil.copytree(servable, tmp_path / "latest-slim/1600000000")
+    before = contents(tmp_path / "latest-slim/1600000000")
+    exporter = OptimizingExporter(Prepared(servable, ["1700000001", "1700000002"], keep=1), LOSSLESS)
+    export_all(exporter, tmp_path, 2)
+    assert versions(tmp_path / "latest-slim") == ["1600000000", "1700000002"]
+    assert contents(tmp_path / "latest-slim/1600000000") == before
+    assert "1600000000 has no original and is no slim servable, so it stays" in caplog.text
+
+
+def test_the_input_fn_is_called_as_the_estimator_calls_its_own(tmp_path: Path) -> None:
+    seen = []
+
+    def asked(mode: str = "train", params: Any = None, config: Any = None, batch: int = 2) -> Any:
+        seen.append((mode, params, config.model_dir, batch))
+        return input_fn()
+
+    canned = estimator(str(tmp_path / "model"))
+    trained = tf.estimator.Estimator(
+        lambda features, labels, mode, params, config: canned.model_fn(features, labels, mode, config),
+        config=canned.config, params={"batch_size": 4})
+    trained.train(input_fn, steps=1)
+    trained.evaluate(asked, steps=1)
+    exporter = OptimizingExporter(latest("latest"), LOSSLESS, verify_input_fn=asked, verify="enforce")
+    exporter.export(trained, str(tmp_path / "latest"), None, {}, False)
+    assert seen == [("eval", {"batch_size": 4}, canned.model_dir, 2)] * 2
+    assert len(versions(tmp_path / "latest-slim")) == 1
 
 
 def test_only_exporters_can_be_wrapped() -> None:

@@ -115,7 +115,8 @@ def test_a_variable_that_only_the_init_op_sets_goes_on_being_set(
 
 
 @pytest.mark.parametrize("entries", [50, 50_000])
-def test_a_table_whose_entries_are_in_the_checkpoint_has_them_again(tmp_path: Path, entries: int) -> None:
+def test_a_table_whose_entries_are_in_the_checkpoint_has_them_again(
+        tmp_path: Path, entries: int) -> None:
     def outputs(ids: Any) -> dict:
         table = tf.lookup.experimental.MutableHashTable(tf.int64, tf.int64, -1, name="counts")
         keys = tf.range(entries, dtype=tf.int64)

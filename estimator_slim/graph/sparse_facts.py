@@ -10,6 +10,9 @@ from estimator_slim.graph.symbolic import Symbols, parsed_part
 
 _HASHES = ("StringToHashBucketFast", "StringToHashBucketStrong", "StringToHashBucket")
 _IN_ROW_ORDER = ("Where", "StringSplit", "StringSplitV2", "RaggedTensorToSparse")
+_DENSE_SHAPES = (("Shape", 0), ("SparseReshape", 1), ("SparseConcat", 2), ("SparseCross", 2),
+                 ("SparseCrossHashed", 2), ("SparseCrossV2", 2), ("StringSplit", 2),
+                 ("StringSplitV2", 2), ("RaggedTensorToSparse", 2))
 _PARSERS = ("ParseExample", "ParseExampleV2")
 
 
@@ -92,6 +95,16 @@ def in_row_order(graph: Graph, indices: str) -> bool:
         if not is_reshaped and (node.op != "GatherV2" or kept_by_filter(graph, node) is None):
             return False
         indices = node.input[0]
+
+
+def is_dense_shape(graph: Graph, tensor: str) -> bool:
+    """True if `tensor` is certain to be a shape that a sparse tensor may have: computed, not fed."""
+    node, port = graph.producer(tensor), names.split(graph.source(tensor))[1]
+    if node.op in _PARSERS:
+        return parsed_part(node, port)[0] == "shape"
+    if node.op == "Cast":
+        return is_dense_shape(graph, node.input[0])
+    return (node.op, port) in _DENSE_SHAPES
 
 
 def kept_by_filter(graph: Graph, gather: NodeDef) -> str | None:

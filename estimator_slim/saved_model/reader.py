@@ -48,7 +48,7 @@ def read_servable(directory: str, tags: Sequence[str] = ("serve",)) -> Servable:
       SourceError: it is no SavedModel, leads out of its folder, cannot be parsed, has no such
         MetaGraph, or one that is not sound (`soundness.py`).
     """
-    saved_model = _parse(directory)
+    saved_model = parse_saved_model(directory)
     meta_graph = _choose(saved_model, tags, directory)
     prefix = os.path.join(directory, "variables", "variables")
     has_variables = tf.io.gfile.exists(prefix + ".index")
@@ -60,7 +60,8 @@ def read_servable(directory: str, tags: Sequence[str] = ("serve",)) -> Servable:
     return Servable(directory, meta_graph, graph, prefix if has_variables else None, others)
 
 
-def _parse(directory: str) -> saved_model_pb2.SavedModel:
+def parse_saved_model(directory: str) -> saved_model_pb2.SavedModel:
+    """The SavedModel in `directory`, as it is. Raises SourceError if there is none, or a damaged one."""
     binary, text = (os.path.join(directory, f) for f in ("saved_model.pb", "saved_model.pbtxt"))
     saved_model = saved_model_pb2.SavedModel()
     try:

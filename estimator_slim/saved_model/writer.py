@@ -19,6 +19,7 @@ from estimator_slim.graph.graph import VARIABLE_OPS, Graph, NodeDef, shared_name
 from estimator_slim.graph.weight import Weight
 from estimator_slim.progress import tracked
 from estimator_slim.saved_model.checkpoint_writer import CheckpointWriter
+from estimator_slim.saved_model.mark import mark
 from estimator_slim.saved_model.other_meta_graphs import ALL, SERVE, carried_weights
 from estimator_slim.saved_model.reader import Servable
 
@@ -80,6 +81,7 @@ def _saved_model(graph: Graph, source: Servable,
     if source.meta_graph.asset_file_def:
         meta_graph.asset_file_def.extend(graph.interface.assets)
     _add_collections(graph, source, meta_graph)
+    mark(meta_graph)
     if saver is not None:
         meta_graph.saver_def.CopyFrom(saver)
         meta_graph.collection_def["variables"].bytes_list.value.extend(

@@ -25,12 +25,12 @@ class SimplifyLookups(Transform):
                 ─ GatherV2 ─ SparseSegmentSqrtN ─ Tile, Select ─ Reshape ─ Reshape ─ MatMul
         After:  ParseExample ─ Unique ─ GatherV2 ─ SparseSegmentSqrtNWithNumSegments ─ MatMul
 
-    Lossless: a reshape goes where the shape is the one that the tensor has anyway, a filter for
-    negative ids where the ids come from a hash or a vocabulary, the handling of empty rows where the
-    indices are certain to be in order; several computations of one number (the batch size, mostly)
-    become one; the partitions of a table become one table. What a request could change stays. An
-    indicator column of many columns times a kernel becomes a lookup and sum over the kernel's rows,
-    which adds the same numbers in another order.
+    Lossless: a reshape goes where the shape is the one that the tensor has anyway (a sparse one that is
+    fed stays, as it refuses impossible shapes), a filter for negative ids where the ids come from a
+    hash or a vocabulary, the handling of empty rows where the indices are certain to be in order;
+    several computations of one number (the batch size, mostly) become one; the partitions of a table
+    become one table. What a request could change stays. An indicator column of many columns times a
+    kernel becomes a lookup and sum over the kernel's rows, which adds the same numbers in another order.
     """
 
     text_name: ClassVar[str] = "simplify_lookups"
@@ -67,7 +67,7 @@ def _equals(graph: Graph, symbols: Symbols, node: NodeDef) -> Iterator[tuple[str
         yield node.name, node.input[0]
     elif node.op == "SparseReshape":
         old, new = (symbols.value(i) for i in node.input[1:3])
-        if _same(old, new):
+        if _same(old, new) and sparse_facts.is_dense_shape(graph, node.input[1]):
             yield node.name, node.input[0]
             yield f"{node.name}:1", node.input[1]
     elif node.op == "ConcatV2" and node.attr["N"].i == 1:

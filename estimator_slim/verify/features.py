@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from estimator_slim.verify.examples import serialized
 from estimator_slim.verify.parsing_spec import Feature
-from estimator_slim.verify.rows import RaggedValue, SparseValue, dense, rows_of, sparse, without_padding
+from estimator_slim.verify.rows import SparseValue, dense, rows_of, sparse, values_of, without_padding
 from estimator_slim.verify.served_inputs import ServedInput
 
 
@@ -76,7 +76,7 @@ def _examples(wanted: Sequence[Feature], features: Mapping[str, Any]) -> np.ndar
 
 def _column(feature: Feature, value: Any) -> list[np.ndarray] | None:
     """The feature's values in each row, or None if they are of another type."""
-    if not _fits(_values(value).dtype, feature.dtype) or _is_scalar(value):
+    if not _fits(values_of(value).dtype, feature.dtype) or _is_scalar(value):
         return None
     rows = rows_of(value)
     is_padded = feature.any_length and isinstance(value, np.ndarray)
@@ -91,7 +91,7 @@ def _found(one: ServedInput, inputs: Sequence[ServedInput], features: Mapping[st
 
 def _raw(one: ServedInput, value: Any) -> Any:
     """`value` in the type and shape of an input, or None if it cannot be."""
-    if value is None or not _fits(_values(value).dtype, one.dtype):
+    if value is None or not _fits(values_of(value).dtype, one.dtype):
         return None
     if one.is_sparse:
         return _sparse(one, value)
@@ -113,13 +113,6 @@ def _sparse(one: ServedInput, value: Any) -> Any:
     if len(made.dense_shape) != len(one.shape):
         return None
     return SparseValue(made.indices, made.values.astype(one.dtype.as_numpy_dtype), made.dense_shape)
-
-
-def _values(value: Any) -> np.ndarray:
-    """All values, in any shape."""
-    if isinstance(value, RaggedValue):
-        return np.asarray(value.flat_values)
-    return np.asarray(value.values if isinstance(value, SparseValue) else value)
 
 
 def _is_scalar(value: Any) -> bool:

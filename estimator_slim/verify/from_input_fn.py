@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from absl import logging
 
 from estimator_slim.saved_model.reader import Servable
 from estimator_slim.verify.features import fed
 from estimator_slim.verify.input_fn_batches import Batch, input_fn_batches
 from estimator_slim.verify.request import Request
-from estimator_slim.verify.served_inputs import signature_inputs
+from estimator_slim.verify.rows import values_of
+from estimator_slim.verify.served_inputs import ServedInput, signature_inputs
 
 
 def input_fn_requests(input_fn: Callable[..., Any], servable: Servable, *,
@@ -31,15 +33,33 @@ def input_fn_requests(input_fn: Callable[..., Any], servable: Servable, *,
     taken = input_fn_batches(input_fn, batches)
     if not taken:
         logging.warning("estimator_slim: verify_input_fn gives no batch")
-    signatures = list(signature_inputs(servable, servable.graph.consumers()))
-    return [Request(key, values, "input_fn", labels) for key, inputs in signatures for batch in taken
-            for values, labels in _asked(inputs, batch)]
+        return []
+    result = []
+    for key, inputs in signature_inputs(servable, servable.graph.consumers()):
+        found = [Request(key, values, "input_fn", labels) for batch in taken
+                 for values, labels in _asked(inputs, batch)]
+        if not found:
+            logging.warning(
+                "estimator_slim: the features of verify_input_fn (%s) are not what signature %r takes "
+                "(%s), which is asked other requests instead", _given(taken[0][0]), key, _taken(inputs))
+        result += found
+    return result
 
 
 def _asked(inputs: Any, batch: Batch) -> Iterator[tuple[dict[str, Any], np.ndarray | None]]:
     features, labels = batch
     for rows, values in fed(inputs, features):
         yield values, labels[rows] if _is_one_each(labels) else None
+
+
+def _given(features: dict[str, Any]) -> str:
+    return ", ".join(f"{key!r} of {tf.as_dtype(values_of(value).dtype).name}"
+                     for key, value in sorted(features.items()))
+
+
+def _taken(inputs: Sequence[ServedInput]) -> str:
+    wanted = [part for one in inputs for part in one.features or (one,)]
+    return ", ".join(f"{part.key!r} of {part.dtype.name}" for part in wanted) or "nothing"
 
 
 def _is_one_each(labels: Any) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.util import function_utils
 
 from estimator_slim.errors import OptionError
 from estimator_slim.verify.serving import refusal
@@ -35,16 +36,26 @@ def input_fn_batches(input_fn: Callable[..., Any], count: int) -> list[Batch]:
         raise OptionError(
             f"verify_input_fn: calling it and running its first {count} batches raised {cause.error}: "
             f"{cause.message}; expected a function as Estimator.evaluate takes it, which returns a "
-            "tf.data.Dataset or a pair of features and labels; correct it, or give none") from e
+            "tf.data.Dataset or a pair of features and labels (params and config are the Estimator's in "
+            "an OptimizingExporter; elsewhere bind them with functools.partial); correct it, or give "
+            "none") from e
+
+
+def as_called_by(estimator: Any, input_fn: Callable[..., Any]) -> Callable[..., Any]:
+    """`input_fn` with the params and the config that `estimator` calls it with, if it takes them."""
+    known = {"params": estimator.params, "config": estimator.config}
+    return functools.partial(input_fn, **_asked_for(input_fn, known))
 
 
 def _arguments(input_fn: Callable[..., Any]) -> dict[str, Any]:
-    """What an Estimator passes, of what the function cannot do without."""
-    known = {"mode": lambda: tf.estimator.ModeKeys.EVAL, "params": dict,
-             "config": tf.estimator.RunConfig}
-    parameters = inspect.signature(input_fn).parameters
-    return {name: make() for name, make in known.items()
-            if name in parameters and parameters[name].default is inspect.Parameter.empty}
+    """What an Estimator passes, as far as it is known without one."""
+    known = {"mode": tf.estimator.ModeKeys.EVAL, "params": {}, "config": tf.estimator.RunConfig()}
+    return _asked_for(input_fn, known)
+
+
+def _asked_for(input_fn: Callable[..., Any], known: dict[str, Any]) -> dict[str, Any]:
+    names = function_utils.fn_args(input_fn)  # as the Estimator finds out; less what a partial binds
+    return {name: value for name, value in known.items() if name in names}
 
 
 def _batches(result: Any, count: int) -> list[Batch]:

@@ -35,6 +35,13 @@ def rows_of(value: Any) -> list[np.ndarray]:
     return list(value)
 
 
+def values_of(value: Any) -> np.ndarray:
+    """All values of an array, a SparseTensorValue or a RaggedTensorValue, in any shape."""
+    if isinstance(value, RaggedValue):
+        return np.asarray(value.flat_values)
+    return np.asarray(value.values if isinstance(value, SparseValue) else value)
+
+
 def without_padding(row: np.ndarray) -> np.ndarray:
     """What feature columns see in a dense row of strings or integers: all but `` and -1, [n]."""
     flat = np.ravel(row)

@@ -75,6 +75,30 @@ def test_fed_sparse_tensors_keep_what_puts_them_in_order(tmp_path: Path, combine
     assert isinstance(ask(path, FED)["parsed", 1], dict)
 
 
+def test_a_fed_shape_that_no_tensor_has_is_refused_as_before(tmp_path: Path) -> None:
+    table = np.random.default_rng(6).normal(size=(40, 4)).astype(np.float32)
+    keys = ("indices", "values", "dense_shape")
+
+    def network() -> Any:
+        ids, weights = (v1.sparse_placeholder(dtype, [None, None], dtype.name)
+                        for dtype in (tf.int64, tf.float32))
+        value = tf.nn.safe_embedding_lookup_sparse(variable("table", table), ids, weights)
+        fed = {f"{part.dtype.name}/{key}": getattr(part, key) for part in (ids, weights) for key in keys}
+        return fed, {"value": value}
+
+    def request(rows: int) -> dict:
+        parts = {"int64/values": [3, 4], "float32/values": [0.5, 2.0]}
+        for dtype in ("int64", "float32"):
+            parts[f"{dtype}/indices"], parts[f"{dtype}/dense_shape"] = [[0, 0], [1, 0]], [rows, 3]
+        return {key: np.array(value) for key, value in parts.items()}
+
+    source = servable(tmp_path, network)
+    path, _ = slim(source, LIST)
+    assert_same_answers(path, source, request(2), request(5), request(-5))
+    refusal = ask(path, [request(-5)])["serving_default", 0]
+    assert isinstance(refusal, str)  # where nothing checks it, a kernel behind ends the process
+
+
 def test_fed_ids_may_be_negative_and_keep_their_filter(tmp_path: Path) -> None:
     table = np.random.default_rng(6).normal(size=(40, 4)).astype(np.float32)
 

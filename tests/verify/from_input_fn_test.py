@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,11 +108,19 @@ def test_labels_that_are_not_one_for_each_row_are_left_out(labels: Any, made: Ma
     assert words_in(request) == KEPT
 
 
-def test_mode_and_params_are_given_to_those_who_need_them(made: Made) -> None:
-    def input_fn(mode: str, params: dict, batch: int = 1) -> tf.data.Dataset:
+def test_mode_and_params_are_given_to_those_who_take_them(made: Made) -> None:
+    def input_fn(params: dict, mode: str = "train", batch: int = 1) -> tf.data.Dataset:
         assert (mode, params, batch) == ("eval", {}, 1)
         return as_dense()
     assert len(made("dnn_v2_hash_mean", input_fn)) == 1
+
+
+def test_what_a_partial_binds_stays_bound(made: Made) -> None:
+    def input_fn(mode: str, params: dict) -> tf.data.Dataset:
+        assert (mode, params) == ("train", {"batch": 4})
+        return as_dense()
+    bound = functools.partial(input_fn, mode="train", params={"batch": 4})
+    assert len(made("dnn_v2_hash_mean", bound)) == 1
 
 
 def test_tables_and_variables_of_the_input_fn_are_initialised(made: Made, tmp_path: Path) -> None:
@@ -146,8 +155,16 @@ def test_a_signature_whose_required_feature_is_not_there_gets_none(made: Made) -
     assert made("wide_and_deep_v2", batches({"words": WORDS})) == []
 
 
-def test_features_that_no_signature_takes_give_no_requests(made: Made) -> None:
+def test_features_that_no_signature_takes_give_no_requests_and_a_warning(
+        made: Made, caplog: Any) -> None:
     assert made("dnn_v2_hash_mean", batches({"other": WORDS})) == []
+    assert ("the features of verify_input_fn ('other' of string) are not what signature 'predict' takes "
+            "('words' of string), which is asked other requests instead") in caplog.text
+
+
+def test_features_that_fit_give_no_warning(made: Made, caplog: Any) -> None:
+    made("dnn_v2_hash_mean", as_sparse)
+    assert not caplog.text
 
 
 def test_features_of_another_type_give_no_requests(made: Made) -> None:
