@@ -100,6 +100,11 @@ def stored(directory: str) -> dict[str, np.ndarray]:
     return {key: reader.get_tensor(key) for key in sorted(reader.get_variable_to_shape_map())}
 
 
+def bytes_of(directory: str) -> int:
+    """Bytes of the graph and of everything in `variables/`."""
+    return sum(f.stat().st_size for f in Path(directory).rglob("*") if f.is_file())
+
+
 def reasons(report: Report) -> str:
     """Everything that the report says was left alone, and why, in one text."""
     return "\n".join(f"{node}: {why}" for step in report.steps for node, why in step.skipped)

@@ -24,11 +24,12 @@ _MOVING = ("Identity", "ExpandDims", "Reshape", "Squeeze", "Transpose", "Pack", 
 _STRING_BYTES = 32  # of a string, besides its characters
 
 
-def left_to_requests(graph: Graph, most_bytes: int) -> list[NodeDef]:
+def left_to_requests(graph: Graph, most_bytes: int, most_grown: int) -> list[NodeDef]:
     """The nodes that depend on no request and are not to be computed ahead for all that.
 
-    They read or write files, call functions, join strings, or make values of more than `most_bytes` or
-    of a size that nobody knows before they are executed.
+    They read or write files, call functions, join strings, or make values of more than `most_bytes`, of
+    more than `most_grown` and than what they read, or of a size that nobody knows before they are
+    executed.
     """
     constant = _constant(graph)
     if all(node.op == "Const" for node in constant):
@@ -36,11 +37,15 @@ def left_to_requests(graph: Graph, most_bytes: int) -> list[NodeDef]:
     understood = imported(graph.graph_def())
     functions = {f.signature.name for f in graph.library.function}
     longest: dict[str, float] = {}
+    sizes: dict[str, float] = {}
     held = []
     for node in constant:
         longest[node.name] = _longest_string(node, longest)
         outputs = understood.get_operation_by_name(node.name).outputs
-        is_small = all(_byte_count(output, longest[node.name]) <= most_bytes for output in outputs)
+        sizes[node.name] = sum(_byte_count(output, longest[node.name]) for output in outputs)
+        sources = {names.node_of(name) for name in node.input} or {node.name}
+        read = sum(sizes.get(source, 0) for source in sources)
+        is_small = sizes[node.name] <= min(most_bytes, max(most_grown, read))
         if node.op in _OUTSIDE or not is_small or not functions.isdisjoint(called_by(node)):
             held.append(node)
     return held

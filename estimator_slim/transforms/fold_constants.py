@@ -10,8 +10,10 @@ from estimator_slim.graph.graph import Graph
 from estimator_slim.graph.unexecuted import hold, release
 from estimator_slim.transforms.computable import left_to_requests
 from estimator_slim.transforms.native import NativeTransform
+from estimator_slim.transforms.place_weights import CONSTANT_BYTES
 
 _ROUNDS = 10  # in each the sizes of more values are known
+_MOST_BYTES = 10 << 20  # the engine's own limit
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class FoldConstants(NativeTransform):
       clear_output_shapes: drop recorded `_output_shapes`, which may be out of date.
       exclude_op: leave nodes of these operations, and what depends on them, to be computed.
       exclude_node: leave these nodes, and what depends on them, to be computed.
-      max_constant_size_in_bytes: leave what would be larger to be computed.
+      max_constant_size_in_bytes: leave what would be larger to be computed. Where it is not given, also
+        what would be larger than 256 KiB and than what it is made from: the servable would grow.
     """
 
     text_name: ClassVar[str] = "fold_constants"
@@ -39,7 +42,7 @@ class FoldConstants(NativeTransform):
     clear_output_shapes: bool = True
     exclude_op: tuple[str, ...] = ()
     exclude_node: tuple[str, ...] = ()
-    max_constant_size_in_bytes: int = 10 << 20
+    max_constant_size_in_bytes: int = _MOST_BYTES
 
     def rewrite(self, graph: Graph) -> None:
         spelt = {(name, node.op): set(node.attr) for name, node in graph.nodes.items()}
@@ -50,8 +53,10 @@ class FoldConstants(NativeTransform):
 
     def _fold(self, graph: Graph) -> None:
         before: set[str] = set()
+        limit = self.max_constant_size_in_bytes
+        most_grown = CONSTANT_BYTES if limit == _MOST_BYTES else limit
         for _ in range(_ROUNDS):
-            held = left_to_requests(graph, self.max_constant_size_in_bytes)
+            held = left_to_requests(graph, limit, most_grown)
             hold(held)
             NativeTransform.rewrite(self, graph)
             release(graph.nodes.values())

@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 from by_hand import (
     assert_same_answers,
+    bytes_of,
     meta_graph,
     reasons,
     request_nodes,
@@ -220,6 +221,24 @@ def test_constants_are_folded_but_for_those_that_are_excluded(
     path, _ = slim(source, "fold_constants" + options)
     assert {"Exp", "Sqrt"} & set(request_ops(path)) == computed
     assert_same_answers(path, source, {"x": X})
+
+
+@pytest.mark.parametrize("options, is_computed", [
+    ("", False), ("(max_constant_size_in_bytes=4000000)", True),
+    ("(max_constant_size_in_bytes=3999999)", False)])
+def test_what_would_make_the_servable_grow_is_left_to_be_computed(
+        tmp_path: Path, options: str, is_computed: bool) -> None:
+    def network() -> Any:
+        x = v1.placeholder(tf.float32, [None, 1000], "x")
+        mask = tf.linalg.band_part(tf.ones([1000, 1000]), -1, 0)
+        return {"x": x}, {"y": tf.matmul(x, mask), "z": x * tf.sqrt(tf.ones([1000]) * 2.0)}
+
+    source = servable(tmp_path, network)
+    path, _ = slim(source, "fold_constants" + options)
+    assert ("Fill" not in request_ops(path)) == is_computed
+    assert "Sqrt" not in request_ops(path)
+    assert (bytes_of(path) > 4_000_000) == is_computed
+    assert_same_answers(path, source, {"x": np.ones([2, 1000])})
 
 
 def test_calls_that_reading_leaves_are_inlined_in_loops(tmp_path: Path) -> None:

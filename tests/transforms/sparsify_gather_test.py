@@ -13,6 +13,7 @@ from ask_v2 import ask_v2_fresh
 from by_hand import (
     answers,
     assert_same_answers,
+    bytes_of,
     meta_graph,
     reasons,
     request_ops,
@@ -48,11 +49,6 @@ def lookup(values: np.ndarray, kind: Any = tf.int64) -> Callable[[], Any]:
         ids = v1.placeholder(kind, None, "ids")
         return {"ids": ids}, {"rows": tf.gather(variable("table", values), ids)}
     return network
-
-
-def bytes_of(directory: str) -> int:
-    """Bytes of the graph and of everything in `variables/`."""
-    return sum(f.stat().st_size for f in Path(directory).rglob("*") if f.is_file())
 
 
 @pytest.mark.parametrize("kind", [tf.int32, tf.int64], ids=lambda k: k.name)
