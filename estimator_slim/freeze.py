@@ -1,7 +1,7 @@
 """Variables → weights: nothing that could be trained is left in the graph.
 
 A variable that requests can change, or whose reads we do not know, stays a variable with its value
-restored.
+restored; so does one that loops or branches read by its handle.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from estimator_slim.errors import SourceError
 from estimator_slim.graph import attributes, names
 from estimator_slim.graph.control_edges import drop_idle_controls
 from estimator_slim.graph.graph import VARIABLE_OPS, Graph, NodeDef, shared_name
+from estimator_slim.graph.handles import READS, Handles
 from estimator_slim.graph.inlining import inline_calls
 from estimator_slim.graph.weight import Weight
 from estimator_slim.restored import ASSIGN_OPS, fill_at_load, saved_variables
@@ -23,7 +24,6 @@ from estimator_slim.saved_model.checkpoint_reader import CheckpointReader
 from estimator_slim.saved_model.reader import Servable
 
 _AXIS = np.int32(0)
-_RESOURCE_READS = ("ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape")
 
 
 def freeze(servable: Servable, *, constant_bytes: int) -> Graph:
@@ -48,6 +48,7 @@ def freeze(servable: Servable, *, constant_bytes: int) -> Graph:
         node.attr.pop("_class", None)
         node.attr.pop("_output_shapes", None)
     passed_on: dict[str, str] = {}
+    handles = Handles(graph)
     for name, uses in _readers(graph).items():
         variable = graph.nodes[name]
         if name not in saved:
@@ -56,7 +57,9 @@ def freeze(servable: Servable, *, constant_bytes: int) -> Graph:
             passed_on |= _replace(graph, variable, saved[name], uses)
         else:
             variable.attr["shared_name"].s = shared_name(variable).encode()
-            graph.weights[shared_name(variable)] = replace(saved[name], mutable=True)
+            by_handle = variable.op == "VarHandleOp" and handles.only_read(name)
+            graph.weights[shared_name(variable)] = replace(saved[name], mutable=not by_handle,
+                                                           by_handle=by_handle)
     graph.redirect(passed_on)
     drop_idle_controls(graph)
     graph.prune()
@@ -76,7 +79,7 @@ def _readers(graph: Graph) -> dict[str, list[tuple[NodeDef, int]]]:
 
 def _only_reads(node: NodeDef, index: int) -> bool:
     """True if `node` takes the variable at `index` by value only."""
-    if names.is_control(node.input[index]) or node.op in _RESOURCE_READS:
+    if names.is_control(node.input[index]) or node.op in READS:
         return True
     op = op_def_registry.get(node.op)
     if op is None:

@@ -116,7 +116,7 @@ def optimize(source: str, destination: str, options: flags.Options, *,
             source=source, destination=destination,
             signatures=sorted(graph.interface.served()),
             bytes_before=_bytes(source), bytes_after=_bytes(directory),
-            nodes_before=len(servable.graph.nodes), nodes_after=nodes,
+            nodes_before=servable.graph.node_count, nodes_after=nodes,
             seconds=time.monotonic() - started, steps=steps)
         _check(report, servable, directory, requests, options, tags)
     logging.info("estimator_slim: %s", report)

@@ -107,7 +107,7 @@ def _filling(graph: Graph, node: NodeDef, entries: dict[int, Entry | None],
     graph.nodes[name] = copy
     for index, entry in entries.items():
         if entry is not None:
-            weight = stored_weight(reader, *entry)
+            weight = replace(stored_weight(reader, *entry), mutable=True)
             value = graph.add_weight(f"{name}/{index}", weight)
             copy.input[index] = _of_unknown_shape(graph, value, weight.dtype)
     return name

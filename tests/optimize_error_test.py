@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tensorflow as tf
 from training import contents, export
 
 from estimator_slim import (
@@ -104,6 +105,17 @@ def test_a_damaged_source_is_refused_and_nothing_is_left(
     inflict(source)
     with refused(tmp_path, SourceError, message):
         optimize_saved_model(source, tmp_path / "slim")
+
+
+def test_a_checkpoint_of_format_v1_is_refused_by_its_name(source: Path, tmp_path: Path) -> None:
+    for file in (source / "variables").iterdir():
+        file.unlink()
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        session.run(tf.compat.v1.get_variable("v", [2]).initializer)
+        saver = tf.compat.v1.train.Saver(write_version=tf.compat.v1.train.SaverDef.V1)
+        saver.save(session, str(source / "variables/variables"), None, None, None, False, False)
+    with refused(tmp_path, SourceError, "variables/variables is a checkpoint of format V1, expected"):
+        optimize_saved_model(source, tmp_path / "slim/1")
 
 
 def test_a_missing_tag_is_refused_with_the_tags_there_are(source: Path, tmp_path: Path) -> None:

@@ -56,6 +56,11 @@ class Graph:
 
     # ---- reading
 
+    @property
+    def node_count(self) -> int:
+        """Nodes of the graph and of its functions."""
+        return len(self.nodes) + sum(len(function.node_def) for function in self.library.function)
+
     def graph_def(self) -> tf.compat.v1.GraphDef:
         """The GraphDef of the nodes, with library and versions."""
         return tf.compat.v1.GraphDef(
@@ -81,7 +86,7 @@ class Graph:
         return self.nodes[names.node_of(source)]
 
     def weight(self, tensor: str) -> Weight | None:
-        """The weight whose value `tensor` is, or None; a mutable variable's value is none."""
+        """The weight whose value `tensor` is, or None; so for what has to stay a variable."""
         node = self.producer(tensor)
         if node.op == "Const":
             value = attributes.constant(node)
@@ -90,7 +95,8 @@ class Graph:
             handle = self.nodes.get(names.node_of(node.input[0]))
             if handle is not None and handle.op == "VarHandleOp":
                 weight = self.weights.get(shared_name(handle))
-                return None if weight is None or weight.mutable else weight
+                stays = weight is None or weight.mutable or weight.by_handle
+                return None if stays else weight
         return None
 
     def constant(self, tensor: str) -> Any:

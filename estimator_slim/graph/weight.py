@@ -42,6 +42,7 @@ class Weight:
         [stop - start, *shape[1:]]; a scalar is read as rows 0..1 of shape [1].
       stored: the form on disk, where that differs from the value.
       mutable: requests may change it, so the value is only where it starts.
+      by_handle: loops or branches read it by its handle, so it stays a variable; it never changes.
       origin: where the values come from, for messages and the report.
     """
 
@@ -50,6 +51,7 @@ class Weight:
     read: Callable[[int, int], np.ndarray]
     stored: Stored | None = None
     mutable: bool = False
+    by_handle: bool = False
     origin: str = ""
 
     @staticmethod

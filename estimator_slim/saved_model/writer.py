@@ -32,7 +32,8 @@ def write_servable(graph: Graph, source: Servable, directory: str, *,
                    meta_graphs: str = SERVE) -> int:
     """Writes `graph` into the existing, empty `directory` as a SavedModel like `source`.
 
-    Returns how many nodes the serving graph has there, with those that restore and save its weights.
+    Returns how many nodes the serving graph and its functions have there, with those that restore and
+    save its weights.
 
     With `meta_graphs` `all` the other MetaGraphs are written as they are, and with them every tensor of
     the checkpoint, beside which the slim weights go by the prefix `slim/`.
@@ -57,7 +58,7 @@ def write_servable(graph: Graph, source: Servable, directory: str, *,
                 slices = tracked(f"writing {name}", part.byte_count, part.slices())
                 writer.add(name, part.dtype.as_numpy_dtype, part.shape,
                            (rows if part.shape else rows.reshape(()) for _, rows in slices))
-    return len(complete.nodes)
+    return complete.node_count
 
 
 def _parts(graph: Graph, prefix: str) -> dict[str, Weight]:

@@ -37,6 +37,7 @@ class QuantizeNodes(NativeTransform):
     - Hidden from it, because TensorFlow's quantized kernels fail on them: Mul and Add (nonsense for
       [n, m] with [n, 1]), convolutions and pools (an empty batch aborts the process), and what stands
       inside old control flow (constants in the wrong frame).
+    - Hidden, too: a FakeQuant right behind a variable, which it would put on the variable's handle.
 
     Attributes:
       input_min: with `input_max`, the range that fed placeholders are quantized to.
@@ -58,7 +59,7 @@ class QuantizeNodes(NativeTransform):
                 if node.op in _NOT_QUANTIZED or (node.op in _QUANTIZED and name in inside)}
         for name in sorted(hide):
             graph.skip(name, "TensorFlow's quantized kernel for it fails")
-        with hidden(graph, hide):
+        with hidden(graph, hide.union(_of_variables(graph))):
             super().rewrite(graph)
         added = [node for name, node in graph.nodes.items() if name not in before]
         for node in added:
@@ -69,6 +70,11 @@ class QuantizeNodes(NativeTransform):
 
     def engine_text(self) -> str:
         return f"add_default_attributes {super().engine_text()} add_default_attributes"
+
+
+def _of_variables(graph: Graph) -> set[str]:
+    return {name for name, node in graph.nodes.items()
+            if node.op.startswith("FakeQuant") and graph.producer(node.input[0]).op == "ReadVariableOp"}
 
 
 def _include_zero(graph: Graph, measure: NodeDef) -> None:

@@ -32,8 +32,9 @@ class QuantizeWeights(Transform):
         After:  codes [N, D] int8    ─ GatherV2(ids) ─ Cast ─ Mul ─ rows
                 scale [N, 1] float32 ─ GatherV2(ids) ────────┘
 
-    A kernel that requests read as a whole is decoded once, at load, by the restore op, and so is a table
-    of up to 256 KiB, where that much memory is worth less than the time of every request:
+    A kernel that requests read as a whole is decoded once, at load, by the restore op, and so is what
+    loops and branches read, and a table of up to 256 KiB, where that much memory is worth less than the
+    time of every request:
 
         Before: variables/: kernel float32                kernel ─ ReadVariableOp ─ MatMul
         After:  variables/: kernel/codes, kernel/scale    (the same)
@@ -93,8 +94,10 @@ class QuantizeWeights(Transform):
     def _quantize(self, graph: Graph, table: Table, layers: NextLayers | None) -> str | None:
         """Codes the weight; returns the reason where it cannot."""
         handle = graph.nodes[table.name]
-        if table.others and handle.op == "Const":
-            return "something besides lookups reads it, and it is too small to be a variable"
+        is_small = handle.op == "Const" or table.weight.byte_count <= graph.constant_bytes
+        if table.others and is_small:
+            size = table.weight.byte_count
+            return f"something besides lookups reads it, and it is small ({size} bytes)"
         try:
             weight = table.weight.matrix() if table.others else table.weight
             bits = max(self.bits, 8) if table.others else self.bits

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from estimator_slim.graph import names
-from estimator_slim.graph.graph import Graph, NodeDef
+from estimator_slim.graph.graph import Graph, NodeDef, shared_name
 from estimator_slim.graph.weight import Weight
 
 _PASS_ON = ("Identity", "ReadVariableOp")
@@ -19,7 +19,7 @@ class Table:
       name: the node that holds it, a Const or a VarHandleOp.
       weight: the value, by reference.
       lookups: nodes that gather rows of it along axis 0.
-      others: nodes that read it in any other way; a signature that fetches it counts as one.
+      others: nodes that read it in any other way, by its handle for one; a fetched read counts, too.
     """
 
     name: str
@@ -33,18 +33,33 @@ def tables(graph: Graph) -> list[Table]:
     found: dict[str, Table] = {}
     fetched = {names.node_of(t) for t in graph.interface.outputs()}
     for node in graph.nodes.values():
+        if node.name in fetched:
+            _add(graph, found, node.name, node, by_row=False)
         for index, tensor in enumerate(node.input):
-            if names.is_control(tensor) or (_passes_on(graph, node) and node.name not in fetched):
-                continue
-            holder = _holder(graph, tensor)
-            if holder is None:
-                continue
-            table = found.get(holder.name) or _table(graph, holder, tensor)
-            if table is not None:
-                found[holder.name] = table
-                by_row = index == 0 and gathers_rows(graph, node)
-                (table.lookups if by_row else table.others).append(node)
+            if not names.is_control(tensor) and not _passes_on(graph, node):
+                _add(graph, found, tensor, node, by_row=index == 0 and gathers_rows(graph, node))
     return list(found.values())
+
+
+def _add(graph: Graph, found: dict[str, Table], tensor: str, reader: NodeDef, *, by_row: bool) -> None:
+    """Puts `reader` of `tensor` down in the table that it reads, if that is one."""
+    holder = graph.producer(tensor)
+    if holder.op == "ReadVariableOp":
+        holder = graph.nodes[names.node_of(holder.input[0])]
+    if holder.name not in found:
+        weight = _held(graph, holder)
+        if weight is None:
+            return
+        found[holder.name] = Table(holder.name, weight)
+    table = found[holder.name]
+    (table.lookups if by_row and not table.weight.by_handle else table.others).append(reader)
+
+
+def _held(graph: Graph, holder: NodeDef) -> Weight | None:
+    if holder.op != "VarHandleOp":
+        return graph.weight(holder.name) if holder.op == "Const" else None
+    weight = graph.weights.get(shared_name(holder))
+    return None if weight is None or weight.mutable else weight
 
 
 def gathers_rows(graph: Graph, node: NodeDef) -> bool:
@@ -57,15 +72,3 @@ def gathers_rows(graph: Graph, node: NodeDef) -> bool:
 
 def _passes_on(graph: Graph, node: NodeDef) -> bool:
     return node.op in _PASS_ON and len(node.input) == 1
-
-
-def _holder(graph: Graph, tensor: str) -> NodeDef | None:
-    node = graph.producer(tensor)
-    if node.op == "ReadVariableOp":
-        return graph.nodes[names.node_of(node.input[0])]
-    return node if node.op == "Const" else None
-
-
-def _table(graph: Graph, holder: NodeDef, tensor: str) -> Table | None:
-    weight = graph.weight(tensor)
-    return None if weight is None else Table(holder.name, weight)

@@ -40,6 +40,15 @@ def test_constants_in_a_loop_are_computed_once_and_duplicates_merged(tmp_path: P
     assert_same_answers(path, source, {"x": X}, {"x": X[:0]})
 
 
+def test_the_nodes_of_functions_are_counted(tmp_path: Path) -> None:
+    source = export(tmp_path, lambda x: tf.while_loop(
+        lambda i, _: i < 5, lambda i, a: (i + 1, tf.tanh(a) * 2.0), (0, x))[1])
+    path, report = slim(source, LOSSLESS)
+    for directory, count in ((source, report.nodes_before), (path, report.nodes_after)):
+        in_functions = sum(ops_in_functions(directory).values())
+        assert count == len(meta_graph(directory).graph_def.node) + in_functions > in_functions > 5
+
+
 def test_a_check_in_a_branch_still_refuses(tmp_path: Path) -> None:
     def checked(x: tf.Tensor) -> tf.Tensor:
         with tf.control_dependencies([v1.debugging.assert_less(x, 10.0)]):

@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 from by_hand import (
     answers,
+    bytes_of,
     meta_graph,
     request_nodes,
     request_ops,
@@ -252,6 +253,38 @@ def test_a_table_that_is_itself_an_answer_stays_whole(tmp_path: Path) -> None:
     got = answers(path, {"ids": np.arange(ROWS)})
     np.testing.assert_array_equal(got["rows"], got["table"])
     assert np.all(np.abs(got["table"] - TABLE) <= BOUND)
+
+
+@pytest.mark.parametrize("weights", ["auto", "constants"])
+def test_a_table_that_one_signature_looks_up_and_another_fetches_is_written_once(
+        tmp_path: Path, weights: str) -> None:
+    def network() -> Any:
+        ids = v1.placeholder(tf.int64, [None], "ids")
+        table = variable("table", TABLE, use_resource=False)
+        return {"serving_default": ({"ids": ids}, {"rows": tf.gather(table, ids)}),
+                "whole": ({"ids": ids}, {"table": table})}
+
+    source = servable(tmp_path, network)
+    path, _ = slim(source, QUANTIZE, weights=weights)
+    assert bytes_of(path) < bytes_of(source) * (0.3 if weights == "auto" else 1.0)
+    assert np.all(np.abs(answers(path, {"ids": np.arange(ROWS)})["rows"] - TABLE) <= BOUND)
+
+
+def test_the_entries_of_a_hash_table_stay_exact(tmp_path: Path) -> None:
+    def outputs(ids: Any) -> dict:
+        table = tf.lookup.experimental.MutableHashTable(tf.int64, tf.float32, tf.zeros([64]))
+        v1.add_to_collection("fill", table.insert(tf.range(ROWS, dtype=tf.int64), TABLE))
+        return {"rows": table.lookup(ids)}
+
+    def saver() -> Any:
+        v1.get_default_session().run(v1.get_collection("fill"))
+        return v1.train.Saver()
+
+    def network() -> Any:
+        ids = v1.placeholder(tf.int64, [None], "ids")
+        return {"ids": ids}, outputs(ids)
+    path, _ = slim(servable(tmp_path, network, saver=saver), QUANTIZE)
+    np.testing.assert_array_equal(answers(path, {"ids": np.arange(ROWS)})["rows"], TABLE)
 
 
 @pytest.mark.parametrize("shape", [(70_000, 3), (700, 400)], ids=["blocks", "rows"])
