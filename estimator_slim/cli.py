@@ -56,6 +56,7 @@ def _optimize(*paths: str) -> int:
 def _compare(original: str, slim: str) -> int:
     options, tags = resolve(), flags.FLAGS.tags
     servable = read_servable(original, tags)
+    read_servable(slim, tags)  # or says what is wrong with it
     allowed = bounds(options.transforms, max_error=options.max_error,
                      min_agreement=options.min_agreement)
     found = verified(servable, slim, questions(servable, examples=options.verify_examples), allowed,
@@ -66,7 +67,16 @@ def _compare(original: str, slim: str) -> int:
 
 def main() -> None:
     """The `estimator-slim` command."""
+    _explain()
     app.run(_run)
+
+
+def _explain() -> None:
+    """Lets --help show the usage and these flags; absl asks the module that was started for them."""
+    sys.modules["__main__"].__doc__ = f"{_USAGE}\n"
+    for name in flags.FLAGS:
+        if name == "tags" or name.startswith("slim_"):
+            flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[name])
 
 
 if __name__ == "__main__":

@@ -169,7 +169,8 @@ def size(directory: str) -> int:
 def nodes(directory: str) -> list:
     saved_model = saved_model_pb2.SavedModel.FromString(
         Path(directory, "saved_model.pb").read_bytes())
-    return list(saved_model.meta_graphs[0].graph_def.node)
+    graph = saved_model.meta_graphs[0].graph_def
+    return [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
 
 
 def assert_same(actual: dict, expected: dict, *, atol: float) -> None:

@@ -66,10 +66,10 @@ class Report:
         return dataclasses.asdict(self)
 
     def __str__(self) -> str:
-        return (f"{_megabytes(self.bytes_before)} -> {_megabytes(self.bytes_after)} "
+        return (f"{_size(self.bytes_before)} -> {_size(self.bytes_after)} "
                 f"({self.ratio:.3f}), {self.nodes_before} -> {self.nodes_after} nodes, "
                 f"in {self.seconds:.1f} s: {self.destination}")
 
 
-def _megabytes(count: int) -> str:
-    return f"{count / 1e6:.1f} MB"
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"

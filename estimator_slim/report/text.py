@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from estimator_slim.verify.verification import OutputResult, Verification
 
 _HEADER = ("signature", "output", "dtype", "rows", "largest error", "mean error", "range", "dB",
-           "agreement", "accuracy", "of the original")
+           "agreement", "without near ties", "accuracy", "of the original")
 
 
 def verification_text(found: Verification) -> str:
@@ -19,9 +19,9 @@ def verification_text(found: Verification) -> str:
 
 def _cells(one: OutputResult) -> tuple[str, ...]:
     numbers = (one.largest_error, one.mean_error, one.range)
+    shares = (one.agreement, one.clear_agreement, one.slim_accuracy, one.accuracy)
     return (one.signature, one.output, one.dtype, str(one.rows), *(_number(n, ".2g") for n in numbers),
-            _number(one.snr, ".1f"), *(_number(n, ".4f") for n in (one.agreement, one.slim_accuracy,
-                                                                   one.accuracy)))
+            _number(one.snr, ".1f"), *(_number(n, ".4f") for n in shares))
 
 
 def _number(value: float | None, form: str) -> str:

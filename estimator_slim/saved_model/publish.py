@@ -40,7 +40,7 @@ def published(directory: str) -> Iterator[str]:
     missing = _missing_parents(parent)
     remove_abandoned(parent or ".")
     try:
-        with temporary_folder(directory) as temporary, _writing(directory, temporary):
+        with _sibling(directory) as temporary, _writing(directory, temporary):
             yield temporary
             _flush(temporary)
             _refuse_existing(directory)
@@ -86,6 +86,19 @@ def _refuse_existing(directory: str) -> None:
     if tf.io.gfile.exists(directory):
         raise DestinationError(f"{directory} exists already and is never overwritten; remove it or "
                                "give another destination")
+
+
+@contextlib.contextmanager
+def _sibling(directory: str) -> Iterator[str]:
+    parent = os.path.dirname(directory) or "."
+    with contextlib.ExitStack() as stack:
+        try:
+            tf.io.gfile.makedirs(parent)
+            temporary = stack.enter_context(temporary_folder(directory))
+        except (OSError, tf.errors.OpError) as e:
+            raise DestinationError(f"{parent} cannot be written ({e}); give a destination in a folder "
+                                   "that this user may write") from e
+        yield temporary
 
 
 @contextlib.contextmanager

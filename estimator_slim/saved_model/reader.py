@@ -53,8 +53,8 @@ def read_servable(directory: str, tags: Sequence[str] = ("serve",)) -> Servable:
     prefix = os.path.join(directory, "variables", "variables")
     has_variables = tf.io.gfile.exists(prefix + ".index")
     if not has_variables and tf.io.gfile.exists(prefix):
-        raise SourceError(f"{prefix} is a checkpoint of format V1, expected one of format V2, which has a "
-                          "file variables.index; export it again with a Saver whose write_version is V2")
+        raise SourceError(f"{prefix} is a checkpoint of format V1, expected one of format V2, which has "
+                          "variables.index; export it again with a Saver whose write_version is V2")
     _require_sound(meta_graph, directory, has_variables)
     graph = Graph(nodes={node.name: node for node in meta_graph.graph_def.node},
                   interface=interface_of(meta_graph), library=meta_graph.graph_def.library,

@@ -2,7 +2,8 @@
 
     temp-1700000001-5f3e8a01c2d49b07    temp-<version>-<machine><random>, eight hexadecimal digits each
 
-A server takes folders named by an integer for versions, and no others.
+A server takes folders named by an integer for versions, and no others. Who makes one has the parent
+locked until the folder is; who looks for dead ones does likewise, and so meets none that is half made.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import hashlib
 import os
 import re
 import socket
+import stat
 import time
 import uuid
 from collections.abc import Iterator
@@ -20,26 +22,22 @@ from collections.abc import Iterator
 import tensorflow as tf
 from absl import logging
 
-from estimator_slim.errors import DestinationError
-
 UNTOUCHED_SECONDS = 24 * 60 * 60  # after which a folder is abandoned, where no lock can tell
-_NAME = re.compile(r"temp-.+-([0-9a-f]{8})[0-9a-f]{8}")
-_ATTEMPTS = 10
+_NAME = re.compile(r"temp-(?P<version>.+)-(?P<machine>[0-9a-f]{8})[0-9a-f]{8}")
+_PATIENCE = 1.0  # seconds; the parent is locked for some microseconds, or by somebody else
 
 
 @contextlib.contextmanager
-def temporary_folder(directory: str) -> Iterator[str]:
+def temporary_folder(directory: str, *, private: bool = False) -> Iterator[str]:
     """A new folder beside `directory`, locked; what is left of it when the block ends is removed.
 
+    `private`: no other user may look into it.
+
     Raises:
-      DestinationError: it cannot be made.
+      OSError, tf.errors.OpError: it cannot be made, as where it would be in a folder that is missing.
     """
-    with contextlib.ExitStack() as stack:
-        try:
-            folder = _create(directory, stack)
-        except (tf.errors.OpError, OSError) as e:
-            raise DestinationError(f"{os.path.dirname(directory) or '.'} cannot be written ({e}); give "
-                                   "a destination in a folder that this user may write") from e
+    folder = temporary_name(directory)
+    with _made(folder, 0o700 if private else 0o755):
         try:
             yield folder
         finally:
@@ -53,19 +51,20 @@ def temporary_name(directory: str) -> str:
     return os.path.join(parent, f"temp-{name}-{_machine()}{uuid.uuid4().hex[:8]}")
 
 
-def remove_abandoned(parent: str) -> None:
+def remove_abandoned(parent: str, version: str | None = None) -> None:
     """Removes the temporary folders in `parent` whose process is dead; what fails is only logged.
 
     Dead is whose lock is free. Where a lock says nothing (the file system has none, or the folder is
     another machine's) it is what nobody touched for a day.
+
+    `version`: only this user's own, beside this one; None: all.
     """
     for name in _listed(parent):
         named = _NAME.fullmatch(name)
-        if named is None:
-            continue
         folder = os.path.join(parent, name)
         try:
-            _remove_if_abandoned(folder, lock_tells=named[1] == _machine())
+            if named and (version is None or version == named["version"] and _is_own(folder)):
+                _remove_if_abandoned(folder, lock_tells=named["machine"] == _machine())
         except (FileNotFoundError, tf.errors.NotFoundError):
             pass  # renamed by its process or removed by another meanwhile
         except (OSError, tf.errors.OpError) as e:
@@ -100,24 +99,51 @@ def _lock(descriptor: int) -> bool | None:
     return True
 
 
-def _create(directory: str, stack: contextlib.ExitStack) -> str:
-    """Makes a folder and locks it until `stack` closes."""
-    for _ in range(_ATTEMPTS):
-        folder = temporary_name(directory)
-        tf.io.gfile.makedirs(folder)
-        with contextlib.suppress(FileNotFoundError):
-            if stack.enter_context(locked(folder)) is not False and tf.io.gfile.exists(folder):
-                return folder
-        # It was found without a lock, and taken for abandoned.
-    raise FileNotFoundError(f"{_ATTEMPTS} new folders in it were removed at once")
+@contextlib.contextmanager
+def _made(folder: str, mode: int) -> Iterator[None]:
+    """Makes a folder, and locks it for the block."""
+    with contextlib.ExitStack() as stack:
+        with _patiently_locked(_parent(folder)):
+            if "://" in folder:
+                tf.io.gfile.makedirs(folder)
+            else:
+                os.mkdir(folder, mode)
+            stack.enter_context(locked(folder))
+        yield
+
+
+@contextlib.contextmanager
+def _patiently_locked(folder: str) -> Iterator[None]:
+    """Locks a folder for the block, or goes on without: who has it for long is nobody who removes."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        with locked(folder) as mine:
+            if mine is not False or time.monotonic() > deadline:
+                yield
+                return
+        time.sleep(0.001)
+
+
+def _parent(folder: str) -> str:
+    return os.path.dirname(folder) or "."
+
+
+def _is_own(folder: str) -> bool:
+    """Whether it is this user's, and no link, which may lead anywhere."""
+    found = os.lstat(folder)
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
 
 
 def _remove_if_abandoned(folder: str, *, lock_tells: bool) -> None:
-    with locked(folder) as mine:
-        if mine is False or not (mine and lock_tells or _untouched(folder)):
+    with contextlib.ExitStack() as stack:
+        with locked(_parent(folder)) as nobody_makes_one:
+            mine = stack.enter_context(locked(folder))
+        if False in (nobody_makes_one, mine) or not tf.io.gfile.exists(folder):  # published meanwhile
             return
-        logging.info("estimator_slim: removing %s, which a process that died left unfinished", folder)
-        tf.io.gfile.rmtree(folder)
+        if mine and lock_tells or _untouched(folder):
+            logging.info("estimator_slim: removing %s, which a process that died left unfinished",
+                         folder)
+            tf.io.gfile.rmtree(folder)
 
 
 def _untouched(folder: str) -> bool:

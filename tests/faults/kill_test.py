@@ -13,7 +13,7 @@ from faults.moments import WRAPPED
 
 DEATHS, DEATHS_IN_VERIFICATION = 24, 3
 STAGES = (WRAPPED, "saved_model/writer.py", "saved_model/checkpoint_writer.py", "saved_model/assets.py",
-          "saved_model/publish.py", ":withdraw", "verify/child.py")
+          "saved_model/publish.py", ":withdraw", "verify/")
 
 
 @pytest.fixture(scope="module")

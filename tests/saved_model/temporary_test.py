@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from training import contents
 from estimator_slim.saved_model.publish import published
 from estimator_slim.saved_model.temporary import (
     UNTOUCHED_SECONDS,
+    locked,
     remove_abandoned,
     temporary_folder,
     temporary_name,
@@ -85,18 +86,68 @@ def test_where_the_age_is_unknown_all_stays() -> None:
     assert tf.io.gfile.exists(f"{folder}/data")
 
 
-def test_a_folder_removed_before_it_is_locked_is_made_again(tmp_path: Path, monkeypatch: Any) -> None:
-    flock, removed = fcntl.flock, []
+def test_one_that_is_just_being_made_stays(tmp_path: Path, monkeypatch: Any, caplog: Any) -> None:
+    caplog.set_level("INFO", "absl")
+    flock, looked = fcntl.flock, []
 
     def late(descriptor: int, operation: int) -> None:
-        if not removed:
-            removed.extend(os.listdir(tmp_path))
-            shutil.rmtree(tmp_path / removed[0])
+        made = os.listdir(tmp_path)
+        if made and not looked:
+            looked.extend(made)
+            remove_abandoned(str(tmp_path))
         flock(descriptor, operation)
     monkeypatch.setattr(fcntl, "flock", late)
     with temporary_folder(str(tmp_path / "7")) as folder:
-        assert os.listdir(tmp_path) == [os.path.basename(folder)]
-        assert removed != [os.path.basename(folder)]
+        assert os.listdir(tmp_path) == looked == [os.path.basename(folder)]
+    assert "removing" not in caplog.text
+
+
+def test_of_many_that_publish_at_once_none_is_taken_for_dead(tmp_path: Path, caplog: Any) -> None:
+    caplog.set_level("INFO", "absl")
+
+    def publish(number: int) -> None:
+        for version in range(number, 400, 8):
+            with published(str(tmp_path / str(version))) as directory:
+                Path(directory, "saved_model.pb").touch()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(publish, range(8)))
+    assert sorted(os.listdir(tmp_path)) == sorted(map(str, range(400)))
+    assert caplog.text == ""
+
+
+def test_where_another_program_has_the_folder_locked_versions_appear_and_nothing_is_removed(
+        tmp_path: Path) -> None:
+    left(temporary_name(str(tmp_path / "6")))
+    with locked(str(tmp_path)) as mine, published(str(tmp_path / "7")):
+        assert mine
+    assert len(os.listdir(tmp_path)) == 2
+
+
+# ---- in a folder that is everybody's
+
+
+def test_of_those_of_one_name_no_others_are_removed(tmp_path: Path) -> None:
+    for name in ("mine", "other"):
+        left(temporary_name(str(tmp_path / name)))
+    remove_abandoned(str(tmp_path), "mine")
+    assert [name.split("-")[1] for name in os.listdir(tmp_path)] == ["other"]
+
+
+def test_what_another_user_left_there_stays_and_is_not_spoken_of(
+        tmp_path: Path, monkeypatch: Any, caplog: Any) -> None:
+    left(temporary_name(str(tmp_path / "mine")))
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    remove_abandoned(str(tmp_path), "mine")
+    assert len(os.listdir(tmp_path)) == 1
+    assert caplog.text == ""
+
+
+def test_a_link_that_is_named_like_one_leads_to_no_removal(tmp_path: Path) -> None:
+    left(str(tmp_path / "kept"))
+    os.symlink(tmp_path / "kept", temporary_name(str(tmp_path / "mine")))
+    before = contents(tmp_path)
+    remove_abandoned(str(tmp_path), "mine")
+    assert contents(tmp_path) == before
 
 
 def left(folder: str, *, touched: float | None = None) -> None:

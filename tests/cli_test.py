@@ -1,0 +1,99 @@
+"""What the command promises in a shell: help that helps, and every error in one line."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from by_hand import servable, v1, variable
+
+ROOT = Path(__file__).parents[1]
+MODULE = [sys.executable, "-m", "estimator_slim.cli"]
+
+
+def adding() -> Any:
+    x = v1.placeholder(tf.float32, [None, 2], "x")
+    return {"x": x}, {"y": x + variable("bias", np.float32(1.0))}
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: Any) -> list[str]:
+    """The command as pip installs it: a script of its own, which calls the entry point."""
+    settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    module, function = re.findall(r'^estimator-slim = "(.*):(.*)"$', settings, re.MULTILINE)[0]
+    script = tmp_path_factory.mktemp("bin") / "estimator-slim"
+    script.write_text(f"import sys\nfrom {module} import {function}\n"
+                      f"if __name__ == '__main__':\n    sys.exit({function}())\n", encoding="utf-8")
+    return [sys.executable, str(script)]
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: Any) -> str:
+    return servable(tmp_path_factory.mktemp("cli"), adding)
+
+
+@pytest.fixture(params=["module", "installed"])
+def command(request: Any, installed: list[str]) -> list[str]:
+    return MODULE if request.param == "module" else installed
+
+
+def run(*command: str) -> subprocess.CompletedProcess:
+    return subprocess.run(command, text=True, check=False, capture_output=True, cwd=ROOT,
+                          env=dict(os.environ, PYTHONPATH=str(ROOT)))
+
+
+def test_help_shows_the_commands_and_their_flags_and_no_others(command: list[str]) -> None:
+    done = run(*command, "--help")
+    assert done.returncode == 1  # as every program of absl
+    assert "estimator-slim optimize SRC [DST]" in done.stdout
+    assert "estimator-slim compare ORIGINAL SLIM" in done.stdout
+    flags = re.findall(r"^ +--(?:\[no\])?(\w+)", done.stdout, re.MULTILINE)
+    assert "slim_transforms" in flags
+    assert "tags" in flags
+    assert not [flag for flag in flags if flag != "tags" and not flag.startswith("slim_")]
+
+
+def test_without_a_command_the_usage_is_shown(command: list[str]) -> None:
+    done = run(*command)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "estimator-slim optimize SRC [DST]" in done.stderr
+
+
+@pytest.mark.parametrize("slim", [lambda original: str(Path(original).parent), lambda _: "/no/such"],
+                         ids=["the folder of versions", "missing"])
+def test_what_is_no_savedmodel_is_not_compared(original: str, slim: Callable[[str], str]) -> None:
+    for pair in ((original, slim(original)), (slim(original), original)):
+        done = run(*MODULE, "compare", *pair)
+        assert done.returncode == 1
+        assert done.stdout == ""
+        assert done.stderr.splitlines()[-1] == (
+            f"estimator-slim: {slim(original)} is no SavedModel: expected saved_model.pb or "
+            "saved_model.pbtxt in it; give the folder of one exported version")
+
+
+def test_where_temporary_files_find_no_room_one_line_says_where_and_what_to_do(
+        original: str, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    done = run("bash", "-c", 'ulimit -f 1 && exec "$@"', "-", *MODULE, "compare", original, original)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"estimator-slim: {tmp_path} cannot be written ([Errno 27] File too large); ")
+    assert "set TMPDIR to another folder" in last
+
+
+def test_optimize_tells_what_became_of_the_servable(original: str, tmp_path: Path) -> None:
+    done = run(*MODULE, "optimize", original, str(tmp_path / "slim/1"), "--slim_transforms=")
+    assert done.returncode == 0, done.stderr
+    verified, sizes = done.stdout.splitlines()
+    assert verified.startswith("verified: 1 signature, ")
+    assert re.match(r"\d\.\d kB -> \d\.\d kB \(\d\.\d+\), ", sizes)
