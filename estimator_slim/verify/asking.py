@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import pickle
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import tensorflow as tf
+
 from estimator_slim.verify.request import Answer, Refusal, Request
 from estimator_slim.verify.serving import refusal, served
 
 CRASH = "Crash"   # the error of a Refusal that ended the process
+UNWRITTEN = os.EX_IOERR  # the exit code of a child that cannot write what it tells
 PATIENCE = 180.0  # seconds of asking one servable; what is not asked by then is left out
 _Told = tuple[int, str, Any]  # number of the job, the step, what came of it
 
@@ -110,9 +114,18 @@ def _tell_of(job: Job) -> Iterator[tuple[str, Any]]:
 
 def main(questions: str, answers: str) -> None:
     """The child: reads pickled jobs from one file, writes what it tells to another."""
+    tf.get_logger().setLevel("ERROR")  # what is printed is for the cause of a crash
     with open(questions, "rb") as file:
         jobs = pickle.load(file)
     with open(answers, "wb") as file:
         for told in _tell(jobs):
-            pickle.dump(told, file, protocol=pickle.HIGHEST_PROTOCOL)
-            file.flush()
+            _write(told, file)
+
+
+def _write(told: _Told, file: Any) -> None:
+    """Writes it, or ends the process: closing a file that cannot be written would raise once more."""
+    try:
+        pickle.dump(told, file, protocol=pickle.HIGHEST_PROTOCOL)
+        file.flush()
+    except OSError:
+        os._exit(UNWRITTEN)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 BATCH, STRINGS, IDS, FLOATS, OPTIONAL, FEATURES, LENGTHS = (  # what a signature may take
     "batch", "strings", "ids", "floats", "optional", "features", "lengths")
+QUANTITIES, NANS, INFINITIES, CHECKED_SHAPES = (  # what its graph says that it may take
+    "quantities", "nans", "infinities", "checked shapes")
 
 
 @dataclass(frozen=True)
@@ -16,40 +19,55 @@ class Case:
       name: the request's origin.
       rows: in a batch of any size.
       of: it is made for signatures that take this.
-      lengths: fewest and most values in a row, where there may be any number.
+      lengths: how many values a row has, where there may be any number; one of these.
       size: of a dimension of any size, other than the batch.
       words: `known`, mostly; `unseen` or `empty`.
-      ids: `known`; `negative` or `beyond` the end.
+      ids: `known`; `padding` among them, `negative`, or `beyond` the end.
+      large: integers that are no ids are up to billions.
       scale: of floats.
+      among: floats that are among the usual ones where they may be.
       repeated: a row has one value, again and again.
       missing: share of what may be left out that is.
+      malformed: the shape of a sparse tensor is below zero.
     """
 
     name: str
     rows: int
     of: str = ""
-    lengths: tuple[int, int] = (1, 6)
+    lengths: tuple[int, ...] = (1, 2, 3, 4, 5, 6)
     size: int = 8
     words: str = "known"
     ids: str = "known"
+    large: bool = False
     scale: float = 1.0
+    among: tuple[float, ...] = ()
     repeated: bool = False
     missing: float = 0.0
+    malformed: bool = False
 
 
 TYPICAL = Case("a typical batch", 64)
+NOT_A_NUMBER = Case("not a number", 64, NANS, among=(math.nan,))
+INFINITE = Case("infinite numbers", 64, INFINITIES, among=(math.inf, -math.inf))
 CASES = (
     TYPICAL,
     Case("a batch of 1", 1, BATCH),
     Case("the empty batch", 0, BATCH),
     Case("small numbers", 64, FLOATS, scale=0.1),
     Case("large numbers", 8, FLOATS, scale=1e6),
+    NOT_A_NUMBER,
+    INFINITE,
     Case("repeated values", 8, repeated=True),
     Case("empty strings", 4, STRINGS, words="empty"),
     Case("unseen words", 8, STRINGS, words="unseen"),
+    Case("padding ids", 8, IDS, ids="padding"),
     Case("ids below zero", 4, IDS, ids="negative"),
     Case("ids past the end", 4, IDS, ids="beyond"),
+    Case("large integers", 16, QUANTITIES, large=True),
     Case("missing features", 4, OPTIONAL, missing=1.0),
     Case("some features missing", 16, FEATURES, missing=0.5),
-    Case("long inputs", 2, LENGTHS, lengths=(150, 200), size=96),
+    Case("longer inputs", 8, LENGTHS, lengths=(7, 15, 31, 63, 127), size=24),
+    Case("long inputs", 2, LENGTHS, lengths=(150, 175, 200), size=96),
+    Case("a malformed shape", 2, CHECKED_SHAPES, malformed=True),
 )
+EDGES = frozenset(case.name for case in CASES if case is not TYPICAL)

@@ -6,25 +6,23 @@ own kind, and another child goes on with the next one.
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import pickle
-import signal
-import subprocess
-import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from absl import logging
 
-from estimator_slim.errors import VerificationError
-from estimator_slim.verify.asking import CRASH, Heard, Job, ask_here, collect, read_told
+from estimator_slim.errors import DestinationError, VerificationError
+from estimator_slim.saved_model.temporary import remove_abandoned, temporary_folder
+from estimator_slim.verify import process
+from estimator_slim.verify.asking import CRASH, UNWRITTEN, Heard, Job, ask_here, collect, read_told
 from estimator_slim.verify.request import Refusal
 
 _CHILDREN = 8  # how many may end so
-_START = ("import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-          "from estimator_slim.verify.asking import main; main(*sys.argv[2:])")
+_NAME = "estimator_slim"  # of the folders for what is asked and told
 
 
 def ask(jobs: Sequence[Job], *, seconds: float) -> list[Heard]:
@@ -36,6 +34,7 @@ def ask(jobs: Sequence[Job], *, seconds: float) -> list[Heard]:
 
     Raises:
       VerificationError: a child takes longer, or one after the other crashes.
+      DestinationError: what is asked and told cannot be written.
     """
     heard = [Heard() for _ in jobs]
     for _ in range(_CHILDREN):
@@ -64,53 +63,36 @@ def _blame(heard: Sequence[Heard], ended: str) -> None:
 
 def _run(jobs: Sequence[Job], heard: Sequence[Heard], seconds: float) -> str:
     """Lets a child ask; adds what it told to `heard` and returns how it ended."""
-    with tempfile.TemporaryDirectory(prefix="estimator_slim-") as folder:
+    with _folder() as folder:
         questions, answers, log = (os.path.join(folder, name) for name in ("asked", "told", "log"))
         with open(questions, "wb") as file:
             pickle.dump(list(jobs), file, protocol=pickle.HIGHEST_PROTOCOL)
         open(answers, "wb").close()
-        code = _wait([sys.executable, "-c", _START, json.dumps(sys.path), questions, answers], log,
-                     seconds)
+        code = process.run([questions, answers], log, seconds)
+        if code == UNWRITTEN:
+            raise OSError("a process that asks cannot write answers")
         collect(read_told(answers), heard)
         if code is None:
             raise VerificationError(_hanging(jobs, heard, seconds))
-        return _ended(code, log)
+        return process.ended(code, log)
 
 
-def _wait(command: list[str], log: str, seconds: float) -> int | None:
-    """The exit code of a command, or None where it had to be ended."""
-    with open(log, "wb") as file:
-        try:
-            child = subprocess.Popen(command, env=environment(), stdin=subprocess.DEVNULL, stdout=file,
-                                     stderr=file, start_new_session=True)
-        except OSError as error:
-            file.write(str(error).encode())
-            return 127
+@contextlib.contextmanager
+def _folder() -> Iterator[str]:
+    """A folder for what is asked and told; those that dead processes left are removed first."""
+    parent = "the temporary folder"
     try:
-        return child.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return None
-    finally:
-        if child.returncode is None:
-            child.kill()
-            child.wait()
-
-
-def environment() -> dict[str, str]:
-    """Of a child: no GPU, which belongs to the training, and no part in a cluster."""
-    inherited = {key: value for key, value in os.environ.items() if key != "TF_CONFIG"}
-    return {**inherited, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        parent = tempfile.gettempdir()
+        remove_abandoned(parent, _NAME)
+        with temporary_folder(os.path.join(parent, _NAME), private=True) as folder:
+            yield folder
+    except OSError as e:
+        raise DestinationError(f"{parent} cannot be written ({e}); verification keeps questions and "
+                               "answers in it. Free space there, set TMPDIR to another folder, or do "
+                               "without verification (verify='off')") from e
 
 
 def _hanging(jobs: Sequence[Job], heard: Sequence[Heard], seconds: float) -> str:
     job, one = next((j, h) for j, h in zip(jobs, heard) if h.step != "done")
     at = f"request {len(one.answers) + 1} of {len(job.requests)}" if one.step == "ask" else "loading"
     return f"{job.directory}: at {at} after {seconds:.0f} s of asking; see why it hangs"
-
-
-def _ended(code: int, log: str) -> str:
-    """`SIGABRT: the last lines that it wrote`."""
-    with open(log, "rb") as file:
-        text = file.read()[-2000:].decode(errors="replace").strip()
-    name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-    return f"{name}: {' '.join(text.split())[-300:]}" if text else name

@@ -8,6 +8,7 @@ import numpy as np
 
 from estimator_slim.verify.asking import CRASH, Heard
 from estimator_slim.verify.bounds import Bounds
+from estimator_slim.verify.cases import EDGES
 from estimator_slim.verify.column import Answered, Column, columns, dtype_name, place
 from estimator_slim.verify.exact import compare_exact
 from estimator_slim.verify.floats import failure, measured, result
@@ -36,7 +37,8 @@ def compare(requests: Sequence[Request], original: Heard, slim: Heard, bounds: B
     """
     if slim.refused:
         return Verification(failures=(Failure("", "", "it cannot be loaded: " + _text(slim.refused)),))
-    asked = [one for one in zip(requests, original.answers, slim.answers) if _binds(*one[:2])]
+    asked = [one for one in zip(requests, original.answers, slim.answers)
+             if one[0].origin not in bounds.unjudged and _binds(*one[:2])]
     failures = [*_broken_promises(original.signatures, slim.signatures), *_refusals(asked)]
     results: list[OutputResult] = []
     answered = _answered(asked)
@@ -48,7 +50,7 @@ def compare(requests: Sequence[Request], original: Heard, slim: Heard, bounds: B
         failures += wrong + more
     refused = sum(isinstance(want, Refusal) for _, want, _ in asked)
     return Verification(tuple(results), tuple(failures), sum(map(len, answered.values())), refused,
-                        tuple(_unverified(original, answered, requests, unsteady)))
+                        tuple(_unverified(original, requests, unsteady)))
 
 
 def _compared(those: Sequence[Column], bounds: Bounds,
@@ -124,13 +126,19 @@ def _comparable(signature: str, both: Sequence[Answered]) -> tuple[list[str], li
     return outputs, failures
 
 
-def _unverified(original: Heard, answered: dict[str, list[Answered]],
-                requests: Sequence[Request], unsteady: Outputs) -> Iterator[str]:
+def _unverified(original: Heard, requests: Sequence[Request], unsteady: Outputs) -> Iterator[str]:
     for signature in sorted(original.signatures):
-        if signature not in answered:
-            count = sum(request.signature == signature for request in requests)
-            yield (f"signature {signature!r}: the original answered none of the {count} questions that "
-                   "there were")
+        told = [not isinstance(answer, Refusal) for request, answer in zip(requests, original.answers)
+                if request.signature == signature]
+        usual = [not isinstance(answer, Refusal) for request, answer in zip(requests, original.answers)
+                 if request.signature == signature and request.origin not in EDGES]
+        if not any(told):
+            yield (f"signature {signature!r}: the original answered none of the {len(told)} questions "
+                   "that there were")
+        elif 2 * sum(usual) < len(usual):
+            yield (f"signature {signature!r}: little of it, since the original refused "
+                   f"{len(usual) - sum(usual)} of {len(usual)} usual questions; give a verify_input_fn "
+                   "whose features it answers")
     for signature, output in sorted(unsteady):
         yield f"output {output!r} of signature {signature!r}: the original answers otherwise each time"
 

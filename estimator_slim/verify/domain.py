@@ -11,7 +11,9 @@ import tensorflow as tf
 from estimator_slim.graph import names
 from estimator_slim.graph.graph import VARIABLE_OPS, Graph, NodeDef
 from estimator_slim.saved_model.reader import Servable
+from estimator_slim.verify.quantities import is_quantity
 from estimator_slim.verify.readers import operations_behind, readers, readers_of_nodes
+from estimator_slim.verify.unusual import unusual
 from estimator_slim.verify.vocabulary import Keys, Vocabularies
 
 _FINDS = frozenset(("LookupTableFindV2", "LookupTableFind"))
@@ -22,6 +24,7 @@ _JPEG = frozenset(("DecodeJpeg", "DecodeAndCropJpeg", "ExtractJpegShape"))
 _IMAGES = _JPEG | {"DecodePng", "DecodeImage"}
 _TABLES = {"ResourceGather": (1, None), "GatherV2": (1, 2), "Gather": (1, None)}  # ids, axis
 _COMPARED = frozenset(("Less", "GreaterEqual"))
+_LARGE = 4  # bytes of an integer that counts seconds
 
 
 @dataclass(frozen=True)
@@ -30,21 +33,27 @@ class Domain:
 
     Attributes:
       keys: words, or integers, that a lookup table knows.
+      edges: the first and the last key of each table.
       separator: the texts are split at it, or their columns are.
       image: `jpeg` or `png` where the strings are images.
       is_number: the strings are numbers, written out.
       columns: type and domain of each column, where the strings are lines of comma-separated values.
       limit: ids are below it.
       boundaries: of the buckets that numbers fall in.
+      quantity: integers that are no ids: a time, a price, which may be large.
+      unusual: `nans` or `infinities`, or both, where it is certain what comes of such floats.
     """
 
     keys: Keys = ()
+    edges: Keys = ()
     separator: bytes | None = None
     image: str | None = None
     is_number: bool = False
     columns: tuple[tuple[tf.DType, Domain], ...] = ()
     limit: int | None = None
     boundaries: tuple[float, ...] = ()
+    quantity: bool = False
+    unusual: frozenset[str] = frozenset()
 
 
 class Domains:
@@ -69,20 +78,29 @@ class Domains:
     def _of(self, tensor: str, dtype: tf.DType) -> Domain:
         read = list(readers(self.consumers, tensor))
         operations = {node.op for node, _ in read}
-        keys = dict.fromkeys(key for node, index in read if node.op in _FINDS and index == 1
-                             for key in self._vocabularies.keys(node.input[0]))
+        keys = [self._vocabularies.keys(node.input[0]) for node, index in read
+                if node.op in _FINDS and index == 1]
         if dtype != tf.string:
-            return Domain(tuple(keys), limit=self._limit(read), boundaries=_boundaries(read))
+            return self._of_numbers(tensor, dtype, keys, read)
         csv = next((node for node, index in read if node.op == "DecodeCSV" and index == 0), None)
         if csv is not None:
             return Domain(columns=tuple(self._columns(csv)), separator=csv.attr["field_delim"].s or b",")
         separators = [self._separator(node) for node, _ in read if node.op in _SPLITS]
         if not operations & (_FINDS | _HASHES | _IMAGES | {"StringToNumber"}):
             operations = operations_behind(self._graph, self._readers_of, (node for node, _ in read))
-            keys = dict.fromkeys(self._vocabularies.words() if operations & _FINDS else ())
+            keys = self._vocabularies.of_words() if operations & _FINDS else []
             separators += [b" "] if operations & _SPLITS else []
-        return Domain(tuple(keys), separators[0] if separators else None, _image(operations),
-                      "StringToNumber" in operations)
+        return Domain(_merged(keys), _edges(keys), separators[0] if separators else None,
+                      _image(operations), "StringToNumber" in operations)
+
+    def _of_numbers(self, tensor: str, dtype: tf.DType, keys: list[Keys],
+                    read: list[tuple[NodeDef, int]]) -> Domain:
+        limit = self._limit(read)
+        known = keys or limit or not dtype.is_integer or dtype.size < _LARGE
+        return Domain(_merged(keys), _edges(keys), limit=limit, boundaries=_boundaries(read),
+                      quantity=not known and is_quantity(self.consumers, tensor),
+                      unusual=unusual(self._graph, self._readers_of, read) if dtype.is_floating
+                      else frozenset())
 
     def _columns(self, csv: NodeDef) -> Iterator[tuple[tf.DType, Domain]]:
         for port, kind in enumerate(csv.attr["OUT_TYPE"].list.type):
@@ -125,6 +143,14 @@ class Domains:
         bound = self._graph.constant(node.input[1]) if node.op in _COMPARED and index == 0 else None
         if bound is not None and bound.dtype.kind in "iu" and bound.size == 1 and bound.item() > 0:
             yield int(bound.item())
+
+
+def _merged(keys: list[Keys]) -> Keys:
+    return tuple(dict.fromkeys(key for table in keys for key in table))
+
+
+def _edges(keys: list[Keys]) -> Keys:
+    return _merged([(table[0], table[-1]) for table in keys if table])
 
 
 def _boundaries(read: list[tuple[NodeDef, int]]) -> tuple[float, ...]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -14,6 +17,9 @@ _UNSEEN = tuple(f"{word}{n}".encode() for n in range(9) for word in ("unséen", 
 _KNOWN = 0.9        # of the words, where a vocabulary is known
 _IDS = 8            # unknown ids are below it, so that they may also count what has 8 steps
 _FAR = 1000
+_QUANTITIES = (2_001, 1_000_001, 1_700_000_000)  # a price, a count, a time
+_ENOUGH = 8         # values, for some of them to be edges
+_ROWS_AMONG = 16    # one row of so many has an unusual float
 
 
 def draw(rng: np.random.Generator, domain: Domain, dtype: tf.DType, lengths: np.ndarray,
@@ -21,7 +27,17 @@ def draw(rng: np.random.Generator, domain: Domain, dtype: tf.DType, lengths: np.
     """Values of `dtype` for rows of these lengths, end to end; strings are bytes, in an object array."""
     if case.repeated:
         return np.repeat(_draw(rng, domain, dtype, len(lengths), case), lengths)
-    return _draw(rng, domain, dtype, int(lengths.sum()), case)
+    drawn = _draw(rng, domain, dtype, int(lengths.sum()), case)
+    if case.among and case.of in domain.unusual:
+        places = _one_a_row(rng, lengths)
+        drawn[places] = np.resize(case.among, len(places))
+    return drawn
+
+
+def _one_a_row(rng: np.random.Generator, lengths: np.ndarray) -> np.ndarray:
+    """Where one value is in each of a few rows, so few that most have it in no other feature."""
+    rows = rng.permutation(np.flatnonzero(lengths))[:max(2, len(lengths) // _ROWS_AMONG)]
+    return (np.cumsum(lengths) - lengths)[rows] + rng.integers(lengths[rows])
 
 
 def _draw(rng: np.random.Generator, domain: Domain, dtype: tf.DType, count: int,
@@ -46,7 +62,7 @@ def _strings(rng: np.random.Generator, domain: Domain, count: int, case: Case) -
     elif case.words == "known" and domain.is_number:
         values = [b"%d" % number for number in rng.integers(0, _IDS, count)]
     elif domain.separator:
-        values = [_text(rng, domain, case) for _ in range(count)]
+        values = _texts(rng, domain, count, case)
     else:
         values = _words(rng, domain, count, case)
     result = np.empty(count, object)
@@ -63,29 +79,53 @@ def _lines(rng: np.random.Generator, domain: Domain, count: int, case: Case) -> 
     return [(domain.separator or b",").join(row) for row in zip(*written)]
 
 
-def _text(rng: np.random.Generator, domain: Domain, case: Case) -> bytes:
-    count = int(rng.integers(case.lengths[0], case.lengths[1] + 1))
-    words = _words(rng, domain, count, case)
-    return (domain.separator or b" ").join(words[:1] * count if case.repeated else words)
+def _texts(rng: np.random.Generator, domain: Domain, count: int, case: Case) -> list[bytes]:
+    separator, texts = domain.separator or b" ", []
+    for length in rng.choice(case.lengths, count).tolist():
+        words = _words(rng, domain, length, case)
+        texts.append(separator.join(words[:1] * length if case.repeated else words))
+    if case.words == "known" and count >= _ENOUGH and domain.edges:
+        texts[rng.integers(count)] = separator.join(map(bytes, domain.edges))
+    return texts
 
 
 def _words(rng: np.random.Generator, domain: Domain, count: int, case: Case) -> list[bytes]:
     known = domain.keys or _WORDS
     unseen = np.ones(count, bool) if case.words == "unseen" else rng.random(count) > _KNOWN
-    return [bytes(_UNSEEN[rng.integers(len(_UNSEEN))] if new else known[rng.integers(len(known))])
-            for new in unseen]
+    words = [bytes(_UNSEEN[rng.integers(len(_UNSEEN))] if new else known[rng.integers(len(known))])
+             for new in unseen]
+    return words if case.words == "unseen" else _with_edges(rng, words, domain.edges)
 
 
 def _ids(rng: np.random.Generator, domain: Domain, dtype: tf.DType, count: int,
          case: Case) -> np.ndarray:
     limit = min(domain.limit or _default_limit(dtype), dtype.max)
-    if case.ids == "negative":
-        return -rng.integers(1, _FAR, count) if dtype.min < 0 else np.zeros(count, int)
+    if case.ids == "negative" and dtype.min < 0:
+        return _with_edges(rng, -rng.integers(1, _FAR, count), (-1,), enough=1)
     if case.ids == "beyond":
         return np.minimum(limit + rng.integers(0, _FAR, count), dtype.max)
-    if domain.keys:
-        return np.array(domain.keys)[rng.integers(0, len(domain.keys), count)]
-    return rng.integers(0, limit, count)
+    if case.large and domain.quantity:
+        return _quantities(rng, dtype, count)
+    known = (np.array(domain.keys)[rng.integers(0, len(domain.keys), count)] if domain.keys
+             else rng.integers(0, limit, count))
+    if case.ids == "padding" and dtype.min < 0:
+        return _with_edges(rng, known, (-1,) * max(1, count // 4), enough=1)
+    return _with_edges(rng, known, domain.edges or (0, limit - 1))
+
+
+def _quantities(rng: np.random.Generator, dtype: tf.DType, count: int) -> np.ndarray:
+    """From thousands to billions."""
+    drawn = np.exp(rng.uniform(np.log(_FAR), np.log(2 * _QUANTITIES[-1]), count)).astype(np.int64)
+    return np.minimum(_with_edges(rng, drawn, _QUANTITIES, enough=1), dtype.max)
+
+
+def _with_edges(rng: np.random.Generator, values: Any, edges: Sequence[Any],
+                enough: int = _ENOUGH) -> Any:
+    """The values, of which some are edges where there are `enough`."""
+    if len(values) >= enough:
+        for place, edge in zip(rng.permutation(len(values)), edges):
+            values[place] = edge
+    return values
 
 
 def _default_limit(dtype: tf.DType) -> int:
@@ -94,9 +134,10 @@ def _default_limit(dtype: tf.DType) -> int:
 
 
 def _floats(rng: np.random.Generator, domain: Domain, count: int, case: Case) -> np.ndarray:
-    """Standard normal, some ten times as large or as small; or spread over the buckets."""
+    """Standard normal, some ten times as large or as small, with a 0; or spread over the buckets."""
     if domain.boundaries:
         low, high = domain.boundaries[0], domain.boundaries[-1]
         margin = (high - low) / len(domain.boundaries) + 1.0
         return rng.uniform(low - margin, high + margin, count) * case.scale
-    return rng.normal(size=count) * rng.choice([0.1, 1.0, 1.0, 10.0], count) * case.scale
+    drawn = rng.normal(size=count) * rng.choice([0.1, 1.0, 1.0, 10.0], count) * case.scale
+    return _with_edges(rng, drawn, (0.0,))

@@ -26,10 +26,12 @@ def compare_exact(column: Column, bounds: Bounds, beside: Sequence[Scores], *,
     rows = changed(column.want, column.got, () if fixed else beside)
     single = is_single(column.want)
     agreement = 1 - float(np.mean(rows.rows)) if single and len(rows.rows) else None
+    kept = ~rows.rows[~rows.tied] if single else np.zeros(0)
     labels = [request.labels for request in column.requests]
     right = accuracies(labels, column.want, column.got) if single else [None, None]
     result = OutputResult(column.signature, column.output, dtype_name(column.want[0]), len(rows.rows),
-                          agreement=agreement, accuracy=right[0], slim_accuracy=right[1])
+                          agreement=agreement, accuracy=right[0], slim_accuracy=right[1],
+                          clear_agreement=float(kept.mean()) if len(kept) else None, clear=len(kept))
     return result, _failure(column, bounds, rows, fixed)
 
 

@@ -37,7 +37,7 @@ def measured(column: Column, bounds: Bounds) -> Floats | None:
     if not len(pairs.want):
         return None
     off = deviation(pairs.finite(), by_answer=bounds.by_answer)
-    decided = scores(pairs.finite(), off) if are_scores(column.want) else None
+    decided = scores(pairs, off) if are_scores(column.want) else None
     return Floats(column, pairs, off, decided)
 
 
@@ -46,10 +46,12 @@ def result(floats: Floats) -> OutputResult:
     off, decided, column = floats.deviation, floats.scores, floats.column
     noise = float(off.noise.mean())
     right = _accuracies(floats) if decided else [None, None]
+    kept = ~decided.moved[decided.clear] if decided else np.zeros(0)
     return OutputResult(
         column.signature, column.output, dtype_name(column.want[0]), len(floats.pairs.want),
         float(off.error.max()), off.mean, off.range, decibels(noise) if noise else None,
-        float(np.mean(~decided.moved)) if decided else None, *right)
+        float(np.mean(~decided.moved)) if decided else None, right[0], right[1],
+        float(kept.mean()) if len(kept) else None, len(kept))
 
 
 def failure(floats: Floats, bounds: Bounds) -> Failure | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import tensorflow as tf
 from absl import logging
@@ -42,6 +43,7 @@ def verified(servable: Servable, slim: str, requests: Sequence[Request], bounds:
 
     Raises:
       SourceError: TensorFlow cannot load the original.
+      DestinationError: the folder for temporary files cannot be written.
     """
     requests = in_turns(requests)
     jobs = [Job(directory, requests, tuple(tags)) for directory in (servable.directory, slim)]
@@ -49,10 +51,10 @@ def verified(servable: Servable, slim: str, requests: Sequence[Request], bounds:
         ask, (original, other) = _asked(jobs, _SECONDS + byte_count / _BYTES_A_SECOND)
         fixed = fixed_outputs(servable.graph)
         found = compare(requests, original, other, bounds, fixed=fixed)
-        if found.passed:
-            return found
-        unsteady = _unsteady(requests, original, ask(jobs[:1])[0])
-        return compare(requests, original, other, bounds, fixed=fixed, unsteady=unsteady)
+        if not found.passed:
+            unsteady = _unsteady(requests, original, ask(jobs[:1])[0])
+            found = compare(requests, original, other, bounds, fixed=fixed, unsteady=unsteady)
+        return replace(found, asked=len(requests))
     except VerificationError as error:
         return Verification(failures=(Failure("", "", str(error)),))
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from estimator_slim.graph.inlining import inline_calls
 from estimator_slim.saved_model.reader import Servable
 from estimator_slim.verify import cases
 from estimator_slim.verify.cases import CASES, TYPICAL, Case
+from estimator_slim.verify.checked_shapes import is_checked
+from estimator_slim.verify.composing import composed, composed_parts
+from estimator_slim.verify.composites import Composite, composites
 from estimator_slim.verify.domain import Domains
-from estimator_slim.verify.drawing import draw
-from estimator_slim.verify.examples import serialized
 from estimator_slim.verify.request import Request
 from estimator_slim.verify.served_inputs import ServedInput, signature_inputs
 
@@ -25,35 +27,77 @@ def made_up_requests(servable: Servable, *, seed: int = 0) -> list[Request]:
     Words and ids are such as the servable's lookup tables, assets and weights know, where its graph
     tells. Signatures with equal inputs get equal requests. The original need not answer every one.
     """
+    servable = _without_calls(servable)
     domains = Domains(servable)
     return [Request(key, made, case.name)
-            for key, inputs in signature_inputs(servable, domains.consumers)
-            for case, made in _made(inputs, domains, seed)]
+            for key, inputs in signature_inputs(servable, domains.consumers, parts=True)
+            for case, made in _made(_Taken.of(inputs, domains), domains, seed)]
 
 
-def _made(inputs: Sequence[ServedInput], domains: Domains,
-          seed: int) -> Iterator[tuple[Case, dict[str, Any]]]:
-    traits = {trait for one in inputs for trait in _traits(one, domains)}
+def _without_calls(servable: Servable) -> Servable:
+    """The same with what TensorFlow 2 calls inlined, so that the readers of its inputs are seen."""
+    if not servable.graph.library.function:
+        return servable
+    graph = servable.graph.copy()
+    inline_calls(graph)
+    return replace(servable, graph=graph)
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """What a signature takes: sparse and ragged tensors in parts, and single inputs."""
+
+    composites: Sequence[Composite]
+    single: Sequence[ServedInput]
+
+    @classmethod
+    def of(cls, inputs: Sequence[ServedInput], domains: Domains) -> _Taken:
+        found = composites(inputs, domains.consumers)
+        parts = {part.key for one in found for part in one.parts()}
+        return cls(found, [one for one in inputs if one.key not in parts])
+
+    def rows(self) -> int:
+        """How many rows a request has where the inputs say how many."""
+        return max([one.shape[0] or 1 for one in self.single if one.shape], default=1)
+
+    def traits(self, domains: Domains) -> set[str]:
+        """What there is in the inputs that a case may be of."""
+        found = {trait for one in self.single for trait in _traits(one, domains)}
+        for composite in self.composites:
+            found |= {cases.LENGTHS, *_traits(composite.values, domains)}
+            if composite.indices and is_checked(domains.consumers, composite.rest[0].tensor):
+                found.add(cases.CHECKED_SHAPES)
+        return found
+
+
+def _made(taken: _Taken, domains: Domains, seed: int) -> Iterator[tuple[Case, dict[str, Any]]]:
+    traits, fixed = taken.traits(domains), taken.rows()
     for number, case in enumerate(CASES):
         if case.of and case.of not in traits:
             continue
-        times = TYPICAL.rows // _rows(inputs) if case is TYPICAL and cases.BATCH not in traits else 1
+        times = TYPICAL.rows // fixed if case is TYPICAL and cases.BATCH not in traits else 1
         rng = np.random.default_rng([seed, number])
         for _ in range(max(1, times)):
-            steps = rng.integers(case.lengths[0], case.lengths[1] + 1, max(case.rows, _rows(inputs)))
-            yield case, {one.key: _value(rng, domains, one, case, steps) for one in inputs
-                         if not (one.optional and case.missing == 1.0)}
+            rows = max(case.rows, fixed)
+            steps = rng.permutation(np.resize(rng.permutation(case.lengths), rows))
+            yield case, _value(rng, taken, domains, case, steps)
 
 
-def _rows(inputs: Sequence[ServedInput]) -> int:
-    """How many rows a request has where its inputs say how many."""
-    return max([one.shape[0] or 1 for one in inputs if one.shape], default=1)
+def _value(rng: np.random.Generator, taken: _Taken, domains: Domains, case: Case,
+           steps: np.ndarray) -> dict[str, Any]:
+    made = {one.key: composed(rng, domains, one, case, steps) for one in taken.single
+            if not (one.optional and case.missing == 1.0)}
+    for composite in taken.composites:
+        made |= composed_parts(rng, domains, composite, case, steps)
+    return made
 
 
 def _traits(one: ServedInput, domains: Domains) -> Iterator[str]:
     """What there is in an input that a case may be of."""
     if one.any_batch:
         yield cases.BATCH
+    if one.is_sparse and is_checked(domains.consumers, one.dense_shape):
+        yield cases.CHECKED_SHAPES
     if one.optional or any(not feature.required for feature in one.features):
         yield cases.OPTIONAL
     if len(one.features) > 1:
@@ -61,57 +105,16 @@ def _traits(one: ServedInput, domains: Domains) -> Iterator[str]:
     if (None in one.shape[1:] or any(feature.any_length for feature in one.features)
             or domains.of(one.tensor, one.dtype).separator):
         yield cases.LENGTHS
-    for dtype in [feature.dtype for feature in one.features] or [one.dtype]:
+    values = [(feature.tensor, feature.dtype) for feature in one.features] or [(one.tensor, one.dtype)]
+    for tensor, dtype in values:
         if dtype != tf.bool:
-            yield (cases.STRINGS if dtype == tf.string else
-                   cases.IDS if dtype.is_integer else cases.FLOATS)
+            domain = domains.of(tensor, dtype)
+            yield _kind(dtype)
+            yield from domain.unusual
+            yield from [cases.QUANTITIES] if domain.quantity else []
 
 
-def _value(rng: np.random.Generator, domains: Domains, one: ServedInput, case: Case,
-           steps: np.ndarray) -> Any:
-    """The value of an input; `steps`, how long a row is, is one for all that may have any length.
-
-    Ids and their weights, for one, have to be equally many.
-    """
-    if one.features:
-        return _examples(rng, domains, one, case, steps)
-    if one.is_sparse:
-        return _sparse(rng, domains, one, case, steps)
-    shape = _sizes(one, case)
-    lengths = np.full(shape[:1] or 1, math.prod(shape[1:]))
-    return draw(rng, domains.of(one.tensor, one.dtype), one.dtype, lengths, case).reshape(shape)
-
-
-def _sizes(one: ServedInput, case: Case) -> list[int]:
-    return [size if size is not None else case.size if axis else case.rows
-            for axis, size in enumerate(one.shape)]
-
-
-def _examples(rng: np.random.Generator, domains: Domains, one: ServedInput, case: Case,
-              steps: np.ndarray) -> Any:
-    """Serialized Examples."""
-    shape = _sizes(one, case)
-    steps = np.resize(steps, math.prod(shape))
-    rows: list[dict[str, np.ndarray]] = [{} for _ in steps]
-    for feature in one.features:
-        lengths = (steps if feature.any_length else np.ones_like(steps)) * feature.step
-        values = draw(rng, domains.of(feature.tensor, feature.dtype), feature.dtype, lengths, case)
-        missing = rng.random(len(rows)) < (0.0 if feature.required else case.missing)
-        for row, left_out, part in zip(rows, missing, np.split(values, np.cumsum(lengths)[:-1])):
-            if not left_out:
-                row[feature.key] = part
-    return serialized(one.features, rows).reshape(shape)
-
-
-def _sparse(rng: np.random.Generator, domains: Domains, one: ServedInput, case: Case,
-            steps: np.ndarray) -> Any:
-    """A few values at the start of each row."""
-    shape = _sizes(one, case)
-    columns = shape[-1] if len(shape) > 1 else 1
-    lengths = np.minimum(steps[:shape[0]], columns)
-    indices = np.zeros((int(lengths.sum()), len(shape)), np.int64)
-    indices[:, 0] = np.repeat(np.arange(shape[0]), lengths)
-    if len(shape) > 1:
-        indices[:, -1] = [column for length in lengths for column in range(length)]
-    values = draw(rng, domains.of(one.tensor, one.dtype), one.dtype, lengths, case)
-    return tf.compat.v1.SparseTensorValue(indices, values, np.array(shape, np.int64))
+def _kind(dtype: tf.DType) -> str:
+    if dtype == tf.string:
+        return cases.STRINGS
+    return cases.IDS if dtype.is_integer else cases.FLOATS

@@ -30,10 +30,16 @@ class Pairs:
     row: np.ndarray
     rounding: float
 
+    def are_finite(self) -> np.ndarray:
+        """The rows that are finite on both sides, bool [rows]."""
+        return (np.isfinite(self.want) & np.isfinite(self.got)).all(axis=1)
+
     def finite(self) -> Pairs:
-        """The same with zeros for rows that are not finite on both sides."""
-        rows = (np.isfinite(self.want) & np.isfinite(self.got)).all(axis=1, keepdims=True)
-        return replace(self, want=np.where(rows, self.want, 0.0), got=np.where(rows, self.got, 0.0))
+        """The same with a usual row, on both sides, for each that is not finite."""
+        rows = self.are_finite()
+        usual = np.median(self.want[rows], axis=0) if rows.any() else 0.0
+        return replace(self, want=np.where(rows[:, None], self.want, usual),
+                       got=np.where(rows[:, None], self.got, usual))
 
 
 @dataclass(frozen=True)

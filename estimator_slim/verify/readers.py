@@ -39,10 +39,10 @@ def readers(consumers: Consumers, tensor: str) -> Iterator[tuple[NodeDef, int]]:
         seen.add(name)
         for node, index in consumers.get(name, ()):
             yield node, index
-            todo += [names.tensor(node.name, port) for port in _passed_to(node, index)]
+            todo += [names.tensor(node.name, port) for port in passed_to(node, index)]
 
 
-def _passed_to(node: NodeDef, index: int) -> Iterable[int]:
+def passed_to(node: NodeDef, index: int) -> Iterable[int]:
     """The outputs that have the values of input `index`."""
     if node.op in _ANY_INPUT or (node.op in _FIRST_INPUT and index == 0):
         return (0,)
@@ -62,13 +62,17 @@ def readers_of_nodes(consumers: Consumers) -> Mapping[str, list[NodeDef]]:
 
 
 def operations_behind(graph: Graph, readers_of: Mapping[str, list[NodeDef]],
-                      nodes: Iterable[NodeDef]) -> set[str]:
-    """The operations of `nodes` and of everything that is computed from them, in functions too."""
+                      nodes: Iterable[NodeDef], stop: frozenset[str] = frozenset()) -> set[str]:
+    """The operations of `nodes` and of everything that is computed from them, in functions too.
+
+    What is behind operations of `stop` is left out.
+    """
     functions = {function.signature.name: function for function in graph.library.function}
     behind = {node.name: node for node in nodes}
     todo = list(behind)
     while todo:
-        for node in readers_of.get(todo.pop(), ()):
+        name = todo.pop()
+        for node in readers_of.get(name, ()) if behind[name].op not in stop else ():
             if node.name not in behind:
                 behind[node.name] = node
                 todo.append(node.name)

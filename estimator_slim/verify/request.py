@@ -15,7 +15,8 @@ class Request:
     Attributes:
       signature: its key.
       inputs: input key → array in the dtype and rank that the signature takes (strings as object arrays
-        of bytes); for a sparse input a tf.compat.v1.SparseTensorValue.
+        of bytes); for a sparse input a tf.compat.v1.SparseTensorValue; a ragged input `k` is the arrays
+        `k.0`, `k.1`, ... of what it consists of.
       origin: where it comes from, for messages: `input_fn`, `warm-up`, a file's name or, for a made-up
         one, what it tries (`empty strings`, `a batch of 1`).
       labels: the right answer for each row, where it is known; any dtype, [batch] or [batch, 1].

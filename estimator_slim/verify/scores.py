@@ -21,12 +21,14 @@ class Scores:
       slim_best: of the slim servable's.
       gap: from each of the original's scores to the nearest other one of its row, [rows, scores].
       tie: gaps up to this one are near ties, [rows].
+      finite: rows that decide something, [rows].
     """
 
     best: np.ndarray
     slim_best: np.ndarray
     gap: np.ndarray
     tie: np.ndarray
+    finite: np.ndarray
 
     @property
     def moved(self) -> np.ndarray:
@@ -67,7 +69,8 @@ def are_scores(values: Sequence[np.ndarray]) -> bool:
 
 
 def scores(pairs: Pairs, deviation: Deviation) -> Scores:
-    """What the rows of `pairs`, all of them finite, decide."""
+    """What the rows of `pairs` decide; `deviation` is that of the finite ones."""
+    finite, pairs = pairs.are_finite(), pairs.finite()
     order = np.argsort(pairs.want, axis=1)
     steps = np.diff(np.take_along_axis(pairs.want, order, axis=1), axis=1)
     edge = np.full((len(steps), 1), np.inf)
@@ -76,7 +79,7 @@ def scores(pairs: Pairs, deviation: Deviation) -> Scores:
     np.put_along_axis(gap, order, nearest, axis=1)
     spread = _SPREAD * np.sqrt(deviation.noise.mean() * deviation.signal)
     return Scores(pairs.want.argmax(axis=1), pairs.got.argmax(axis=1), gap,
-                  np.maximum(spread, deviation.rounding))
+                  np.maximum(spread, deviation.rounding), finite)
 
 
 def changed(want: Sequence[np.ndarray], got: Sequence[np.ndarray],
@@ -87,7 +90,8 @@ def changed(want: Sequence[np.ndarray], got: Sequence[np.ndarray],
     tied, moved = np.zeros_like(rows), np.zeros_like(rows)
     beside = [one for one in beside if len(one.best) == len(rows)]
     if is_single(want):
-        followed = [one for one in beside if _follows(rowwise(want)[:, 0], one.best)]
+        values = rowwise(want)[:, 0]
+        followed = [one for one in beside if _follows(values[one.finite], one.best[one.finite])]
         for one in followed:
             tied, moved = tied | (one.moved & ~one.clear), moved | (one.moved & one.clear)
         return Changed(rows, rows & tied, rows & moved & ~tied, bool(followed))

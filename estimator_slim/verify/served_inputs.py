@@ -26,6 +26,7 @@ class ServedInput:
       is_sparse: it takes a SparseTensorValue.
       optional: a request may leave it out.
       features: that are parsed out of its strings; () where they are no tf.Examples.
+      dense_shape: the tensor of a sparse input's shape.
     """
 
     key: str
@@ -35,6 +36,7 @@ class ServedInput:
     is_sparse: bool
     optional: bool
     features: tuple[Feature, ...]
+    dense_shape: str = ""
 
     @property
     def any_batch(self) -> bool:
@@ -42,13 +44,27 @@ class ServedInput:
         return bool(self.shape) and self.shape[0] is None
 
 
-def signature_inputs(servable: Servable,
-                     consumers: Consumers) -> Iterator[tuple[str, tuple[ServedInput, ...]]]:
-    """Each served signature and its inputs, both by key; but those that take ragged tensors."""
+def signature_inputs(servable: Servable, consumers: Consumers, *,
+                     parts: bool = False) -> Iterator[tuple[str, tuple[ServedInput, ...]]]:
+    """Each served signature and its inputs, both by key.
+
+    Those that take ragged tensors are left out; or, with `parts`, an input `k` of a ragged tensor is the
+    inputs `k.0`, `k.1`, ... of what it consists of.
+    """
     for key, signature in sorted(servable.graph.interface.served().items()):
-        infos = sorted(signature.inputs.items())
+        infos = [(name, info) for name, info in sorted(signature.inputs.items())]
+        if parts:
+            infos = [part for name, info in infos for part in _parts(name, info)]
         if all(info.WhichOneof("encoding") != "composite_tensor" for _, info in infos):
             yield key, tuple(_input(servable, consumers, name, info) for name, info in infos)
+
+
+def _parts(key: str, info: Any) -> list[tuple[str, Any]]:
+    """The tensors of a composite one, flat; any other as it is."""
+    if info.WhichOneof("encoding") != "composite_tensor":
+        return [(key, info)]
+    tensors = [tensor for one in info.composite_tensor.components for _, tensor in _parts("", one)]
+    return [(f"{key}.{number}", tensor) for number, tensor in enumerate(tensors)]
 
 
 def _input(servable: Servable, consumers: Consumers, key: str, info: Any) -> ServedInput:
@@ -58,7 +74,8 @@ def _input(servable: Servable, consumers: Consumers, key: str, info: Any) -> Ser
     features = (parsed_features(graph, consumers, tensor)
                 if dtype == tf.string and not is_sparse else ())
     optional = not is_sparse and graph.nodes[names.node_of(tensor)].op == "PlaceholderWithDefault"
-    return ServedInput(key, dtype, _shape(info, is_sparse), tensor, is_sparse, optional, features)
+    return ServedInput(key, dtype, _shape(info, is_sparse), tensor, is_sparse, optional, features,
+                       names.canonical(info.coo_sparse.dense_shape_tensor_name))
 
 
 def _shape(info: Any, is_sparse: bool) -> tuple[int | None, ...]:

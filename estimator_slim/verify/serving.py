@@ -44,18 +44,26 @@ class Served:
         options = tf.compat.v1.RunOptions(timeout_in_ms=_SECONDS * 1000)
         try:
             signature = dict(self.meta_graph.signature_def)[request.signature]
-            inputs = dict(signature.inputs)
-            feed = {self._element(inputs[key]): value for key, value in request.inputs.items()}
+            feed = self._feed(signature, request)
             fetch = {key: tensor for output, info in signature.outputs.items()
                      for key, tensor in fetched(output, info)}
             return _kept(self.session.run(fetch, feed, options=options))
         except (tf.errors.OpError, ValueError, TypeError, KeyError) as error:
             return refusal(error)
 
-    def _element(self, info: meta_graph_pb2.TensorInfo) -> Any:
-        """The tensor, or the sparse tensor, that an input names."""
-        tensors = [self.session.graph.get_tensor_by_name(name) for _, name in fetched("", info)]
-        return tensors[0] if len(tensors) == 1 else tf.SparseTensor(*tensors)
+    def _feed(self, signature: meta_graph_pb2.SignatureDef, request: Request) -> dict[str, Any]:
+        """Tensor → what to feed it; those parts of a sparse tensor that the signature names."""
+        tensors = {part: tensor for key, info in signature.inputs.items()
+                   for part, tensor in fetched(key, info)}
+        feed: dict[str, Any] = {}
+        for key, value in request.inputs.items():
+            if hasattr(value, "dense_shape"):
+                parts = {part: f"{key}.{part}" for part in _SPARSE_PARTS}
+                feed |= {tensors[name]: getattr(value, part) for part, name in parts.items()
+                         if name in tensors}
+            else:
+                feed[tensors[key]] = value
+        return feed
 
 
 @contextlib.contextmanager
@@ -79,12 +87,15 @@ def refusal(error: Exception) -> Refusal:
 
 
 def fetched(output: str, info: meta_graph_pb2.TensorInfo) -> list[tuple[str, str]]:
-    """(key, tensor) for an output; one for each part of a sparse or composite one."""
-    parts = [name if ":" in name else f"{name}:0" for name in names.of_tensor_info(info)]
-    if len(parts) == 1:
-        return [(output, parts[0])]
-    kinds = _SPARSE_PARTS if info.WhichOneof("encoding") == "coo_sparse" else range(len(parts))
-    return [(f"{output}.{kind}", part) for kind, part in zip(kinds, parts)]
+    """(key, tensor) for an input or output; one for each part of a sparse or composite one."""
+    encoding, sparse = info.WhichOneof("encoding"), info.coo_sparse
+    if encoding == "coo_sparse":
+        parts = [(f"{output}.{kind}", getattr(sparse, f"{kind}_tensor_name")) for kind in _SPARSE_PARTS]
+    elif encoding == "composite_tensor":
+        parts = [(f"{output}.{n}", name) for n, name in enumerate(names.of_tensor_info(info))]
+    else:
+        parts = [(output, info.name)]
+    return [(key, name if ":" in name else f"{name}:0") for key, name in parts if name]
 
 
 def _kept(outputs: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -107,5 +118,7 @@ def _promise(signature: meta_graph_pb2.SignatureDef) -> dict[str, str]:
 
 def _described(info: meta_graph_pb2.TensorInfo) -> str:
     encoding = info.WhichOneof("encoding")
-    kind = {"coo_sparse": "sparse ", "composite_tensor": "composite "}.get(encoding, "")
+    if encoding == "composite_tensor":  # which says what it is by its parts alone
+        return f"composite ({', '.join(map(_described, info.composite_tensor.components))})"
+    kind = "sparse " if encoding == "coo_sparse" else ""
     return f"{kind}{tf.as_dtype(info.dtype).name} {tf.TensorShape(info.tensor_shape)}"

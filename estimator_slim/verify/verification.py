@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -23,6 +24,8 @@ class OutputResult:
       agreement: share of rows with the same decision: the best of its scores, its class, its id.
       accuracy: share of rows with the right decision where labels are known, of the original.
       slim_accuracy: and of the slim servable.
+      clear_agreement: agreement, near ties not counted: what is held against what is allowed.
+      clear: how many rows these are.
     """
 
     signature: str
@@ -36,6 +39,8 @@ class OutputResult:
     agreement: float | None = None
     accuracy: float | None = None
     slim_accuracy: float | None = None
+    clear_agreement: float | None = None
+    clear: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,7 @@ class Verification:
       answered: questions that both answered.
       refused: questions that both refused.
       unverified: a sentence for each signature, or the whole, of which nothing could be compared.
+      asked: questions to each.
     """
 
     outputs: tuple[OutputResult, ...] = ()
@@ -73,6 +79,7 @@ class Verification:
     answered: int = 0
     refused: int = 0
     unverified: tuple[str, ...] = ()
+    asked: int = 0
 
     @property
     def passed(self) -> bool:
@@ -82,20 +89,45 @@ class Verification:
     @property
     def agreement(self) -> float | None:
         """Share of all decisions that are the same; None where there are none."""
-        decided = [(o.agreement, o.rows) for o in self.outputs if o.agreement is not None]
-        rows = sum(count for _, count in decided)
-        return sum(share * count for share, count in decided) / rows if rows else None
+        return _mean((o.agreement, o.rows) for o in self.outputs)
+
+    @property
+    def clear_agreement(self) -> float | None:
+        """The same, near ties not counted."""
+        return _mean((o.clear_agreement, o.clear) for o in self.outputs)
 
     def __str__(self) -> str:
         """`verified: 3 signatures, 640 answers, agreement 0.9995, largest error 0.012, 41.2 dB`."""
         if not self.outputs and self.passed:
-            return "not verified: " + ("; ".join(self.unverified) or "nothing was asked")
+            return f"not verified: {self._why_nothing()}"
         signatures = len({o.signature for o in self.outputs})
         parts = [f"{'verified' if self.passed else 'verification failed'}: "
                  f"{signatures} signature{'s' * (signatures != 1)}, {self.answered} answers"]
         errors = [o.largest_error for o in self.outputs if o.largest_error is not None]
         noises = [o.snr for o in self.outputs if o.snr is not None]
-        parts += [f"agreement {self.agreement:.4f}"] if self.agreement is not None else []
+        if self.agreement is not None:
+            parts.append(f"agreement {self.agreement:.4f}{self._without_ties()}")
         parts += [f"largest error {max(errors):.2g}"] if errors else []
         parts += [f"{min(noises):.1f} dB"] if noises else []
         return ", ".join(parts)
+
+    def _without_ties(self) -> str:
+        if self.agreement == self.clear_agreement or self.agreement == 1:
+            return ""
+        if self.clear_agreement is None:
+            return " (nothing but near ties)"
+        return f" ({self.clear_agreement:.4f} without near ties)"
+
+    def _why_nothing(self) -> str:
+        if self.answered:
+            return "; ".join(self.unverified) or "no answer holds a value"
+        if self.asked:
+            return f"the original answered none of {self.asked} question{'s' * (self.asked != 1)}"
+        return "nothing was asked"
+
+
+def _mean(shares: Iterable[tuple[float | None, int]]) -> float | None:
+    """The mean of shares, each of that many."""
+    known = [(share, count) for share, count in shares if share is not None]
+    total = sum(count for _, count in known)
+    return sum(share * count for share, count in known) / total if total else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import itertools
 import os
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ class Vocabularies:
                          if node.op in _FROM_FILE + _FROM_TENSORS}
 
     def keys(self, table: str) -> Keys:
-        """The keys of the table behind the handle `table`, the first 100,000 of a file's.
+        """The keys of the table behind the handle `table`, the first 100,000 of a file's and the last.
 
         () where its initialiser computes them.
         """
@@ -42,10 +43,10 @@ class Vocabularies:
             self._keys[handle] = () if node is None else self._read(node)
         return self._keys[handle]
 
-    def words(self) -> tuple[bytes, ...]:
-        """The keys of all tables whose keys are strings."""
-        keys = (key for handle in self._fillers for key in self.keys(handle))
-        return tuple(key for key in keys if isinstance(key, bytes))
+    def of_words(self) -> list[Keys]:
+        """The keys of each table whose keys are strings."""
+        found = map(self.keys, self._fillers)
+        return [keys for keys in found if keys and isinstance(keys[0], bytes)]
 
     def _read(self, node: NodeDef) -> Keys:
         if node.op in _FROM_FILE:
@@ -79,12 +80,17 @@ def _asset(servable: Servable, tensor: str) -> str | None:
 def _keys_of_lines(node: NodeDef, path: str) -> Iterator[bytes | int]:
     column, delimiter = node.attr["key_index"].i, node.attr["delimiter"].s or b"\t"
     size = node.attr["vocab_size"].i
-    count = min(size, _MOST_LINES) if size > 0 else _MOST_LINES
+    limit = size if size > 0 else None
     with tf.io.gfile.GFile(path, "rb") as file:
-        for number, line in enumerate(itertools.islice(file, count)):
+        for number, line in _first_and_last(itertools.islice(enumerate(file), limit)):
             if column == _LINE_NUMBER:
                 yield number
             elif column == _WHOLE_LINE:
                 yield line.rstrip(b"\n")
             else:
                 yield from line.rstrip(b"\n").split(delimiter)[column:column + 1]
+
+
+def _first_and_last(lines: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    yield from itertools.islice(lines, _MOST_LINES)
+    yield from collections.deque(lines, maxlen=1)

@@ -16,7 +16,8 @@ from by_hand import servable, v1, variable
 
 from estimator_slim import VerificationError
 from estimator_slim.verify.asking import CRASH, Heard, Job, ask_here
-from estimator_slim.verify.child import ask, environment
+from estimator_slim.verify.child import ask
+from estimator_slim.verify.process import environment
 from estimator_slim.verify.request import Request
 
 SECONDS = 300.0
@@ -133,14 +134,6 @@ def test_a_child_that_takes_too_long_is_ended_and_said_where_it_was(tmp_path: Pa
     with pytest.raises(VerificationError, match=f"{directory}: at loading after 0 s of asking"):
         ask([Job(directory, [asked()])], seconds=0.01)
     assert children() == before
-
-
-def test_without_a_python_to_start_the_answers_come_from_this_process(
-        tmp_path: Path, monkeypatch: Any) -> None:
-    directory = servable(tmp_path, doubling)
-    monkeypatch.setattr(sys, "executable", "/no/such/python")
-    (heard,) = ask([Job(directory, [asked()])], seconds=SECONDS)
-    np.testing.assert_array_equal(heard.answers[0]["y"], X * 2)
 
 
 def test_asking_here_leaves_the_graph_and_session_of_the_caller(tmp_path: Path) -> None:

@@ -293,6 +293,52 @@ def test_a_signature_of_which_nothing_is_answered_is_unverified() -> None:
     assert "signature 'other': the original answered none of the 1 questions" in why
 
 
+@pytest.mark.parametrize("origins, warns", [
+    (["a typical batch", "a batch of 1"], True), (["input_fn", "input_fn"], False),
+    (["input_fn", "input_fn", "input_fn"], True), (["large numbers", "input_fn"], False)])
+def test_a_signature_whose_usual_questions_are_mostly_refused_is_named(
+        origins: list[str], warns: bool) -> None:
+    asked = [Request("serve", {}, origin) for origin in origins]
+    answers = [Refusal("InvalidArgumentError", "no") for _ in origins[:-1]] + [{"out": SCORES}]
+    found = compare(asked, Heard({"serve": {}}, answers), Heard({"serve": {}}, answers), EIGHT)
+    assert found.passed
+    assert ("little of it, since the original refused" in "".join(found.unverified)) == warns
+
+
+@pytest.mark.parametrize("transforms, cases", [
+    ("fold_constants", []), ("quantize_weights", ["infinite numbers"]),
+    ("quantize_nodes", ["infinite numbers", "not a number"])])
+def test_what_no_right_servable_can_promise_is_not_judged(transforms: str, cases: list[str]) -> None:
+    allowed = bounds(transform_list(transforms))
+    passing = [origin for origin in ("infinite numbers", "not a number", "large numbers")
+               if compared({"out": SCORES}, {"out": -SCORES}, allowed, origin=origin).passed]
+    assert passing == cases
+
+
+def test_rows_that_are_not_finite_widen_no_range() -> None:
+    want = SCORES + np.float32(1000)
+    got = off(want, 25)
+    want[5], got[5] = np.nan, np.nan
+    found = compared({"scores": want}, {"scores": got})
+    assert "dB of signal to noise" in sentences(found)
+    assert found.outputs[0].range < 20
+
+
+def test_what_a_row_that_is_not_finite_decides_is_no_reason_to_doubt_the_others() -> None:
+    scores = SCORES.copy()
+    scores[:8, 1] = scores[:8].max(axis=1) * np.float32(1.0001)
+    want, got = decided(scores), decided(off(scores, 40))
+    for answer in (want, got):
+        answer["scores"] = answer["scores"].copy()
+        answer["scores"][20:30] = np.nan
+        answer["classes"][20:30] = b"none"
+        answer["class_ids"][20:30] = 7
+    found = compared(want, got)
+    assert found.passed, sentences(found)
+    got["classes"][20] = NAMES[0]
+    assert "no score gives a reason" in sentences(compared(want, got))
+
+
 def test_unsteady_outputs_are_left_out_and_named() -> None:
     want, got = {"out": SCORES, "drawn": SCORES}, {"out": SCORES, "drawn": -SCORES}
     found = compared(want, got, unsteady=frozenset({("serve", "drawn")}))

@@ -1,0 +1,92 @@
+"""Puts drawn values together as what an input takes: arrays, tf.Examples, sparse and ragged tensors."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from estimator_slim.verify.cases import Case
+from estimator_slim.verify.composites import Composite
+from estimator_slim.verify.domain import Domains
+from estimator_slim.verify.drawing import draw
+from estimator_slim.verify.examples import serialized
+from estimator_slim.verify.served_inputs import ServedInput
+
+_LONGEST_INNER = 6  # of rows inside of rows
+
+
+def composed(rng: np.random.Generator, domains: Domains, one: ServedInput, case: Case,
+             steps: np.ndarray) -> Any:
+    """The value of an input; `steps`, how long a row is, is one for all that may have any length.
+
+    Ids and their weights, for one, have to be equally many.
+    """
+    if one.features:
+        return _examples(rng, domains, one, case, steps)
+    shape = _sizes(one, case)
+    if one.is_sparse:
+        columns = shape[-1] if len(shape) > 1 else 1
+        lengths = np.minimum(steps[:shape[0]], columns)
+        values = draw(rng, domains.of(one.tensor, one.dtype), one.dtype, lengths, case)
+        return tf.compat.v1.SparseTensorValue(_indices(lengths, len(shape)), values,
+                                              _dense_shape(shape, case))
+    lengths = np.full(shape[:1] or 1, math.prod(shape[1:]))
+    return draw(rng, domains.of(one.tensor, one.dtype), one.dtype, lengths, case).reshape(shape)
+
+
+def composed_parts(rng: np.random.Generator, domains: Domains, composite: Composite, case: Case,
+                   steps: np.ndarray) -> dict[str, np.ndarray]:
+    """Input key → array, for the parts of a sparse or ragged tensor."""
+    values, lengths = composite.values, steps[:case.rows]
+    if composite.indices is not None:
+        shape, (size,) = composite.rest[0], composite.rest[0].shape
+        rank = composite.indices.shape[1] or size or 2
+        lengths = lengths if rank > 1 else np.minimum(lengths, 1)
+        sizes = [case.rows, *[1] * (rank - 2), int(lengths.max(initial=1))][:rank]
+        rest = {composite.indices.key: _indices(lengths, rank), shape.key: _dense_shape(sizes, case)}
+    else:
+        rest = {}
+        for number, part in enumerate(composite.rest):
+            lengths = np.resize(np.minimum(steps, _LONGEST_INNER), lengths.sum()) if number else lengths
+            rest[part.key] = np.append(0, np.cumsum(lengths)).astype(part.dtype.as_numpy_dtype)
+    inner = [size or case.size for size in values.shape[1:]]
+    drawn = draw(rng, domains.of(values.tensor, values.dtype), values.dtype,
+                 lengths * math.prod(inner), case)
+    return {values.key: drawn.reshape(-1, *inner), **rest}
+
+
+def _sizes(one: ServedInput, case: Case) -> list[int]:
+    return [size if size is not None else case.size if axis else case.rows
+            for axis, size in enumerate(one.shape)]
+
+
+def _examples(rng: np.random.Generator, domains: Domains, one: ServedInput, case: Case,
+              steps: np.ndarray) -> Any:
+    """Serialized Examples."""
+    shape = _sizes(one, case)
+    steps = np.resize(steps, math.prod(shape))
+    rows: list[dict[str, np.ndarray]] = [{} for _ in steps]
+    for feature in one.features:
+        lengths = (steps if feature.any_length else np.ones_like(steps)) * feature.step
+        values = draw(rng, domains.of(feature.tensor, feature.dtype), feature.dtype, lengths, case)
+        missing = rng.random(len(rows)) < (0.0 if feature.required else case.missing)
+        for row, left_out, part in zip(rows, missing, np.split(values, np.cumsum(lengths)[:-1])):
+            if not left_out:
+                row[feature.key] = part
+    return serialized(one.features, rows).reshape(shape)
+
+
+def _indices(lengths: np.ndarray, rank: int) -> np.ndarray:
+    """Of a few values at the start of each row, in order."""
+    indices = np.zeros((int(lengths.sum()), rank), np.int64)
+    indices[:, 0] = np.repeat(np.arange(len(lengths)), lengths)
+    if rank > 1:
+        indices[:, -1] = [column for length in lengths for column in range(length)]
+    return indices
+
+
+def _dense_shape(sizes: list[int], case: Case) -> np.ndarray:
+    return np.array([-size if case.malformed else size for size in sizes], np.int64)
