@@ -11,9 +11,9 @@ from estimator_slim.flags import resolve
 from estimator_slim.optimize import optimize_saved_model
 from estimator_slim.report.text import verification_text
 from estimator_slim.saved_model.reader import read_servable
-from estimator_slim.verify.bounds import bounds
+from estimator_slim.verify.comparison.bounds import bounds
 from estimator_slim.verify.gate import verified
-from estimator_slim.verify.requests import questions
+from estimator_slim.verify.questions.requests import questions
 
 _USAGE = """usage: estimator-slim optimize SRC [DST] [--slim_transforms='...'] [--tags=serve]
        estimator-slim compare ORIGINAL SLIM [--slim_transforms='...'] [--tags=serve]

@@ -18,7 +18,7 @@ from estimator_slim.optimize import optimize, slim_directory
 from estimator_slim.saved_model.mark import is_marked
 from estimator_slim.saved_model.publish import withdraw
 from estimator_slim.transforms import TransformList
-from estimator_slim.verify.input_fn_batches import as_called_by
+from estimator_slim.verify.questions.input_fn_batches import as_called_by
 
 
 class OptimizingExporter(tf.estimator.Exporter):

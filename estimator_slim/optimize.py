@@ -21,10 +21,10 @@ from estimator_slim.saved_model.writer import write_servable
 from estimator_slim.transforms import TransformList, pipeline
 from estimator_slim.transforms.fuse_lookups import fuse_lookups
 from estimator_slim.transforms.place_weights import CONSTANT_BYTES, place_weights
-from estimator_slim.verify.bounds import bounds
+from estimator_slim.verify.comparison.bounds import bounds
 from estimator_slim.verify.gate import OFF, judge, verified
+from estimator_slim.verify.questions.requests import questions
 from estimator_slim.verify.request import Request
-from estimator_slim.verify.requests import questions
 from estimator_slim.verify.warmup import write_warm_up
 
 Path = Union[str, bytes, os.PathLike]

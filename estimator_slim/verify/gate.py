@@ -13,11 +13,11 @@ from absl import logging
 from estimator_slim.errors import SourceError, VerificationError
 from estimator_slim.report.record import Report
 from estimator_slim.saved_model.reader import Servable
-from estimator_slim.verify import child
-from estimator_slim.verify.asking import CRASH, Heard, Job, ask_here
-from estimator_slim.verify.bounds import LOSSLESS, Bounds
-from estimator_slim.verify.comparison import compare
-from estimator_slim.verify.dependence import fixed_outputs
+from estimator_slim.verify.answers import child
+from estimator_slim.verify.answers.asking import CRASH, Heard, Job, ask_here
+from estimator_slim.verify.comparison.bounds import LOSSLESS, Bounds
+from estimator_slim.verify.comparison.compare import compare
+from estimator_slim.verify.comparison.dependence import fixed_outputs
 from estimator_slim.verify.request import Request
 from estimator_slim.verify.verification import Failure, Verification
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 from absl import logging
 
-from estimator_slim.verify.serving import refusal
+from estimator_slim.verify.answers.serving import refusal
 
 
 def read_records(path: str, most: int) -> list[bytes]:

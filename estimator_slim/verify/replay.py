@@ -12,8 +12,8 @@ from google.protobuf.message import DecodeError
 
 from estimator_slim.saved_model.reader import Servable
 from estimator_slim.verify import prediction_log
-from estimator_slim.verify.asking import CRASH, Job, ask_here
-from estimator_slim.verify.child import ask
+from estimator_slim.verify.answers.asking import CRASH, Job, ask_here
+from estimator_slim.verify.answers.child import ask
 from estimator_slim.verify.records import read_records
 from estimator_slim.verify.request import Answer, Refusal, Request
 

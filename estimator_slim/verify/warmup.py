@@ -16,9 +16,9 @@ from absl import logging
 from estimator_slim.errors import OptionError
 from estimator_slim.saved_model.reader import Servable, read_servable
 from estimator_slim.verify import prediction_log
+from estimator_slim.verify.questions.served_inputs import ServedInput, signature_inputs
 from estimator_slim.verify.replay import MOST_RECORDS, Record, faults, read_warm_up
 from estimator_slim.verify.request import Request
-from estimator_slim.verify.served_inputs import ServedInput, signature_inputs
 
 _METHODS = tuple(f"tensorflow/serving/{kind}" for kind in ("predict", "classify", "regress"))
 _CANDIDATES = 4  # for each record, as the servable may refuse some

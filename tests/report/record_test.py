@@ -12,7 +12,7 @@ from by_hand import servable, v1, variable
 
 from estimator_slim import Report, Verification, optimize_saved_model
 from estimator_slim.saved_model.reader import read_servable
-from estimator_slim.verify.bounds import Bounds
+from estimator_slim.verify.comparison.bounds import Bounds
 from estimator_slim.verify.gate import verified
 from estimator_slim.verify.request import Request
 

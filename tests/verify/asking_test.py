@@ -15,9 +15,9 @@ import tensorflow as tf
 from by_hand import servable, v1, variable
 
 from estimator_slim import VerificationError
-from estimator_slim.verify.asking import CRASH, Heard, Job, ask_here
-from estimator_slim.verify.child import ask
-from estimator_slim.verify.process import environment
+from estimator_slim.verify.answers.asking import CRASH, Heard, Job, ask_here
+from estimator_slim.verify.answers.child import ask
+from estimator_slim.verify.answers.process import environment
 from estimator_slim.verify.request import Request
 
 SECONDS = 300.0
@@ -28,7 +28,7 @@ PEAK = """
 import sys
 import numpy as np
 import tensorflow as tf
-from estimator_slim.verify.asking import Job, ask_here
+from estimator_slim.verify.answers.asking import Job, ask_here
 from estimator_slim.verify.request import Request
 
 def peak():

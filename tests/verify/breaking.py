@@ -22,12 +22,12 @@ from estimator_slim import Verification, optimize_saved_model
 from estimator_slim.graph import names
 from estimator_slim.saved_model.reader import read_servable
 from estimator_slim.transforms import DEFAULT, transform_list
-from estimator_slim.verify.asking import Job
-from estimator_slim.verify.bounds import bounds
-from estimator_slim.verify.child import ask
-from estimator_slim.verify.comparison import compare
-from estimator_slim.verify.dependence import fixed_outputs
-from estimator_slim.verify.requests import questions
+from estimator_slim.verify.answers.asking import Job
+from estimator_slim.verify.answers.child import ask
+from estimator_slim.verify.comparison.bounds import bounds
+from estimator_slim.verify.comparison.compare import compare
+from estimator_slim.verify.comparison.dependence import fixed_outputs
+from estimator_slim.verify.questions.requests import questions
 
 EIGHT_BITS = DEFAULT.replace("quantize_weights", "quantize_weights(minimum_size=1)")
 MODELS = ("vocabulary_file_v1_default_value", "raw_text_tables_from_files",

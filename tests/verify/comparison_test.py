@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from estimator_slim import Verification
 from estimator_slim.transforms import transform_list
-from estimator_slim.verify.asking import CRASH, Heard
-from estimator_slim.verify.bounds import LOSSLESS, bounds
-from estimator_slim.verify.comparison import compare
+from estimator_slim.verify.answers.asking import CRASH, Heard
+from estimator_slim.verify.comparison.bounds import LOSSLESS, bounds
+from estimator_slim.verify.comparison.compare import compare
 from estimator_slim.verify.request import Refusal, Request
 
 EIGHT = bounds(transform_list("quantize_weights"))

@@ -13,9 +13,9 @@ from by_hand import v1, variable
 
 from estimator_slim import Verification, optimize_saved_model
 from estimator_slim.saved_model.reader import read_servable
-from estimator_slim.verify.asking import Job, ask_here
-from estimator_slim.verify.cases import CASES, TYPICAL
-from estimator_slim.verify.made_up import made_up_requests
+from estimator_slim.verify.answers.asking import Job, ask_here
+from estimator_slim.verify.questions.cases import CASES, TYPICAL
+from estimator_slim.verify.questions.made_up import made_up_requests
 from estimator_slim.verify.request import Answer, Refusal
 
 ROWS = np.random.default_rng(3).normal(size=(500, 8)).astype(np.float32)

@@ -14,10 +14,10 @@ from by_hand import servable, v1, variable
 from estimator_slim import Verification
 from estimator_slim.saved_model.reader import read_servable
 from estimator_slim.transforms import transform_list
-from estimator_slim.verify.asking import Job, ask_here
-from estimator_slim.verify.bounds import bounds
-from estimator_slim.verify.comparison import compare
-from estimator_slim.verify.made_up import made_up_requests
+from estimator_slim.verify.answers.asking import Job, ask_here
+from estimator_slim.verify.comparison.bounds import bounds
+from estimator_slim.verify.comparison.compare import compare
+from estimator_slim.verify.questions.made_up import made_up_requests
 
 WORDS = [f"word{n}".encode() for n in range(3000)]
 ROWS = np.random.default_rng(5).normal(size=(3000, 4)).astype(np.float32)

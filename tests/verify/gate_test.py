@@ -29,7 +29,7 @@ from estimator_slim.graph.graph import Graph
 from estimator_slim.saved_model.reader import read_servable
 from estimator_slim.transforms import transform_list
 from estimator_slim.transforms.base import Transform
-from estimator_slim.verify.bounds import LOSSLESS, bounds
+from estimator_slim.verify.comparison.bounds import LOSSLESS, bounds
 from estimator_slim.verify.gate import in_turns, verified
 from estimator_slim.verify.request import Request
 

@@ -13,9 +13,9 @@ from by_hand import servable, v1, variable
 from models import MODELS
 
 from estimator_slim.saved_model.reader import read_servable
-from estimator_slim.verify.asking import Job, ask_here
-from estimator_slim.verify.cases import TYPICAL
-from estimator_slim.verify.made_up import made_up_requests
+from estimator_slim.verify.answers.asking import Job, ask_here
+from estimator_slim.verify.questions.cases import TYPICAL
+from estimator_slim.verify.questions.made_up import made_up_requests
 from estimator_slim.verify.request import Answer, Refusal, Request
 
 ONE_ROW_ONLY = ("batch_of_fixed_size",)

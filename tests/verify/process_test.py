@@ -21,8 +21,8 @@ import tensorflow as tf
 from by_hand import servable, v1
 
 from estimator_slim import DestinationError, optimize_saved_model
-from estimator_slim.verify.asking import Heard, Job
-from estimator_slim.verify.child import ask
+from estimator_slim.verify.answers.asking import Heard, Job
+from estimator_slim.verify.answers.child import ask
 from estimator_slim.verify.request import Request
 
 X = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
@@ -31,8 +31,8 @@ ROOT = Path(__file__).parents[2]
 # Asks argv[1] in a child, for ever.
 ASKING = """
 import sys
-from estimator_slim.verify.asking import Job
-from estimator_slim.verify.child import ask
+from estimator_slim.verify.answers.asking import Job
+from estimator_slim.verify.answers.child import ask
 
 ask([Job(sys.argv[1], [])], seconds=600)
 """

@@ -14,9 +14,9 @@ import tensorflow as tf
 from models.zoo import examples, texts
 
 from estimator_slim.saved_model.reader import Servable, read_servable
-from estimator_slim.verify.cases import TYPICAL
-from estimator_slim.verify.made_up import made_up_requests
-from estimator_slim.verify.requests import questions
+from estimator_slim.verify.questions.cases import TYPICAL
+from estimator_slim.verify.questions.made_up import made_up_requests
+from estimator_slim.verify.questions.requests import questions
 
 EXAMPLES = examples({"words": ["turn", "on"]}, {"words": ["stop"]})
 

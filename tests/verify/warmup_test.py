@@ -15,10 +15,10 @@ import tensorflow as tf
 
 from estimator_slim import OptionError
 from estimator_slim.saved_model.reader import read_servable
-from estimator_slim.verify.asking import Job, ask_here
-from estimator_slim.verify.made_up import made_up_requests
+from estimator_slim.verify.answers.asking import Job, ask_here
 from estimator_slim.verify.prediction_log import WARM_UP_FILE, parse, predict_record
-from estimator_slim.verify.recorded import warm_up_requests
+from estimator_slim.verify.questions.made_up import made_up_requests
+from estimator_slim.verify.questions.recorded import warm_up_requests
 from estimator_slim.verify.records import read_records
 from estimator_slim.verify.request import Refusal, Request
 from estimator_slim.verify.warmup import write_warm_up

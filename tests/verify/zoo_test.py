@@ -12,13 +12,13 @@ from models import MODELS
 from estimator_slim import Verification, optimize_saved_model
 from estimator_slim.saved_model.reader import read_servable
 from estimator_slim.transforms import DEFAULT, transform_list
-from estimator_slim.verify.asking import Heard, Job
-from estimator_slim.verify.bounds import bounds
-from estimator_slim.verify.child import ask
-from estimator_slim.verify.comparison import compare
-from estimator_slim.verify.dependence import fixed_outputs
+from estimator_slim.verify.answers.asking import Heard, Job
+from estimator_slim.verify.answers.child import ask
+from estimator_slim.verify.comparison.bounds import bounds
+from estimator_slim.verify.comparison.compare import compare
+from estimator_slim.verify.comparison.dependence import fixed_outputs
+from estimator_slim.verify.questions.requests import questions
 from estimator_slim.verify.request import Request
-from estimator_slim.verify.requests import questions
 
 LISTS = {"default": DEFAULT, "lossless": DEFAULT.replace(" quantize_weights", ""),
          "4 bits": "quantize_weights(bits=4)", "16 bits": "quantize_weights(bits=16)",

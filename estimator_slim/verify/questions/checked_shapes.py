@@ -6,7 +6,7 @@ crashes on tells nothing and costs another load of it.
 
 from __future__ import annotations
 
-from estimator_slim.verify.readers import Consumers, readers
+from estimator_slim.verify.questions.readers import Consumers, readers
 
 _CHECK = frozenset(("SparseReshape", "SparseToDense", "SparseTensorDenseMatMul", "SparseReduceSum",
                     "SparseReduceMax", "SparseSplit"))

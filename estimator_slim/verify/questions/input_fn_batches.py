@@ -12,7 +12,7 @@ import tensorflow as tf
 from tensorflow.python.util import function_utils
 
 from estimator_slim.errors import OptionError
-from estimator_slim.verify.serving import refusal
+from estimator_slim.verify.answers.serving import refusal
 
 Batch = tuple[dict[str, Any], Any]  # features by key, labels or None
 v1 = tf.compat.v1

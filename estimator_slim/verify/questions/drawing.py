@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from estimator_slim.verify.cases import Case
-from estimator_slim.verify.domain import Domain
-from estimator_slim.verify.images import encoded_images
+from estimator_slim.verify.questions.cases import Case
+from estimator_slim.verify.questions.domain import Domain
+from estimator_slim.verify.questions.images import encoded_images
 
 _WORDS = tuple(f"word{n}".encode() for n in range(500))
 _UNSEEN = tuple(f"{word}{n}".encode() for n in range(9) for word in ("unséen", "新しい", "Ünknown one"))

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from estimator_slim.verify.bounds import Bounds
-from estimator_slim.verify.column import Column, dtype_name
-from estimator_slim.verify.labels import accuracies
-from estimator_slim.verify.scores import Changed, Scores, changed, is_single
+from estimator_slim.verify.comparison.bounds import Bounds
+from estimator_slim.verify.comparison.column import Column, dtype_name
+from estimator_slim.verify.comparison.labels import accuracies
+from estimator_slim.verify.comparison.scores import Changed, Scores, changed, is_single
 from estimator_slim.verify.verification import Failure, OutputResult
 
 

@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from estimator_slim.graph import names
 from estimator_slim.saved_model.reader import Servable
-from estimator_slim.verify.parsing_spec import Feature, parsed_features
-from estimator_slim.verify.readers import Consumers
+from estimator_slim.verify.questions.parsing_spec import Feature, parsed_features
+from estimator_slim.verify.questions.readers import Consumers
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,10 @@ A size of a billion would take the memory of the machine, so what is not known t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import tensorflow as tf
 
-from estimator_slim.graph import names
 from estimator_slim.graph.graph import NodeDef
-from estimator_slim.verify.readers import Consumers, passed_to
+from estimator_slim.verify.questions.readers import Consumers, passed_to, readers
 
 _ARITHMETIC = frozenset(("AddV2", "Add", "Sub", "Mul", "Neg", "Abs", "FloorDiv", "FloorMod", "Mod",
                          "ClipByValue"))
@@ -21,25 +18,16 @@ _ENDS = _COMPARISONS | {"AsString", "Bucketize", "Shape", "ShapeN", "Size", "Ran
 
 def is_quantity(consumers: Consumers, tensor: str) -> bool:
     """True if all that becomes of the integers in `tensor` is floats, text and comparisons."""
-    seen, todo = set(), [names.canonical(tensor)]
-    while todo:
-        name = todo.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        for node, index in consumers.get(name, ()):
-            if not _ends(node):
-                passed = list(_values(node, index))
-                if not passed:
-                    return False
-                todo += [names.tensor(node.name, port) for port in passed]
-    return True
+    return all(_ends(node) or bool(_values(node, index))
+               for node, index in readers(consumers, tensor, _values))
 
 
 def _ends(node: NodeDef) -> bool:
     return node.op in _ENDS or (node.op == "Cast" and not tf.as_dtype(node.attr["DstT"].type).is_integer)
 
 
-def _values(node: NodeDef, index: int) -> Iterable[int]:
-    """The outputs that input `index` has a part in."""
-    return (0,) if node.op in _ARITHMETIC else passed_to(node, index)
+def _values(node: NodeDef, index: int) -> tuple[int, ...]:
+    """The outputs that input `index` has a part in, as an integer."""
+    if _ends(node):
+        return ()
+    return (0,) if node.op in _ARITHMETIC else tuple(passed_to(node, index))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from estimator_slim.verify.parsing_spec import Feature
+from estimator_slim.verify.questions.parsing_spec import Feature
 
 
 def serialized(features: Sequence[Feature], rows: Sequence[Mapping[str, np.ndarray]]) -> np.ndarray:

@@ -12,12 +12,12 @@ from absl import logging
 from estimator_slim.errors import OptionError
 from estimator_slim.saved_model.reader import Servable
 from estimator_slim.verify import prediction_log
-from estimator_slim.verify.features import in_fixed_batches
+from estimator_slim.verify.answers.serving import refusal
+from estimator_slim.verify.questions.features import in_fixed_batches
+from estimator_slim.verify.questions.served_inputs import ServedInput, signature_inputs
 from estimator_slim.verify.records import read_records
 from estimator_slim.verify.replay import read_warm_up
 from estimator_slim.verify.request import Request
-from estimator_slim.verify.served_inputs import ServedInput, signature_inputs
-from estimator_slim.verify.serving import refusal
 
 _MOST_EXAMPLES = 1024
 _BATCH = 64

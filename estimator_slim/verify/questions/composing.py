@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from estimator_slim.verify.cases import Case
-from estimator_slim.verify.composites import Composite
-from estimator_slim.verify.domain import Domains
-from estimator_slim.verify.drawing import draw
-from estimator_slim.verify.examples import serialized
-from estimator_slim.verify.served_inputs import ServedInput
+from estimator_slim.verify.questions.cases import Case
+from estimator_slim.verify.questions.composites import Composite
+from estimator_slim.verify.questions.domain import Domains
+from estimator_slim.verify.questions.drawing import draw
+from estimator_slim.verify.questions.examples import serialized
+from estimator_slim.verify.questions.served_inputs import ServedInput
 
 _LONGEST_INNER = 6  # of rows inside of rows
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from estimator_slim.graph import names
-from estimator_slim.verify.readers import Consumers, readers
-from estimator_slim.verify.served_inputs import ServedInput
+from estimator_slim.verify.questions.readers import Consumers, readers
+from estimator_slim.verify.questions.served_inputs import ServedInput
 
 # Of operations: which inputs are indices and dense shape of one sparse tensor.
 _SPARSE = {"SparseReshape": (0, 1), "SparseToDense": (0, 1), "SparseFillEmptyRows": (0, 2),

@@ -16,8 +16,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_slim.verify.answers.serving import refusal, served
 from estimator_slim.verify.request import Answer, Refusal, Request
-from estimator_slim.verify.serving import refusal, served
 
 CRASH = "Crash"   # the error of a Refusal that ended the process
 UNWRITTEN = os.EX_IOERR  # the exit code of a child that cannot write what it tells

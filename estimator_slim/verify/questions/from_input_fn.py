@@ -10,11 +10,11 @@ import tensorflow as tf
 from absl import logging
 
 from estimator_slim.saved_model.reader import Servable
-from estimator_slim.verify.features import fed
-from estimator_slim.verify.input_fn_batches import Batch, input_fn_batches
+from estimator_slim.verify.questions.features import fed
+from estimator_slim.verify.questions.input_fn_batches import Batch, input_fn_batches
+from estimator_slim.verify.questions.rows import values_of
+from estimator_slim.verify.questions.served_inputs import ServedInput, signature_inputs
 from estimator_slim.verify.request import Request
-from estimator_slim.verify.rows import values_of
-from estimator_slim.verify.served_inputs import ServedInput, signature_inputs
 
 
 def input_fn_requests(input_fn: Callable[..., Any], servable: Servable, *,

@@ -19,7 +19,7 @@ def end():
 
 threading.Thread(target=end, daemon=True).start()
 sys.path[:] = json.loads(sys.argv[1])
-from estimator_slim.verify.asking import main
+from estimator_slim.verify.answers.asking import main
 main(*sys.argv[2:])
 """
 _LINES, _LENGTH = 3, 300  # of what it wrote last, in messages

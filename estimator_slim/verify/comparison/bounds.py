@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from estimator_slim.transforms.base import Transform
 from estimator_slim.transforms.quantize_weights import QuantizeWeights
-from estimator_slim.verify.cases import INFINITE, NOT_A_NUMBER
+from estimator_slim.verify.questions.cases import INFINITE, NOT_A_NUMBER
 
 
 @dataclass(frozen=True)

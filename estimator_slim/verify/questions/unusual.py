@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from estimator_slim.graph.graph import Graph, NodeDef
-from estimator_slim.verify.cases import INFINITIES, NANS
-from estimator_slim.verify.readers import operations_behind
+from estimator_slim.verify.questions.cases import INFINITIES, NANS
+from estimator_slim.verify.questions.readers import operations_behind
 
 _OF_BOTH = frozenset(("IsFinite", "CheckNumerics"))
 _TESTS = {"IsNan": NANS, "IsInf": INFINITIES}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from tensorflow.core.framework import function_pb2
 
@@ -25,23 +25,6 @@ _OTHER: dict[str, dict[int, tuple[int, ...]]] = {  # operation: {input: outputs}
     "SparseToDense": {2: (0,)}, "RaggedTensorToTensor": {1: (0,)}, "Switch": {0: (0, 1)}}
 
 
-def readers(consumers: Consumers, tensor: str) -> Iterator[tuple[NodeDef, int]]:
-    """(node, index of its input) for each node that the values of `tensor` come to.
-
-    They may be fewer there than in `tensor`, in another order and shape, lower case, cut at spaces,
-    or divided; so what an id must be below at a reader, it may well be below in `tensor`.
-    """
-    seen, todo = set(), [names.canonical(tensor)]
-    while todo:
-        name = todo.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        for node, index in consumers.get(name, ()):
-            yield node, index
-            todo += [names.tensor(node.name, port) for port in passed_to(node, index)]
-
-
 def passed_to(node: NodeDef, index: int) -> Iterable[int]:
     """The outputs that have the values of input `index`."""
     if node.op in _ANY_INPUT or (node.op in _FIRST_INPUT and index == 0):
@@ -51,6 +34,26 @@ def passed_to(node: NodeDef, index: int) -> Iterable[int]:
     if node.op == "IdentityN":
         return (index,)
     return _OTHER.get(node.op, {}).get(index, ())
+
+
+def readers(consumers: Consumers, tensor: str,
+            passed: Callable[..., Iterable[int]] = passed_to) -> Iterator[tuple[NodeDef, int]]:
+    """(node, index of its input) for each node that the values of `tensor` come to.
+
+    They may be fewer there than in `tensor`, in another order and shape, lower case, cut at spaces,
+    or divided; so what an id must be below at a reader, it may well be below in `tensor`.
+
+    passed: (node, index) → the outputs that they come through to.
+    """
+    seen, todo = set(), [names.canonical(tensor)]
+    while todo:
+        name = todo.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        for node, index in consumers.get(name, ()):
+            yield node, index
+            todo += [names.tensor(node.name, port) for port in passed(node, index)]
 
 
 def readers_of_nodes(consumers: Consumers) -> Mapping[str, list[NodeDef]]:

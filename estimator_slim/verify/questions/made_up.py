@@ -11,14 +11,14 @@ import tensorflow as tf
 
 from estimator_slim.graph.inlining import inline_calls
 from estimator_slim.saved_model.reader import Servable
-from estimator_slim.verify import cases
-from estimator_slim.verify.cases import CASES, TYPICAL, Case
-from estimator_slim.verify.checked_shapes import is_checked
-from estimator_slim.verify.composing import composed, composed_parts
-from estimator_slim.verify.composites import Composite, composites
-from estimator_slim.verify.domain import Domains
+from estimator_slim.verify.questions import cases
+from estimator_slim.verify.questions.cases import CASES, TYPICAL, Case
+from estimator_slim.verify.questions.checked_shapes import is_checked
+from estimator_slim.verify.questions.composing import composed, composed_parts
+from estimator_slim.verify.questions.composites import Composite, composites
+from estimator_slim.verify.questions.domain import Domains
+from estimator_slim.verify.questions.served_inputs import ServedInput, signature_inputs
 from estimator_slim.verify.request import Request
-from estimator_slim.verify.served_inputs import ServedInput, signature_inputs
 
 
 def made_up_requests(servable: Servable, *, seed: int = 0) -> list[Request]:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from estimator_slim.saved_model.reader import Servable
-from estimator_slim.verify.cases import TYPICAL
-from estimator_slim.verify.from_input_fn import input_fn_requests
-from estimator_slim.verify.made_up import made_up_requests
-from estimator_slim.verify.recorded import example_requests, warm_up_requests
+from estimator_slim.verify.questions.cases import TYPICAL
+from estimator_slim.verify.questions.from_input_fn import input_fn_requests
+from estimator_slim.verify.questions.made_up import made_up_requests
+from estimator_slim.verify.questions.recorded import example_requests, warm_up_requests
 from estimator_slim.verify.request import Request
 
 

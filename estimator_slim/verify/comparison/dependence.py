@@ -7,7 +7,7 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from estimator_slim.graph import names
 from estimator_slim.graph.graph import Graph
-from estimator_slim.verify.serving import fetched
+from estimator_slim.verify.answers.serving import fetched
 
 
 def fixed_outputs(graph: Graph) -> frozenset[tuple[str, str]]:

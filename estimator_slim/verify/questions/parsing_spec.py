@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from estimator_slim.graph import names
 from estimator_slim.graph.graph import Graph, NodeDef
-from estimator_slim.verify.readers import Consumers
+from estimator_slim.verify.questions.readers import Consumers
 
 _PASSED = ("Identity", "Reshape", "Squeeze", "ExpandDims")
 

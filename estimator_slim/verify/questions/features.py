@@ -9,10 +9,17 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from estimator_slim.verify.examples import serialized
-from estimator_slim.verify.parsing_spec import Feature
-from estimator_slim.verify.rows import SparseValue, dense, rows_of, sparse, values_of, without_padding
-from estimator_slim.verify.served_inputs import ServedInput
+from estimator_slim.verify.questions.examples import serialized
+from estimator_slim.verify.questions.parsing_spec import Feature
+from estimator_slim.verify.questions.rows import (
+    SparseValue,
+    dense,
+    rows_of,
+    sparse,
+    values_of,
+    without_padding,
+)
+from estimator_slim.verify.questions.served_inputs import ServedInput
 
 
 def fed(inputs: Sequence[ServedInput],

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from estimator_slim.verify.bounds import Bounds
-from estimator_slim.verify.column import Column, dtype_name
-from estimator_slim.verify.labels import accuracies
-from estimator_slim.verify.numbers import Deviation, Pairs, decibels, deviation, paired
-from estimator_slim.verify.scores import Scores, are_scores, scores
+from estimator_slim.verify.comparison.bounds import Bounds
+from estimator_slim.verify.comparison.column import Column, dtype_name
+from estimator_slim.verify.comparison.labels import accuracies
+from estimator_slim.verify.comparison.numbers import Deviation, Pairs, decibels, deviation, paired
+from estimator_slim.verify.comparison.scores import Scores, are_scores, scores
 from estimator_slim.verify.verification import Failure, OutputResult
 
 

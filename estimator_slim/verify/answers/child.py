@@ -17,8 +17,16 @@ from absl import logging
 
 from estimator_slim.errors import DestinationError, VerificationError
 from estimator_slim.saved_model.temporary import remove_abandoned, temporary_folder
-from estimator_slim.verify import process
-from estimator_slim.verify.asking import CRASH, UNWRITTEN, Heard, Job, ask_here, collect, read_told
+from estimator_slim.verify.answers import process
+from estimator_slim.verify.answers.asking import (
+    CRASH,
+    UNWRITTEN,
+    Heard,
+    Job,
+    ask_here,
+    collect,
+    read_told,
+)
 from estimator_slim.verify.request import Refusal
 
 _CHILDREN = 8  # how many may end so

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from estimator_slim.verify.asking import CRASH, Heard
-from estimator_slim.verify.bounds import Bounds
-from estimator_slim.verify.cases import EDGES
-from estimator_slim.verify.column import Answered, Column, columns, dtype_name, place
-from estimator_slim.verify.exact import compare_exact
-from estimator_slim.verify.floats import failure, measured, result
-from estimator_slim.verify.numbers import is_float
+from estimator_slim.verify.answers.asking import CRASH, Heard
+from estimator_slim.verify.comparison.bounds import Bounds
+from estimator_slim.verify.comparison.column import Answered, Column, columns, dtype_name, place
+from estimator_slim.verify.comparison.exact import compare_exact
+from estimator_slim.verify.comparison.floats import failure, measured, result
+from estimator_slim.verify.comparison.numbers import is_float
+from estimator_slim.verify.questions.cases import EDGES
 from estimator_slim.verify.request import Answer, Refusal, Request
 from estimator_slim.verify.verification import Failure, OutputResult, Verification
 

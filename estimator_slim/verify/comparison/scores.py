@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from estimator_slim.verify.numbers import Deviation, Pairs
+from estimator_slim.verify.comparison.numbers import Deviation, Pairs
 
 _SPREAD = 6.0  # two scores nearer than this many root mean square errors may change places
 

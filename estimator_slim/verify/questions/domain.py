@@ -11,10 +11,10 @@ import tensorflow as tf
 from estimator_slim.graph import names
 from estimator_slim.graph.graph import VARIABLE_OPS, Graph, NodeDef
 from estimator_slim.saved_model.reader import Servable
-from estimator_slim.verify.quantities import is_quantity
-from estimator_slim.verify.readers import operations_behind, readers, readers_of_nodes
-from estimator_slim.verify.unusual import unusual
-from estimator_slim.verify.vocabulary import Keys, Vocabularies
+from estimator_slim.verify.questions.quantities import is_quantity
+from estimator_slim.verify.questions.readers import operations_behind, readers, readers_of_nodes
+from estimator_slim.verify.questions.unusual import unusual
+from estimator_slim.verify.questions.vocabulary import Keys, Vocabularies
 
 _FINDS = frozenset(("LookupTableFindV2", "LookupTableFind"))
 _HASHES = frozenset(("StringToHashBucketFast", "StringToHashBucketStrong", "StringToHashBucket",
