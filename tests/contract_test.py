@@ -128,6 +128,15 @@ def test_answers_stay_within_the_bound(name: str, fixture: str, bench: Bench) ->
     assert_answers(bench, fixture, case, [*transform_list(case.before), one])
 
 
+@pytest.mark.parametrize("fixture", ["dnn_v1_hash_mean", "linear_classifier_v1"])
+@EACH
+def test_any_other_may_come_after_it(name: str, fixture: str, bench: Bench) -> None:
+    graph = bench.after(name, fixture)
+    for other in TRANSFORMS:
+        if other != name and not CASES[other].before:
+            bench.apply(other, graph)  # which checks that TensorFlow accepts what it makes
+
+
 @ON_EACH
 def test_answers_stay_where_no_transform_runs(fixture: str, bench: Bench) -> None:
     assert_answers(bench, fixture, Case(""), [])

@@ -15,6 +15,7 @@ _PASS_ON = ("Identity", "Enter", "Switch")
 _FUNCTIONS = {
     **dict.fromkeys(("While", "StatelessWhile"), (0, ("cond", "body"))),
     **dict.fromkeys(("If", "StatelessIf"), (1, ("then_branch", "else_branch"))),
+    **dict.fromkeys(("Case", "StatelessCase"), (1, ("branches",))),
     **dict.fromkeys(CALLS, (0, ("f",)))}
 
 _Uses = Mapping[str, list[tuple[NodeDef, int]]]
@@ -54,9 +55,11 @@ class Handles:
         """(function, argument) for each function that gets input `index` of `node`; none: who knows."""
         first, attributes = _FUNCTIONS.get(node.op, (0, ()))
         for key in attributes:
-            function = self._functions.get(node.attr[key].func.name)
-            if function is not None and first <= index < first + len(function.signature.input_arg):
-                yield function.signature.name, function.signature.input_arg[index - first].name
+            value = node.attr[key]
+            for called in value.list.func or [value.func]:
+                function = self._functions.get(called.name)
+                if function is not None and first <= index < first + len(function.signature.input_arg):
+                    yield function.signature.name, function.signature.input_arg[index - first].name
 
 
 def _uses(nodes: Iterable[NodeDef]) -> _Uses:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import tensorflow as tf
@@ -28,14 +29,15 @@ def left_to_requests(graph: Graph, most_bytes: int, most_grown: int) -> list[Nod
     """The nodes that depend on no request and are not to be computed ahead for all that.
 
     They read or write files, call functions, join strings, or make values of more than `most_bytes`, of
-    more than `most_grown` and than what they read, or of a size that nobody knows before they are
-    executed.
+    more than `most_grown` and than what they alone read, or of a size that nobody knows before they
+    are executed.
     """
     constant = _constant(graph)
     if all(node.op == "Const" for node in constant):
         return []
     understood = imported(graph.graph_def())
     functions = {f.signature.name for f in graph.library.function}
+    reader_counts = _reader_counts(graph)
     longest: dict[str, float] = {}
     sizes: dict[str, float] = {}
     held = []
@@ -44,11 +46,19 @@ def left_to_requests(graph: Graph, most_bytes: int, most_grown: int) -> list[Nod
         outputs = understood.get_operation_by_name(node.name).outputs
         sizes[node.name] = sum(_byte_count(output, longest[node.name]) for output in outputs)
         sources = {names.node_of(name) for name in node.input} or {node.name}
-        read = sum(sizes.get(source, 0) for source in sources)
+        read = sum(sizes.get(source, 0) for source in sources if reader_counts[source] <= 1)
         is_small = sizes[node.name] <= min(most_bytes, max(most_grown, read))
         if node.op in _OUTSIDE or not is_small or not functions.isdisjoint(called_by(node)):
             held.append(node)
     return held
+
+
+def _reader_counts(graph: Graph) -> Counter[str]:
+    """How many nodes read each node, and signatures that fetch it."""
+    counts = Counter(source for node in graph.nodes.values()
+                     for source in {names.node_of(name) for name in node.input})
+    counts.update(names.node_of(tensor) for tensor in graph.interface.outputs())
+    return counts
 
 
 def _byte_count(tensor: tf.Tensor, longest: float) -> float:

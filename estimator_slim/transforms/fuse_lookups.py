@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import tensorflow as tf
+
 from estimator_slim.graph import attributes
 from estimator_slim.graph.graph import Graph
 from estimator_slim.transforms.tables import gathers_rows
+
+_IDS = (tf.int32, tf.int64)  # GatherV2 takes int16, too
 
 
 def fuse_lookups(graph: Graph) -> Graph:
@@ -17,10 +21,10 @@ def fuse_lookups(graph: Graph) -> Graph:
     for node in list(fused.nodes.values()):
         if node.op not in ("GatherV2", "Gather") or not gathers_rows(fused, node):
             continue
-        read = fused.producer(node.input[0])
-        if read.op == "ReadVariableOp" and len(read.input) == 1:
+        read, ids = fused.producer(node.input[0]), attributes.dtype(node, "Tindices")
+        if read.op == "ReadVariableOp" and len(read.input) == 1 and ids in _IDS:
             fused.become(node, "ResourceGather", [read.input[0], node.input[1]],
-                         dtype=attributes.dtype(read, "dtype"), batch_dims=0,
-                         Tindices=attributes.dtype(node, "Tindices"), validate_indices=True)
+                         dtype=attributes.dtype(read, "dtype"), batch_dims=0, Tindices=ids,
+                         validate_indices=True)
     fused.prune()
     return fused

@@ -60,6 +60,7 @@ def merge_partitions(graph: Graph) -> None:
             table = graph.add_weight(f"{parts[0].name}/merged", weight)
             for stitch in group:
                 _look_up(graph, stitch, table, weight)
+            _hand_on_waits(graph, group)
             graph.prune()
 
 
@@ -177,3 +178,18 @@ def _look_up(graph: Graph, stitch: _Stitch, table: str, weight: Weight) -> None:
     axis = graph.add_constant(f"{stitch.node.name}/axis", np.int32(0))
     graph.become(stitch.node, "GatherV2", [table, stitch.ids, axis], Tparams=weight.dtype,
                  Tindices=stitch.ids_dtype, Taxis=tf.int32, batch_dims=0)
+
+
+def _hand_on_waits(graph: Graph, stitches: list[_Stitch]) -> None:
+    """Lets lookups wait for what their parts waited for, and who waited for the parts for them."""
+    merged = {g.name: s.node.name for s in stitches for g in s.gathers}
+    for stitch in stitches:
+        stitch.node.input.extend(i for g in stitch.gathers for i in g.input if names.is_control(i))
+    before = {s.node.name: graph.ancestors([s.node.name]) for s in stitches}
+    for node in graph.nodes.values():
+        waits = [i for i in node.input if names.is_control(i)]
+        if node.name in merged or not any(i[1:] in merged for i in waits):
+            continue
+        others = dict.fromkeys(merged.get(i[1:], i[1:]) for i in waits)
+        node.input[:] = [*(i for i in node.input if not names.is_control(i)),
+                         *(f"^{name}" for name in others if node.name not in before.get(name, ()))]

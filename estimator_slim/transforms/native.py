@@ -151,6 +151,8 @@ def output_types(node: NodeDef) -> list[tf.DType]:
 
 def _run(graph: Graph, nodes: Iterable[NodeDef], inputs: list[str], outputs: list[str],
          text: str) -> list[NodeDef]:
+    nodes = list(nodes)
+    attributes.drop_unset(nodes)
     graph_def = tf.compat.v1.GraphDef(node=nodes, library=graph.library, versions=graph.versions)
     try:
         data = _engine.TransformGraphWithStringInputs(

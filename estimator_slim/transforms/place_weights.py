@@ -6,6 +6,8 @@ the graph and copied again, and takes several times its size in memory, where a 
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import tensorflow as tf
 
 from estimator_slim.errors import DestinationError
@@ -20,7 +22,10 @@ PROTO_BYTES = 2**31 - 1        # what a saved_model.pb can hold
 
 
 def place_weights(graph: Graph, place: str) -> Graph:
-    """`graph` with its weights where `place` says; `auto` leaves them where the pipeline put them.
+    """`graph` with its weights where `place` says.
+
+    `auto` leaves variables, and makes variables of large constants but of those that are the only input
+    of a node: that one is computed ahead, by fold_constants or when TensorFlow loads the graph.
 
     Raises:
       DestinationError: as constants they would not fit a saved_model.pb.
@@ -29,7 +34,9 @@ def place_weights(graph: Graph, place: str) -> Graph:
     if place == CONSTANTS:
         _to_constants(placed)
     elif place == VARIABLES:
-        _to_variables(placed)
+        _to_variables(placed, SMALLEST_VARIABLE)
+    else:
+        _to_variables(placed, CONSTANT_BYTES, besides=_computed_ahead(placed))
     placed.prune()
     return placed
 
@@ -47,15 +54,27 @@ def _to_constants(graph: Graph) -> None:
         graph.become(node, "Const", [], dtype=weight.dtype, value=weight.value())
 
 
-def _to_variables(graph: Graph) -> None:
+def _to_variables(graph: Graph, least_bytes: int, besides: Container[str] = ()) -> None:
     graph.constant_bytes = 0
-    consts = [node for node in graph.nodes.values() if node.op == "Const" and _is_weight(node)]
+    consts = [node for node in graph.nodes.values() if node.op == "Const" and node.name not in besides
+              and _is_weight(node, least_bytes)]
     for node in consts:
         value = graph.weight(node.name)
         if value is not None:
             graph.replace_by_weight(node.name, value)
 
 
-def _is_weight(node: NodeDef) -> bool:
+def _is_weight(node: NodeDef, least_bytes: int) -> bool:
+    """False for what waits: by that a Const is in a loop or branch of old graphs."""
     proto = node.attr["value"].tensor
-    return proto.dtype != tf.string.as_datatype_enum and proto.ByteSize() >= SMALLEST_VARIABLE
+    return not node.input and proto.dtype != tf.string.as_datatype_enum and proto.ByteSize() >= least_bytes
+
+
+def _computed_ahead(graph: Graph) -> set[str]:
+    """The Consts of loading, and those that a node reads which reads nothing else."""
+    found = graph.ancestors(graph.interface.load_roots())
+    for node in graph.nodes.values():
+        sources = {names.node_of(tensor) for tensor in node.input}
+        if all(graph.nodes[source].op == "Const" for source in sources):
+            found |= sources
+    return found

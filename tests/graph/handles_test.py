@@ -26,6 +26,11 @@ def in_a_branch(table: Any, ids: Any) -> Any:
     return tf.cond(tf.size(ids) > 2, lambda: 3.0 * tf.gather(table, ids), lambda: tf.gather(table, ids))
 
 
+def in_a_case(table: Any, ids: Any) -> Any:
+    return tf.switch_case(tf.minimum(tf.size(ids), 4) - 3,
+                          [lambda: 3.0 * tf.gather(table, ids), lambda: tf.gather(table, ids)])
+
+
 def in_a_branch_in_a_loop(table: Any, ids: Any) -> Any:
     shapes = [tf.TensorShape([]), tf.TensorShape([None, 64])]
     return tf.while_loop(lambda i, _: i < 1, lambda i, _: (i + 1, in_a_branch(table, ids)),
@@ -41,7 +46,7 @@ def serve(folder: Path, rows: Callable, changes: Callable) -> str:
     return servable(folder, network)
 
 
-@pytest.mark.parametrize("rows", [in_a_loop, in_a_branch, in_a_branch_in_a_loop])
+@pytest.mark.parametrize("rows", [in_a_loop, in_a_branch, in_a_case, in_a_branch_in_a_loop])
 def test_a_table_that_is_read_inside_is_codes_on_disk(tmp_path: Path, rows: Callable) -> None:
     source = serve(tmp_path, rows, lambda table: tf.no_op())
     path, report = slim(source, "strip_unused_nodes quantize_weights")

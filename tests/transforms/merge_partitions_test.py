@@ -75,6 +75,22 @@ def test_two_lookups_of_one_table_share_it(tmp_path: Path) -> None:
     assert_same_answers(path, source, EVERY_ID, *STRANGE)
 
 
+def test_parts_of_a_tf_function_are_stored_once_and_who_waited_for_them_waits_on(tmp_path: Path) -> None:
+    module = tf.Module()
+    rows = np.random.default_rng(2).normal(size=(2, ROWS, WIDTH)).astype(np.float32)
+    module.parts = [tf.Variable(part) for part in rows]
+    module.serve = tf.function(
+        lambda ids: {"rows": tf.nn.embedding_lookup(module.parts, ids), "ids": ids},
+        input_signature=[tf.TensorSpec([None], tf.int64, "ids")])
+    source = str(tmp_path / "original")
+    tf.saved_model.save(module, source, signatures=module.serve)
+    path, _ = slim(source, "simplify_lookups")
+    assert [value.shape for value in stored(path).values()] == [(2 * ROWS, WIDTH)]
+    assert request_ops(path)["ResourceGather"] == 1
+    every, = [{"ids": np.arange(2 * ROWS)}]
+    assert_same_answers(path, source, every, {"ids": [2 * ROWS]}, {"ids": [-1]}, {"ids": []})
+
+
 def test_ids_of_32_bits_are_merged_too(tmp_path: Path) -> None:
     source = servable(tmp_path, by_ids(
         lambda ids: {"rows": v1.nn.embedding_lookup(table(4), ids, "div")}, tf.int32))

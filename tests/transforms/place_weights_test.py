@@ -45,6 +45,18 @@ def source(tmp_path_factory: Any) -> str:
     return servable(tmp_path_factory.mktemp("source"), network)
 
 
+@pytest.fixture(scope="module")
+def frozen(tmp_path_factory: Any) -> str:
+    """The same with constants, as an export that was frozen before has them."""
+    def network() -> Any:
+        ids = v1.placeholder(tf.int64, [None], "ids")
+        large = tf.constant(LARGE)
+        rows = tf.gather(large, ids)
+        return {"ids": ids}, {"y": tf.matmul(rows, tf.constant(KERNEL)), "rows": rows,
+                              "likeness": tf.matmul(rows[:5], tf.transpose(tf.constant(-LARGE)))}
+    return servable(tmp_path_factory.mktemp("frozen"), network)
+
+
 def constant_bytes(path: str) -> int:
     """Bytes of the largest Const that requests read."""
     return max(n.attr["value"].tensor.ByteSize() for n in request_nodes(path) if n.op == "Const")
@@ -55,6 +67,23 @@ def test_auto_keeps_up_to_256_KiB_in_the_graph_and_the_rest_in_variables(source:
     assert sorted(stored(path)) == ["large"]
     assert KERNEL.nbytes <= constant_bytes(path) < 1 << 18
     assert_same_answers(path, source, *ASKED)
+
+
+def test_auto_makes_a_variable_of_a_large_constant_that_nothing_is_computed_from_ahead(
+        frozen: str) -> None:
+    path, _ = slim(frozen, "strip_unused_nodes", weights="auto")
+    [value] = stored(path).values()
+    np.testing.assert_array_equal(value, LARGE)
+    assert_same_answers(path, frozen, *ASKED)
+
+
+def test_ids_of_16_bits_look_up_in_variables_too(tmp_path: Path) -> None:
+    def network() -> Any:
+        ids = v1.placeholder(tf.int16, [None], "ids")
+        return {"ids": ids}, {"rows": tf.gather(tf.identity(variable("large", LARGE)), ids)}
+    source = servable(tmp_path, network)
+    path, _ = slim(source, "strip_unused_nodes")
+    assert_same_answers(path, source, {"ids": np.arange(5000)}, {"ids": [5000]}, {"ids": []})
 
 
 def test_auto_is_the_default(source: str) -> None:
