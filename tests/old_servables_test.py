@@ -27,6 +27,7 @@ from estimator_slim.saved_model.reader import read_servable
 
 EXPORTS = Path(__file__).parent / "old_servables" / "exports"
 GONE = {"beam_search", "boosted_trees"}  # with tf.contrib, and with the kernels for trees
+UNLOADED = {"keras_simple_save"}  # by Python's loader, which looks at recorded shapes; servers do not
 NAMES = pytest.mark.parametrize("name", sorted({p.stem for p in EXPORTS.glob("*.zip")} - GONE))
 SMALL_TABLES = {name: (text.replace("quantize_weights", "quantize_weights(minimum_size=40)"), share)
                 for name, (text, share) in LOSSY.items() if name != "quantize_weights"}
@@ -61,7 +62,8 @@ def old(tmp_path_factory: Any) -> Callable[[str], Old]:
 @pytest.fixture(scope="module")
 def answers(old: Callable) -> Callable[[str], dict]:
     """`answers(name)`: what the original answers here, asked once."""
-    return functools.cache(lambda name: old(name).ask(old(name).directory))
+    return functools.cache(lambda name: old(name).answers if name in UNLOADED
+                           else old(name).ask(old(name).directory))
 
 
 @pytest.fixture(scope="module")

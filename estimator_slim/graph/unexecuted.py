@@ -37,6 +37,15 @@ def release(nodes: Iterable[NodeDef]) -> None:
                 del node.attr[_OWN_LABEL]
 
 
+def drop_recorded_shapes(graph_def: tf.compat.v1.GraphDef) -> None:
+    """Drops the shapes that whoever wrote a graph inferred; this TensorFlow may infer others.
+
+    Its importer in Python refuses the graph then, its servers do not look at them.
+    """
+    for node in graph_def.node:
+        node.attr.pop("_output_shapes", None)
+
+
 def imported(graph_def: tf.compat.v1.GraphDef) -> tf.Graph:
     """The graph as TensorFlow understands it, with the shapes that follow without executing anything.
 
@@ -47,6 +56,7 @@ def imported(graph_def: tf.compat.v1.GraphDef) -> tf.Graph:
     """
     held = tf.compat.v1.GraphDef()
     held.CopyFrom(graph_def)  # the import spells out defaults in what it is given
+    drop_recorded_shapes(held)
     hold(held.node)
     try:
         with tf.Graph().as_default() as graph:
