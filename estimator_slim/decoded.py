@@ -1,8 +1,11 @@
-"""Variables that the restore op computes from what it reads, as it does in slim servables."""
+"""What slim servables hold as codes, to be left as it is when they are optimized again.
+
+Variables that the restore op decodes, and tables whose looked-up rows scale or shift looked-up codes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +18,8 @@ from estimator_slim.graph.weight import Stored, Weight
 
 _ARITHMETIC = ("Cast", "Mul", "AddV2", "Reshape", "Range", "RightShift", "BitwiseAnd", "GatherV2",
                "ConcatV2", "StridedSlice", "Const", "Identity")
+_DECODING = ("Cast", "Mul", "ConcatV2", "BitwiseAnd", "RightShift", "StridedSlice")
+_CODES = (tf.int8, tf.uint8)
 _DEEPEST = 16
 
 
@@ -43,6 +48,40 @@ def decoded_weight(graph: Graph, variable: NodeDef, value: str,
     return Weight(attributes.dtype(variable, "dtype").base_dtype, tuple(shape.as_list()), read,
                   stored=Stored(dict(formula.parts.values()), formula.decode(value)),
                   origin=variable.name)
+
+
+def scales_codes(graph: Graph, lookup: NodeDef,
+                 readers: Mapping[str, list[tuple[NodeDef, int]]]) -> bool:
+    """True if the rows that `lookup` gathers do nothing but scale or shift codes of the same ids.
+
+        codes ─ GatherV2(ids) ─ Cast ─ Mul ─ AddV2 ─ rows
+        scale ─ GatherV2(ids) ────────┘       │
+        offset ─ GatherV2(ids) ───────────────┘
+
+    Args:
+      readers: `graph.consumers()`.
+    """
+    if lookup.name in map(names.node_of, graph.interface.outputs()) or not readers.get(lookup.name):
+        return False
+    ids = _ids(graph, lookup)
+    return all(node.op in ("Mul", "AddV2") and _ids_of_codes(graph, node.input[1 - index]) in ids
+               for node, index in readers[lookup.name])
+
+
+def _ids(graph: Graph, lookup: NodeDef) -> set[str]:
+    """The ids that a lookup looks up, and those that it does so by their block: `ids >> bits`."""
+    node = graph.producer(lookup.input[1])
+    shifted = {graph.source(node.input[0])} if node.op == "RightShift" else set()
+    return shifted | {graph.source(lookup.input[1])}
+
+
+def _ids_of_codes(graph: Graph, tensor: str) -> str | None:
+    """The ids of the looked-up codes that `tensor` is made from; None where it is not."""
+    node = graph.producer(tensor)
+    while node.op in _DECODING:
+        node = graph.producer(node.input[0])
+    is_lookup = node.op in ("Gather", "GatherV2") and attributes.dtype(node, "Tparams") in _CODES
+    return graph.source(node.input[1]) if is_lookup else None
 
 
 @dataclass

@@ -3,7 +3,8 @@
 A grid costs 4 or 8 bytes. For a row of 256 that is little; a row of one value, as in a linear
 model, would grow. So rows are taken together until a block has at least 64 values: table
 [n, 2] → blocks of 32 rows → scale [ceil(n / 32)], and row r reads scale[r // 32]. The number of
-rows in a block is a power of two, so that the division can be a shift.
+rows in a block is a power of two, so that the division can be a shift. Fewer rows go together where
+they are of different size (sharing.py).
 
 Slices of a streamed table start at a multiple of rows_per_block; only the last slice may end
 inside a block. Then a block never sees more than one slice, and the result is that of the

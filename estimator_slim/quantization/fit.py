@@ -86,6 +86,11 @@ def grid_of_range(low: np.ndarray, high: np.ndarray, bits: int, with_offset: boo
     return Grid(_scale(span, last - first, low, magnitude), low.copy())
 
 
+def has_least_scale(grid: Grid) -> bool:
+    """True if a scale is the smallest normal number, which no range asked for: of zeros, denormals."""
+    return bool((grid.scale <= _SMALLEST_NORMAL).any())
+
+
 def _scale(span: np.ndarray, steps: int, start: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
     """span / steps, kept where start + code * scale behaves: float32 [n].
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from estimator_slim.quantization.chunks import as_matrix, chunks
+from estimator_slim.quantization.fit import NonFiniteError
 
 LARGEST = float(np.finfo(np.float16).max)
 
@@ -23,6 +24,13 @@ def fits_float16(rows: np.ndarray) -> bool:
     return all(
         matrix[part].min() >= -LARGEST and matrix[part].max() <= LARGEST for part in chunks(matrix)
     )
+
+
+def require_float16(rows: np.ndarray) -> None:
+    """Raises NonFiniteError for the first row of float32 [n, width] that does not fit."""
+    if not fits_float16(rows):
+        row = int(np.argmax(~(np.abs(rows) <= LARGEST).all(axis=1)))
+        raise NonFiniteError(row, float(rows[row].min()), float(rows[row].max()))
 
 
 def to_float16(rows: np.ndarray) -> np.ndarray:

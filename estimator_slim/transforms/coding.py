@@ -7,20 +7,30 @@ rows are computed from the original's rows whenever they are read.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
 
 from estimator_slim.graph.weight import Weight
 from estimator_slim.progress import tracked
-from estimator_slim.quantization.blocks import encode_blocks, fit_blocks, rows_per_block
+from estimator_slim.quantization.blocks import (
+    VALUES_PER_BLOCK,
+    encode_blocks,
+    fit_blocks,
+    rows_per_block,
+)
 from estimator_slim.quantization.feedback import Feedback, encode_with_feedback
-from estimator_slim.quantization.fit import NonFiniteError, fit_rows
+from estimator_slim.quantization.fit import NonFiniteError, fit_rows, has_least_scale
 from estimator_slim.quantization.gain import gains_from_offset
 from estimator_slim.quantization.grid import Grid, encode
-from estimator_slim.quantization.half import fits_float16, to_float16
+from estimator_slim.quantization.half import require_float16, to_float16
 from estimator_slim.quantization.nibbles import pack_nibbles, packed_width
+from estimator_slim.quantization.precision import PrecisionError, require_precision
+from estimator_slim.quantization.sharing import Sharing
 from estimator_slim.quantization.whole_table import TableRange
 
 WHOLE_TABLE = 0
@@ -80,31 +90,29 @@ class Coding:
 
 
 def fit(weight: Weight, *, bits: int, granularity: str) -> Coding:
-    """Fits the coding of a float weight [n, ...] in one pass over its rows.
+    """Fits the coding of a float weight [n, ...] in one pass over its rows, two where they are narrow.
 
-    Rows of fewer than 64 values share a grid with their neighbours. A width of 1 is coded with 8
-    bits where 4 were asked for: two codes of a row make a byte, and there is only one.
+    Rows of fewer than 64 values share a grid with neighbours of about their size. A width of 1 is coded
+    with 8 bits where 4 were asked for: two codes of a row make a byte, and there is only one.
 
     Raises:
       NonFiniteError: a value is NaN or infinite, or does not fit float16 where bits is 16.
+      PrecisionError: float32, or float16 where bits is 16, does not tell the values of a row apart.
     """
     if bits == 4 and weight.shape[-1] == 1:
         bits = 8
     if bits == 16:
-        _require_float16(weight)
+        for start, rows in _slices(weight):
+            with _counted_from(start):
+                require_float16(_matrix(rows))
+                require_precision(_flat(rows), bits)
         return Coding(weight, 16, None, 1)
-    width = math.prod(weight.shape[1:])
-    per_block = WHOLE_TABLE if granularity == "table" else rows_per_block(width)
+    per_block = WHOLE_TABLE if granularity == "table" else _rows_per_block(weight)
     with_offset = bits == 4 or _gains_from_offset(weight, per_block, bits)
-    slices = tracked(f"fitting {weight.origin}", weight.byte_count,
-                     weight.slices(multiple=max(1, per_block)))
     if per_block == WHOLE_TABLE:
-        seen = TableRange()
-        for _, rows in slices:
-            seen.update(_matrix(rows))
-        return Coding(weight, bits, seen.grid(bits, with_offset), WHOLE_TABLE)
-    grids = [_fit_slice(_matrix(rows), start, per_block, bits, with_offset)
-             for start, rows in slices]
+        return Coding(weight, bits, _fit_table(weight, bits, with_offset), WHOLE_TABLE)
+    grids = [_fit_slice(rows, start, per_block, bits, with_offset)
+             for start, rows in tracked(f"fitting {weight.origin}", weight.byte_count, _slices(weight))]
     scale = np.concatenate([g.scale for g in grids])
     offset = np.concatenate([g.offset for g in grids]) if with_offset else None
     return Coding(weight, bits, Grid(scale, offset), per_block)
@@ -117,13 +125,51 @@ def _gains_from_offset(weight: Weight, per_block: int, bits: int) -> bool:
         return False  # the pass over all rows will say which row it is, if it is not just a wide range
 
 
+def _rows_per_block(weight: Weight) -> int:
+    sharing = Sharing(math.prod(weight.shape[1:]))
+    if not sharing.is_settled:
+        for _, rows in _slices(weight):
+            sharing.update(_flat(rows))
+    return sharing.per_block()
+
+
+def _fit_table(weight: Weight, bits: int, with_offset: bool) -> Grid:
+    seen = TableRange()
+    for start, rows in tracked(f"fitting {weight.origin}", weight.byte_count, _slices(weight)):
+        with _counted_from(start):
+            seen.update(_matrix(rows))
+    grid = seen.grid(bits, with_offset)
+    if weight.dtype == tf.float64 or has_least_scale(grid):
+        for start, rows in _slices(weight):
+            with _counted_from(start):
+                require_precision(_flat(rows), bits)
+    return grid
+
+
 def _fit_slice(rows: np.ndarray, start: int, per_block: int, bits: int, with_offset: bool) -> Grid:
+    fit_some = fit_rows if per_block == 1 else partial(fit_blocks, per_block=per_block)
+    flat = _flat(rows)
+    with _counted_from(start):
+        grid = fit_some(_matrix(rows), bits=bits, with_offset=with_offset)
+        if rows.dtype == np.float64 or flat.shape[1] < VALUES_PER_BLOCK or has_least_scale(grid):
+            require_precision(flat, bits)
+    return grid
+
+
+@contextmanager
+def _counted_from(start: int) -> Iterator[None]:
+    """What is raised names the row of the weight, not that of its slice."""
     try:
-        if per_block == 1:
-            return fit_rows(rows, bits, with_offset)
-        return fit_blocks(rows, per_block, bits, with_offset)
+        yield
     except NonFiniteError as e:
         raise NonFiniteError(start + e.row, e.low, e.high) from e
+    except PrecisionError as e:
+        raise PrecisionError(start + e.row, e.low, e.high, e.kept, e.steps, e.format) from e
+
+
+def _slices(weight: Weight) -> Iterator[tuple[int, np.ndarray]]:
+    """Slices of whole blocks, however many rows a block will have."""
+    return weight.slices(multiple=rows_per_block(math.prod(weight.shape[1:])))
 
 
 def _grids(grid: Grid, first: int, stop: int, per_block: int) -> Grid:
@@ -132,7 +178,12 @@ def _grids(grid: Grid, first: int, stop: int, per_block: int) -> Grid:
 
 
 def _matrix(rows: np.ndarray) -> np.ndarray:
-    return np.asarray(rows, np.float32).reshape(len(rows), -1)
+    with np.errstate(over="ignore"):  # to infinity, which no grid takes
+        return _flat(np.asarray(rows, np.float32))
+
+
+def _flat(rows: np.ndarray) -> np.ndarray:
+    return rows.reshape(len(rows), math.prod(rows.shape[1:]))
 
 
 def _sample(weight: Weight, per_block: int) -> np.ndarray:
@@ -146,11 +197,3 @@ def _sample(weight: Weight, per_block: int) -> np.ndarray:
     if not sum(map(len, whole)):
         return rows[0].reshape(1, -1)
     return np.concatenate(whole)
-
-
-def _require_float16(weight: Weight) -> None:
-    for start, rows in weight.slices():
-        matrix = _matrix(rows)
-        if not fits_float16(matrix):
-            row = int(np.argmax(~(np.abs(matrix) <= np.finfo(np.float16).max).all(axis=1)))
-            raise NonFiniteError(start + row, float(matrix[row].min()), float(matrix[row].max()))

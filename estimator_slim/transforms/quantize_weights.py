@@ -7,11 +7,14 @@ from typing import ClassVar
 
 import tensorflow as tf
 
+from estimator_slim.decoded import scales_codes
 from estimator_slim.errors import OptionError
+from estimator_slim.graph import names
 from estimator_slim.graph.graph import Graph, shared_name
 from estimator_slim.graph.weight import Weight
 from estimator_slim.quantization.feedback import feedback
 from estimator_slim.quantization.fit import NonFiniteError
+from estimator_slim.quantization.precision import PrecisionError
 from estimator_slim.transforms.base import Transform
 from estimator_slim.transforms.coding import Coding, fit
 from estimator_slim.transforms.decoding import decode_lookups, stored_as_codes
@@ -42,7 +45,8 @@ class QuantizeWeights(Transform):
     The engine's transform of this name decodes the whole table for every request. Here weights are
     read and encoded in slices. With 8 bits no value moves by more than half its row's scale, which is
     the row's largest magnitude / 127. Rows get an offset where it lowers the error enough to be worth
-    its bytes; rows of fewer than 64 values share a scale with their neighbours.
+    its bytes; rows of fewer than 64 values share a scale with neighbours of about their size. A weight
+    that would lose more than its bits promise, as times in float64 do in float32, stays as it is.
 
     Attributes:
       bits: 8; 4, two codes to a byte, with the range of each row chosen for the least squared error and,
@@ -73,8 +77,11 @@ class QuantizeWeights(Transform):
 
     def rewrite(self, graph: Graph) -> None:
         layers = NextLayers(graph) if self.bits == 4 else None
+        scales = _scales(graph)
         for table in tables(graph):
             reason = self._reason_to_skip(table.weight)
+            if reason is None and table.name in scales:
+                reason = "it scales or shifts what is stored as codes already"
             if reason is None:
                 reason = self._quantize(graph, table, layers)
             if reason and (table.lookups or table.name in graph.weights):
@@ -93,23 +100,23 @@ class QuantizeWeights(Transform):
 
     def _quantize(self, graph: Graph, table: Table, layers: NextLayers | None) -> str | None:
         """Codes the weight; returns the reason where it cannot."""
-        handle = graph.nodes[table.name]
-        is_small = handle.op == "Const" or table.weight.byte_count <= graph.constant_bytes
-        if table.others and is_small:
-            size = table.weight.byte_count
+        holder, size = graph.nodes[table.name], table.weight.byte_count
+        if table.others and size <= graph.constant_bytes:
             return f"something besides lookups reads it, and it is small ({size} bytes)"
+        if table.others and any(names.is_control(i) for i in holder.input):
+            return "something besides lookups reads it, in a loop or a branch"
         try:
             weight = table.weight.matrix() if table.others else table.weight
             bits = max(self.bits, 8) if table.others else self.bits
             coding = fit(weight, bits=bits, granularity=self.granularity)
-        except NonFiniteError as e:
+        except (NonFiniteError, PrecisionError) as e:
             return f"not every value can be coded: {e}"
-        if table.others:
-            graph.weights[shared_name(handle)] = stored_as_codes(table.weight, coding)
-            return None
-        coding = self._for_next_layer(layers, table, coding)
-        if handle.op == "Const" and weight.byte_count <= graph.constant_bytes:
-            graph.replace_by_weight(table.name, stored_as_codes(weight, coding))
+        if not table.others:
+            coding = self._for_next_layer(layers, table, coding)
+        if holder.op == "Const" and (table.others or size <= graph.constant_bytes):
+            graph.replace_by_weight(table.name, stored_as_codes(table.weight, coding))
+        elif table.others:
+            graph.weights[shared_name(holder)] = stored_as_codes(table.weight, coding)
         else:
             decode_lookups(graph, table.name, coding, table.lookups)
         return None
@@ -122,3 +129,11 @@ class QuantizeWeights(Transform):
             return coding
         weighing = layers.importance(table.lookups, width)
         return coding if weighing is None else replace(coding, passing_on=feedback(weighing))
+
+
+def _scales(graph: Graph) -> set[str]:
+    """The tables of a slim servable's scales and offsets: a value for each row (block) of codes."""
+    readers = graph.consumers()
+    return {table.name for table in tables(graph)
+            if set(table.weight.shape[1:]) == {1} and table.lookups and not table.others
+            and all(scales_codes(graph, lookup, readers) for lookup in table.lookups)}
