@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from estimator_slim.errors import OptionError
 from estimator_slim.graph import names
 from estimator_slim.graph.graph import Graph
 from estimator_slim.graph.unexecuted import hold, release
@@ -43,6 +44,12 @@ class FoldConstants(NativeTransform):
     exclude_op: tuple[str, ...] = ()
     exclude_node: tuple[str, ...] = ()
     max_constant_size_in_bytes: int = _MOST_BYTES
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.max_constant_size_in_bytes < 2**63:
+            raise OptionError("fold_constants(max_constant_size_in_bytes=...) takes 0 to 2**63 - 1 bytes, "
+                              f"got {self.max_constant_size_in_bytes}")
 
     def rewrite(self, graph: Graph) -> None:
         spelt = {(name, node.op): set(node.attr) for name, node in graph.nodes.items()}

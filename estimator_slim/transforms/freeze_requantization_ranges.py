@@ -12,7 +12,7 @@ from estimator_slim.errors import OptionError, TransformError
 from estimator_slim.graph.graph import Graph
 from estimator_slim.transforms.native import NativeTransform
 
-_LOGGED = re.compile(r";([^;\n]*)__print__;__requant_min_max:\[")
+_LOGGED = re.compile(rb";([^;\n]*)__print__;__requant_min_max:\[")
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class FreezeRequantizationRanges(NativeTransform):
                                   f"below 50, got {getattr(self, option)}")
 
     def rewrite(self, graph: Graph) -> None:
-        with tf.io.gfile.GFile(self.min_max_log_file, "r") as log:
-            logged = dict.fromkeys(_LOGGED.findall(log.read()))
+        with tf.io.gfile.GFile(self.min_max_log_file, "rb") as log:  # a log may hold any bytes
+            logged = dict.fromkeys(name.decode(errors="replace") for name in _LOGGED.findall(log.read()))
         for name in logged:
             if name not in graph.nodes or graph.nodes[name].op != "RequantizationRange":
                 raise TransformError(f"{self.min_max_log_file} has the range of {name!r}, and the graph "

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar
 
+import tensorflow as tf
+
+from estimator_slim.errors import OptionError
 from estimator_slim.transforms.native import NativeTransform
+
+_SERVED = re.compile(r"(/(job|replica|task|device|[cg]pu|[CG]PU):[\w:*]+)*")  # servers take no `cpu:0`
 
 
 @dataclass(frozen=True)
@@ -27,3 +33,14 @@ class SetDevice(NativeTransform):
     whole: ClassVar[bool] = True
     device: str = ""
     if_default: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        try:
+            tf.DeviceSpec.from_string(self.device)
+            is_device = _SERVED.fullmatch(self.device)
+        except ValueError:
+            is_device = None
+        if not is_device:
+            raise OptionError("set_device(device=...) takes a device as TensorFlow spells it, such as "
+                              f'"/device:CPU:0" or "/job:worker/task:1", got {self.device!r}')

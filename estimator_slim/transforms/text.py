@@ -20,11 +20,19 @@ from estimator_slim.errors import OptionError
 from estimator_slim.transforms.base import BARE, KINDS, Transform, is_a
 
 _SPACE = re.compile(r"(?:\s|\\(?=\s|$))*")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")  # with the "-" that some write, for the error to show
 _MEANT = {  # names that the Graph Transform Tool's README gives to transforms that have others
     "fuse_convolutions": ("fuse_pad_and_conv", "fuse_resize_and_conv", "fuse_resize_pad_and_conv"),
     "obsfucate_names": ("obfuscate_names",)}
 _VALUE = re.compile(r"\"([^\"]*)\"|'([^']*)'|" + f"({BARE.pattern})")
+_TRANSFORM, _OPTION, _OPTION_VALUE = "the name of a transform", "the name of an option", "a value for "
+_HINTS = (  # what is expected ("": anything), what stands there instead, what to do about it
+    (_TRANSFORM, r"[,;]", "transforms are separated by spaces"),
+    (_TRANSFORM, r"--?\w", "give the list alone, without flags"),
+    (_TRANSFORM, r"[\"'“”‘’\[]", "give the list alone, without quotes or brackets around it"),
+    ("", r"[^\"'=()]*[“”‘’]", "quotes are \" or ', not “ ” ‘ ’"),
+    (_OPTION, r"[-\d.]", 'put a value with commas in quotes, as in shape="1,299,299,3"'),
+    (_OPTION_VALUE, r"[\"']", "this quote is never closed"))
 
 
 def parse(text: str, table: Mapping[str, type[Transform]]) -> list[Transform]:
@@ -52,7 +60,7 @@ class _Reader:
 
     def _transform(self) -> Transform:
         start = self.at
-        name = self._match(_NAME, "the name of a transform")
+        name = self._match(_NAME, _TRANSFORM)
         if name not in self.table:
             raise self._error(start, f"unknown transform {name!r}{nearest(name, self.table)}")
         kind = self.table[name]
@@ -74,19 +82,19 @@ class _Reader:
             self._option(kind, fields, options)
             more = self._accept(",")
             if not more and not self._accept(")"):
-                raise self._error(self.at, f"expected ',' or ')', got {self._seen()}")
+                raise self._unexpected("',' or ')'")
         return options
 
     def _option(self, kind: type[Transform], fields: Mapping, options: dict) -> None:
         start = self.at
-        key = self._match(_NAME, "the name of an option")
+        key = self._match(_NAME, _OPTION)
         if key not in fields:
             raise self._error(start, f"{kind.text_name} has no option {key!r}{nearest(key, fields)}")
         if not self._accept("="):
-            raise self._error(self.at, f"expected '=' after {key}, got {self._seen()}")
+            raise self._unexpected(f"'=' after {key}")
         self._skip_space()
         at = self.at
-        text = self._match(_VALUE, f"a value for {key}")
+        text = self._match(_VALUE, _OPTION_VALUE + key)
         value = _convert(text, fields[key])
         if value is None:
             raise self._error(at, f"{kind.text_name}({key}=...) takes {KINDS[fields[key]]}, "
@@ -103,9 +111,6 @@ class _Reader:
         self._skip_space()
         return self.text[self.at:self.at + 1]
 
-    def _seen(self) -> str:
-        return repr(self.text[self.at]) if self._peek() else "the end of the text"
-
     def _accept(self, sign: str) -> bool:
         if self._peek() != sign:
             return False
@@ -116,9 +121,15 @@ class _Reader:
         self._skip_space()
         found = pattern.match(self.text, self.at)
         if found is None:
-            raise self._error(self.at, f"expected {what}, got {self._seen()}")
+            raise self._unexpected(what)
         self.at = found.end()
         return next((g for g in found.groups() if g is not None), found.group())
+
+    def _unexpected(self, expected: str) -> OptionError:
+        seen = repr(self.text[self.at]) if self._peek() else "the end of the text"
+        hint = next((f"; {todo}" for what, there, todo in _HINTS
+                     if expected.startswith(what) and re.compile(there).match(self.text, self.at)), "")
+        return self._error(self.at, f"expected {expected}, got {seen}{hint}")
 
     def _error(self, at: int, message: str) -> OptionError:
         return OptionError(f"transforms, column {at + 1}: {message}\n  {self._line()}\n  "

@@ -23,6 +23,9 @@ from by_hand import (
 from old_control_flow import old_control_flow
 from tensorflow.core.protobuf import saved_model_pb2
 
+from estimator_slim.errors import OptionError
+from estimator_slim.transforms import TRANSFORMS
+
 X = np.random.default_rng(4).normal(size=(4, 3)).astype(np.float32)
 
 
@@ -195,6 +198,20 @@ def test_every_node_is_put_on_the_device(tmp_path: Path) -> None:
     path, _ = slim(source, f'set_device(device="{CPU}")')
     assert {n.device for n in all_nodes(path)} == {CPU}
     assert_same_answers(path, source, {"x": X})
+
+
+@pytest.mark.parametrize("device", ["/cpu:0", "/gpu:0", "/device:GPU:*", "/job:ps/replica:0/task:7", "",
+                                    "/job:localhost/replica:0/task:0/device:CPU:0"])
+def test_devices_that_servers_know_are_written_as_they_are_given(tmp_path: Path, device: str) -> None:
+    path, _ = slim(servable(tmp_path, on_devices), f'set_device(device="{device}")', verify="off")
+    assert {n.device for n in all_nodes(path)} == {device}
+
+
+@pytest.mark.parametrize("device", ["nonsense", "/device:CPU", "/xpu:0", "/task:a", "/cpu:0/gpu:0",
+                                    "cpu:0", "/cpu", "//cpu:0", "/tpu:0"])
+def test_what_is_no_device_is_an_error_at_construction(device: str) -> None:
+    with pytest.raises(OptionError, match=f'such as "/device:CPU:0" or .*, got {device!r}'):
+        TRANSFORMS["set_device"](device=device)
 
 
 def test_nodes_that_have_a_device_keep_it_where_that_is_asked(tmp_path: Path) -> None:

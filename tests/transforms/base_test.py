@@ -17,6 +17,8 @@ from estimator_slim.transforms import TRANSFORMS, transform_list
     ("remove_nodes", {"op": ("Identity",), "max_inputs": "one"}), ("remove_nodes", {"op": (7,)}),
     ("quantize_weights", {"minimum_size": "1024"}), ("quantize_weights", {"minimum_size": -1}),
     ("quantize_weights", {"minimum_size": 10.5}), ("quantize_weights", {"minimum_size": None}),
+    ("fold_constants", {"max_constant_size_in_bytes": -1}),
+    ("fold_constants", {"max_constant_size_in_bytes": 2**63}),
     ("quantize_nodes", {"input_min": "0"}), ("round_weights", {"num_steps": "many"}),
 ], ids=str)
 def test_an_option_of_a_wrong_type_or_value_is_an_error_at_construction(

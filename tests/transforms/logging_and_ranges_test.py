@@ -148,6 +148,19 @@ def test_a_log_of_another_servable_is_an_error_that_names_it(
              f"quantize_nodes freeze_requantization_ranges(min_max_log_file={log})")
 
 
+def test_bytes_that_are_no_text_are_an_error_where_they_are_all_and_else_passed_over(
+        tmp_path: Path) -> None:
+    source, log = servable(tmp_path, dense), tmp_path / "bytes"
+    frozen = f"quantize_nodes freeze_requantization_ranges(min_max_log_file={log})"
+    log.write_bytes(b"\x7fELF\xff\xfe\n\x80")
+    with pytest.raises(TransformError, match=f"{log} has no ranges; make it with insert_logging"):
+        slim(source, frozen)
+    [name] = [n.name for n in request_nodes(slim(source, "quantize_nodes")[0])
+              if n.op == "RequantizationRange"]
+    log.write_bytes(b"\xff\n;" + name.encode() + b"__print__;__requant_min_max:[-9][9]\n\x80\n")
+    assert request_ops(slim(source, frozen)[0])["RequantizationRange"] == 0
+
+
 @pytest.mark.parametrize("options, message", [
     ({}, "got '', which is no file"),
     ({"min_max_log_file": "/no/such.log"}, "got '/no/such.log', which is no file"),

@@ -21,6 +21,9 @@ from by_hand import (
     variable,
 )
 
+from estimator_slim.errors import OptionError
+from estimator_slim.transforms import TRANSFORMS
+
 ALL = ("strip_unused_nodes remove_nodes(op=Identity, op=CheckNumerics) fold_constants "
        "fold_batch_norms fold_old_batch_norms merge_duplicate_nodes remove_device "
        "sort_by_execution_order")
@@ -74,6 +77,27 @@ def test_an_input_that_may_be_left_out_may_still_be(tmp_path: Path, transforms: 
     path, _ = slim(source, transforms)
     assert request_ops(path)["PlaceholderWithDefault"] == 1
     assert_same_answers(path, source, {}, {"x": X[:1] * 2})
+
+
+@pytest.mark.parametrize("steps", [2, 16, 2**30])
+def test_rounded_weights_are_near_the_weights(tmp_path: Path, steps: int) -> None:
+    def network() -> Any:
+        x = v1.placeholder(tf.float32, [None, 8], "x")
+        return {"x": x}, {"y": tf.matmul(x, tf.constant(kernel))}
+
+    kernel = np.random.default_rng(3).normal(size=(8, 8)).astype(np.float32)
+    source = servable(tmp_path, network)
+    path, _ = slim(source, f"round_weights(num_steps={steps})", verify="off")
+    rounded = answers(path, {"x": np.eye(8)})["y"]
+    assert len(np.unique(rounded)) <= steps + 1  # the greatest has its own
+    step = (kernel.max() - kernel.min()) / steps
+    np.testing.assert_allclose(rounded, kernel, rtol=1e-5, atol=0.51 * step)
+
+
+@pytest.mark.parametrize("steps", [-1, 0, 1, 2**31])
+def test_a_number_of_values_that_rounds_nothing_is_an_error_at_construction(steps: int) -> None:
+    with pytest.raises(OptionError, match=f"takes 2 to 1073741824 values, got {steps}$"):
+        TRANSFORMS["round_weights"](num_steps=steps)
 
 
 @EACH

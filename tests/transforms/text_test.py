@@ -125,8 +125,8 @@ def test_the_default_list_is_a_text_too() -> None:
 
 
 def test_options_have_the_types_and_values_that_were_written() -> None:
-    nodes = one("quantize_nodes(input_min=-1, fallback_max=2.5)")
-    assert (nodes.input_min, nodes.input_max, nodes.fallback_max) == (-1.0, None, 2.5)
+    nodes = one("quantize_nodes(input_min=-1, input_max=2.5)")
+    assert (nodes.input_min, nodes.input_max, nodes.fallback_max) == (-1.0, 2.5, None)
     removed = one("remove_nodes(op=Identity, max_inputs=3, op='Check Numerics')")
     assert (removed.op, removed.max_inputs) == (("Identity", "Check Numerics"), 3)
 
@@ -157,14 +157,24 @@ def test_options_have_the_types_and_values_that_were_written() -> None:
     ("fold_constants(ignore_errors=true, ignore_errors=false)", 36,
      "ignore_errors is given twice"),
     ("remove_device remove_nodes", 15, "remove_nodes needs the ops to remove"),
-    ("remove_device, fold_constants", 14, "expected the name of a transform, got ','"),
+    ("remove_device, fold_constants", 14, "got ','; transforms are separated by spaces"),
+    ("remove_device() ; fold_constants", 17, "got ';'; transforms are separated by spaces"),
     ("fold_constants(,ignore_errors=true)", 16, "expected the name of an option, got ','"),
     ("remove_nodes(op=Identity,,op=NoOp)", 26, "expected the name of an option, got ','"),
     ("remove_nodes(op=Identity,)", 26, "expected the name of an option, got ')'"),
     ("remove_nodes(op=Identity op=NoOp)", 26, "expected ',' or ')', got 'o'"),
     ("fold_constants)", 15, "expected the name of a transform, got ')'"),
-    ("remove_nodes(op=\"Identity)", 17, "expected a value for op, got '\"'"),
-    ("fold-constants", 1, "unknown transform 'fold'; there are strip_unused_nodes, "),
+    ("remove_nodes(op=\"Identity)", 17, "expected a value for op, got '\"'; this quote is never closed"),
+    ("strip_unused_nodes(shape=1,299,299,3)", 28,
+     "got '2'; put a value with commas in quotes, as in shape=\"1,299,299,3\""),
+    ("strip_unused_nodes(shape=“1,299,299,3”)", 29, "got '2'; quotes are \" or ', not “ ” ‘ ’"),
+    ("insert_logging(message=‘a b’)", 27, "got 'b'; quotes are \" or ', not “ ” ‘ ’"),
+    ("fold-constants", 1, "unknown transform 'fold-constants'; did you mean 'fold_constants'?"),
+    ("fold_constants(ignore-errors=true)", 16, "did you mean 'ignore_errors'?"),
+    ("'fold_constants remove_device'", 1, "got \"'\"; give the list alone, without quotes or brackets"),
+    ("“fold_constants remove_device”", 1, "got '“'; give the list alone, without quotes or brackets"),
+    ("['fold_constants']", 1, "got '['; give the list alone, without quotes or brackets"),
+    ("--transforms='fold_constants'", 1, "got '-'; give the list alone, without flags"),
 ])
 def test_a_wrong_text_is_refused_with_its_column_and_a_hint(
         text: str, column: int, message: str) -> None:
