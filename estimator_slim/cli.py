@@ -6,11 +6,12 @@ import sys
 
 from absl import app, flags, logging
 
-from estimator_slim.errors import EstimatorSlimError
+from estimator_slim.errors import EstimatorSlimError, SourceError
 from estimator_slim.flags import resolve
 from estimator_slim.optimize import optimize_saved_model
+from estimator_slim.paths import as_text, require_loadable
 from estimator_slim.report.text import verification_text
-from estimator_slim.saved_model.reader import read_servable
+from estimator_slim.saved_model.reader import Servable, read_servable
 from estimator_slim.verify.comparison.bounds import bounds
 from estimator_slim.verify.gate import verified
 from estimator_slim.verify.questions.requests import questions
@@ -23,23 +24,41 @@ optimize writes an optimized servable of the SavedModel in SRC (one exported ver
 are; it fails if they are farther apart than these transforms explain. `estimator-slim --help` lists the
 flags."""
 
+_COMPARED = ("ORIGINAL", "SLIM")
+_TAKES = {"optimize": ("SRC and, where it is not the usual one, DST", (1, 2)),
+          "compare": (" and ".join(_COMPARED), (2,))}
+
 flags.DEFINE_list("tags", ["serve"], "Tags of the MetaGraph to optimize.")
 
 
 def _run(argv: list[str]) -> int:
-    command, paths = argv[1:2], argv[2:]
-    if (command, len(paths)) not in ((["optimize"], 1), (["optimize"], 2), (["compare"], 2)):
-        print(_USAGE, file=sys.stderr)
+    command, paths = "".join(argv[1:2]), argv[2:]
+    wrong = _wrong(command, paths)
+    if wrong:
+        print(f"estimator-slim: {wrong}\n\n{_USAGE}", file=sys.stderr)
         return 2
     logging.set_verbosity(logging.WARNING)
     try:
-        return _compare(*paths) if command == ["compare"] else _optimize(*paths)
+        return _compare(*paths) if command == "compare" else _optimize(*paths)
     except EstimatorSlimError as e:
         print(f"estimator-slim: {e}", file=sys.stderr)
         return 1
 
 
+def _wrong(command: str, paths: list[str]) -> str:
+    """What is wrong with the command line; "" where nothing is."""
+    if command not in _TAKES:
+        return f"expected optimize or compare, got {command!r}" if command else "expected a command"
+    takes, counts = _TAKES[command]
+    if len(paths) not in counts:
+        return f"{command} takes {takes}, got {' '.join(map(repr, paths)) or 'nothing'}"
+    return ""
+
+
 def _optimize(*paths: str) -> int:
+    if not resolve().enabled:
+        print(f"estimator-slim: off (--slim_enabled=false); nothing is written for {paths[0]}")
+        return 0
     report = optimize_saved_model(*paths, tags=flags.FLAGS.tags)
     if report is None:
         return 1
@@ -53,16 +72,23 @@ def _optimize(*paths: str) -> int:
     return 0
 
 
-def _compare(original: str, slim: str) -> int:
+def _compare(*paths: str) -> int:
     options, tags = resolve(), flags.FLAGS.tags
-    servable = read_servable(original, tags)
-    read_servable(slim, tags)  # or says what is wrong with it
+    servable, slim = (_loadable(as_text(path, name), tags) for path, name in zip(paths, _COMPARED))
     allowed = bounds(options.transforms, max_error=options.max_error,
                      min_agreement=options.min_agreement)
-    found = verified(servable, slim, questions(servable, examples=options.verify_examples), allowed,
-                     tags=tags)
+    requests = questions(servable, examples=options.verify_examples)
+    found = verified(servable, slim.directory, requests, allowed, tags=tags)
     print(verification_text(found))
     return 0 if found.passed and found.outputs else 1
+
+
+def _loadable(directory: str, tags: list[str]) -> Servable:
+    """The servable, or a SourceError that says what is wrong with it."""
+    servable = read_servable(directory, tags)
+    if servable.checkpoint:
+        require_loadable(directory, SourceError)
+    return servable
 
 
 def main() -> None:

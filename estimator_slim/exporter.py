@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,6 +14,7 @@ from absl import logging
 from estimator_slim import flags
 from estimator_slim.errors import OptionError
 from estimator_slim.optimize import optimize, slim_directory
+from estimator_slim.paths import as_text
 from estimator_slim.saved_model.mark import is_marked
 from estimator_slim.saved_model.publish import withdraw
 from estimator_slim.transforms import TransformList
@@ -62,19 +62,20 @@ class OptimizingExporter(tf.estimator.Exporter):
           warmup: how many warm-up records to write for each signature.
 
         Raises:
-          OptionError: `exporter` is no Exporter, or another argument is wrong.
+          OptionError: `exporter` is no Exporter, or an OptimizingExporter of the same suffix, or another
+            argument is wrong.
         """
         if not isinstance(exporter, tf.estimator.Exporter):
             raise OptionError("OptimizingExporter wraps a tf.estimator.Exporter, such as "
                               f"tf.estimator.BestExporter(...), got {type(exporter).__name__}")
         self._exporter = exporter
-        self._options = functools.partial(flags.resolve, transforms=transforms, enabled=enabled,
-                                          on_error=on_error, suffix=suffix,
-                                          weights=weights, meta_graphs=meta_graphs, verify=verify,
-                                          max_error=max_error, min_agreement=min_agreement,
-                                          verify_examples=verify_examples,
-                                          verify_input_fn=verify_input_fn, warmup=warmup)
-        self._options()
+        self._arguments = {
+            "transforms": transforms, "enabled": enabled, "on_error": on_error, "suffix": suffix,
+            "weights": weights, "meta_graphs": meta_graphs, "verify": verify, "max_error": max_error,
+            "min_agreement": min_agreement, "verify_examples": verify_examples,
+            "verify_input_fn": verify_input_fn, "warmup": warmup}
+        flags.resolve(**self._arguments)
+        self._require_own_suffix(flags.chosen("suffix", None) if flags.are_parsed() else None)
 
     @property
     def name(self) -> str:
@@ -87,16 +88,42 @@ class OptimizingExporter(tf.estimator.Exporter):
         result = self._exporter.export(
             estimator=estimator, export_path=export_path, checkpoint_path=checkpoint_path,
             eval_result=eval_result, is_the_final_export=is_the_final_export)
-        options = self._options()
-        if result is None or not options.enabled:
-            return result
-        original = tf.compat.as_str_any(result).rstrip("/")
-        slim = slim_directory(original, options.suffix)
-        with _failing(options, f"no slim servable of {original}"):
-            optimize(original, slim, _for(estimator, options))
-        with _failing(options, f"{os.path.dirname(slim)} may hold versions whose original is gone"):
-            _mirror_collection(original, os.path.dirname(slim))
+        if result is not None and self._chosen("enabled"):
+            with self._failing(f"the folder beside {result!r} may hold versions whose original is gone"):
+                self._follow(estimator, as_text(result, "what the wrapped exporter returned"))
         return result
+
+    def _follow(self, estimator: Any, original: str) -> None:
+        """Writes the slim twin of a new original; removes the twins of those that are gone."""
+        slim = slim_directory(original, self._chosen("suffix"))
+        with self._failing(f"no slim servable of {original}"):
+            self._require_own_suffix(flags.chosen("suffix", None))
+            optimize(original, slim, _for(estimator, flags.resolve(**self._arguments)))
+        _mirror_collection(original, os.path.dirname(slim))
+
+    def _chosen(self, name: str) -> Any:
+        return flags.chosen(name, self._arguments[name])
+
+    def _require_own_suffix(self, otherwise: str | None) -> None:
+        """Two exporters around one must not write to one folder. `otherwise`: of who was given none."""
+        own = self._arguments["suffix"] or otherwise
+        within = self._exporter
+        while isinstance(within, OptimizingExporter):
+            if own == (within._arguments["suffix"] or otherwise):
+                raise OptionError("suffix: an OptimizingExporter wraps another of the same suffix"
+                                  f"{f' {own!r}' if own else ''}, so both would write to one folder; "
+                                  "give the outer one another suffix")
+            within = within._exporter
+
+    @contextlib.contextmanager
+    def _failing(self, what: str) -> Iterator[None]:
+        """Logs what the block raises, and `what` it means, unless `on_error` is `raise`."""
+        try:
+            yield
+        except Exception:
+            if self._chosen("on_error") == flags.RAISE:
+                raise
+            logging.exception("estimator_slim: %s; the original is as it was and training goes on", what)
 
 
 def _for(estimator: Any, options: flags.Options) -> flags.Options:
@@ -104,17 +131,6 @@ def _for(estimator: Any, options: flags.Options) -> flags.Options:
     if options.verify_input_fn is None:
         return options
     return replace(options, verify_input_fn=as_called_by(estimator, options.verify_input_fn))
-
-
-@contextlib.contextmanager
-def _failing(options: flags.Options, what: str) -> Iterator[None]:
-    """Logs what the block raises, and `what` it means, unless `on_error` is `raise`."""
-    try:
-        yield
-    except Exception:
-        if options.on_error == flags.RAISE:
-            raise
-        logging.exception("estimator_slim: %s; the original is as it was and training goes on", what)
 
 
 def _mirror_collection(original: str, slims: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import numbers
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ import tensorflow as tf
 from absl import flags
 
 from estimator_slim.errors import OptionError
+from estimator_slim.paths import as_text
 from estimator_slim.saved_model.other_meta_graphs import KEPT, SERVE
 from estimator_slim.transforms import DEFAULT, TransformList, transform_list
 from estimator_slim.transforms.base import Transform
@@ -107,18 +109,18 @@ def resolve(*, transforms: TransformList | None = None, enabled: bool | None = N
       OptionError: a value is not one of those that the flag takes.
     """
     return Options(
-        transforms=tuple(transform_list(_chosen("transforms", transforms))),
-        enabled=_enabled(_chosen("enabled", enabled)),
-        on_error=_one_of("on_error", _chosen("on_error", on_error), _ON_ERROR),
-        suffix=_suffix(_chosen("suffix", suffix)),
-        weights=_one_of("weights", _chosen("weights", weights), PLACES),
-        meta_graphs=_one_of("meta_graphs", _chosen("meta_graphs", meta_graphs), KEPT),
-        verify=_one_of("verify", _chosen("verify", verify), MODES),
-        max_error=_share("max_error", _chosen("max_error", max_error)),
-        min_agreement=_share("min_agreement", _chosen("min_agreement", min_agreement)),
-        verify_examples=_file(_chosen("verify_examples", verify_examples)),
+        transforms=tuple(transform_list(chosen("transforms", transforms))),
+        enabled=_enabled(chosen("enabled", enabled)),
+        on_error=_one_of("on_error", chosen("on_error", on_error), _ON_ERROR),
+        suffix=_suffix(chosen("suffix", suffix)),
+        weights=_one_of("weights", chosen("weights", weights), PLACES),
+        meta_graphs=_one_of("meta_graphs", chosen("meta_graphs", meta_graphs), KEPT),
+        verify=_one_of("verify", chosen("verify", verify), MODES),
+        max_error=_share("max_error", chosen("max_error", max_error)),
+        min_agreement=_share("min_agreement", chosen("min_agreement", min_agreement)),
+        verify_examples=_file(chosen("verify_examples", verify_examples)),
         verify_input_fn=_input_fn(verify_input_fn),
-        warmup=_count(_chosen("warmup", warmup)))
+        warmup=_count(chosen("warmup", warmup)))
 
 
 def is_given(name: str) -> bool:
@@ -127,7 +129,13 @@ def is_given(name: str) -> bool:
     return bool(flag.present) or not flag.using_default_value
 
 
-def _chosen(name: str, argument: Any) -> Any:
+def are_parsed() -> bool:
+    """False before absl.app.run, and for ever in a notebook."""
+    return bool(flags.FLAGS.is_parsed())
+
+
+def chosen(name: str, argument: Any) -> Any:
+    """The argument, or the value of `--slim_<name>` where it is None; not checked."""
     return flags.FLAGS["slim_" + name].value if argument is None else argument
 
 
@@ -161,11 +169,19 @@ def _share(name: str, value: Any) -> float | None:
 def _file(value: Any) -> str | None:
     if value is None:
         return None
-    path = tf.compat.path_to_str(value)
-    if not isinstance(path, str) or not path or not tf.io.gfile.exists(path):
-        raise OptionError("verify_examples: expected a TFRecord file of tf.Examples that is there, got "
-                          f"{value!r}")
-    return path
+    path = as_text(value, "verify_examples") if isinstance(value, (str, bytes, os.PathLike)) else ""
+    if path and _has_content(path):
+        return path
+    raise OptionError("verify_examples: expected a TFRecord file of tf.Examples that is there and not "
+                      f"empty, got {value!r}")
+
+
+def _has_content(path: str) -> bool:
+    try:
+        found = tf.io.gfile.stat(path)
+    except tf.errors.OpError:
+        return False
+    return found.length > 0 and not found.is_directory
 
 
 def _input_fn(value: Any) -> Callable[..., Any] | None:

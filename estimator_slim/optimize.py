@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Optional, Union
+from typing import Any, Optional
 
 import tensorflow as tf
 from absl import logging
@@ -13,6 +13,7 @@ from absl import logging
 from estimator_slim import flags
 from estimator_slim.errors import DestinationError, SourceError
 from estimator_slim.freeze import freeze
+from estimator_slim.paths import Path, as_text, require_loadable
 from estimator_slim.report.record import Report
 from estimator_slim.saved_model.assets import copy_assets
 from estimator_slim.saved_model.publish import published
@@ -27,7 +28,6 @@ from estimator_slim.verify.questions.requests import questions
 from estimator_slim.verify.request import Request
 from estimator_slim.verify.warmup import write_warm_up
 
-Path = Union[str, bytes, os.PathLike]
 
 def optimize_saved_model(
         src: Path, dst: Optional[Path] = None,  # noqa: UP045
@@ -77,11 +77,11 @@ def optimize_saved_model(
                             max_error=max_error, min_agreement=min_agreement,
                             verify_examples=verify_examples, verify_input_fn=verify_input_fn,
                             warmup=warmup)
-    source = _plain(src)
+    source = as_text(src, "src")
     if not options.enabled:
         logging.info("estimator_slim is off (enabled=False): %s is left as it is", source)
         return None
-    destination = _plain(dst) if dst is not None else slim_directory(source, options.suffix)
+    destination = as_text(dst, "dst") if dst is not None else slim_directory(source, options.suffix)
     try:
         return optimize(source, destination, options, tags=tags)
     except Exception:
@@ -105,7 +105,10 @@ def optimize(source: str, destination: str, options: flags.Options, *,
     if _inside(destination, source):
         raise DestinationError(f"{destination} is inside the original {source}, which is never "
                                "changed; give a destination outside of it")
+    require_loadable(destination, DestinationError)
     servable = read_servable(source, tags)
+    if servable.checkpoint and options.verify != OFF:
+        require_loadable(source, SourceError)
     requests = _questions(servable, options)
     with published(destination) as directory:
         graph, steps = pipeline.run(freeze(servable, constant_bytes=CONSTANT_BYTES), options.transforms)
@@ -138,16 +141,12 @@ def _check(report: Report, servable: Servable, slim: str, requests: Sequence[Req
                          min_agreement=options.min_agreement)
         report.verification = verified(servable, slim, requests, allowed, tags=tags,
                                        byte_count=report.bytes_before + report.bytes_after)
-        judge(report, options.verify)
+        judge(report, options.verify, lossless=not any(one.lossy for one in options.transforms))
     if options.warmup:
         model = os.path.basename(os.path.dirname(report.destination))
         write_warm_up(slim, requests, options.warmup, model, tags=tags)
         report.bytes_after = _bytes(slim)
     report.seconds += time.monotonic() - started
-
-
-def _plain(path: Path) -> str:
-    return tf.compat.as_str_any(os.fspath(path)).rstrip("/") or "/"
 
 
 def _inside(path: str, folder: str) -> bool:

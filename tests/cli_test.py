@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -66,6 +67,34 @@ def test_without_a_command_the_usage_is_shown(command: list[str]) -> None:
     assert done.returncode == 2
     assert done.stdout == ""
     assert "estimator-slim optimize SRC [DST]" in done.stderr
+
+
+@pytest.mark.parametrize("arguments, wrong", [
+    (["optimise", "SRC"], "expected optimize or compare, got 'optimise'"),
+    (["optimize"], "optimize takes SRC and, where it is not the usual one, DST, got nothing"),
+    (["optimize", "a", "b", "c"], "optimize takes SRC and, .* DST, got 'a' 'b' 'c'"),
+    (["compare", "a"], "compare takes ORIGINAL and SLIM, got 'a'")], ids=str)
+def test_what_is_wrong_with_a_command_stands_before_the_usage(arguments: list, wrong: str) -> None:
+    done = run(*MODULE, *arguments)
+    assert done.returncode == 2
+    assert re.match(f"estimator-slim: {wrong}\n\nusage: estimator-slim optimize", done.stderr)
+
+
+def test_switched_off_it_says_so_and_succeeds(original: str, tmp_path: Path) -> None:
+    done = run(*MODULE, "optimize", original, str(tmp_path / "slim"), "--slim_enabled=false")
+    assert done.returncode == 0
+    assert f"off (--slim_enabled=false); nothing is written for {original}" in done.stdout
+    assert not (tmp_path / "slim").exists()
+
+
+def test_folders_that_tensorflow_takes_for_patterns_are_not_compared(
+        original: str, tmp_path: Path) -> None:
+    named = str(shutil.copytree(original, tmp_path / "best[1]"))
+    for pair in ((original, named), (named, original)):
+        done = run(*MODULE, "compare", *pair)
+        assert done.returncode == 1
+        last = done.stderr.splitlines()[-1]
+        assert last.startswith(f"estimator-slim: {named}: TensorFlow takes [...]")
 
 
 @pytest.mark.parametrize("slim", [lambda original: str(Path(original).parent), lambda _: "/no/such"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,6 +164,87 @@ def test_the_twin_of_a_removed_version_goes_even_when_its_successor_fails(
     export_all(OptimizingExporter(prepared, [Failing(at=(1,))]), tmp_path, 2)
     assert versions(tmp_path / "latest") == ["1700000002"]
     assert versions(tmp_path / "latest-slim") == []
+
+
+def test_examples_that_disappear_cost_only_slim_servables_and_collection_goes_on(
+        servable: str, tmp_path: Path, caplog: Any) -> None:
+    examples = tmp_path / "examples"
+    examples.write_bytes(b"there when the exporter is built")
+    prepared = Prepared(servable, ["1700000001", "1700000002"], keep=1)
+    exporter = OptimizingExporter(prepared, LOSSLESS, verify_examples=examples)
+    export_all(exporter, tmp_path, 1)
+    assert versions(tmp_path / "latest-slim") == ["1700000001"]
+    examples.unlink()
+    export_all(exporter, tmp_path, 1)
+    assert versions(tmp_path / "latest") == ["1700000002"]
+    assert versions(tmp_path / "latest-slim") == []
+    assert f"no slim servable of {tmp_path}/latest/1700000002" in caplog.text
+    assert "verify_examples: expected a TFRecord file of tf.Examples that is there" in caplog.text
+
+
+class Returning(tf.estimator.Exporter):
+    """Exports nothing, and returns what it was told to."""
+
+    name = "latest"
+
+    def __init__(self, result: Any) -> None:
+        self.result = result
+
+    def export(self, *arguments: Any, **by_name: Any) -> Any:
+        return self.result
+
+
+@pytest.mark.parametrize("result", [b"/export/\xff/1", "/export/\udcff/1", "", 7], ids=repr)
+def test_what_is_no_path_is_returned_as_it_is_and_logged(
+        result: Any, tmp_path: Path, caplog: Any) -> None:
+    exporter = OptimizingExporter(Returning(result))
+    assert exporter.export(None, str(tmp_path), "", {}, False) == result
+    assert [r.levelno for r in caplog.records if r.name == "absl"] == [logging.ERROR]
+    with pytest.raises((OptionError, TypeError), match="[pP]ath"):
+        OptimizingExporter(Returning(result), on_error="raise").export(
+            None, str(tmp_path), "", {}, False)
+
+
+def test_a_relative_path_in_a_folder_that_is_gone_is_logged(
+        tmp_path: Path, monkeypatch: Any, caplog: Any) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    os.rmdir(tmp_path / "gone")
+    assert OptimizingExporter(Returning("export/1")).export(None, "", "", {}, False) == "export/1"
+    assert "FileNotFoundError" in caplog.text
+
+
+def test_disabled_it_does_not_look_for_examples(servable: str, tmp_path: Path, caplog: Any) -> None:
+    examples = tmp_path / "examples"
+    examples.write_bytes(b"there when the exporter is built")
+    exporter = OptimizingExporter(Prepared(servable, ["1"]), enabled=False, verify_examples=examples)
+    examples.unlink()
+    export_all(exporter, tmp_path, 1)
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("suffix", [None, "-slim", "_small"])
+def test_two_around_one_exporter_need_suffixes_of_their_own(suffix: Any) -> None:
+    inner = OptimizingExporter(latest("latest"), suffix=suffix)
+    with pytest.raises(OptionError, match="same suffix.*give the outer one another suffix"):
+        OptimizingExporter(inner, suffix=suffix)
+    with pytest.raises(OptionError, match="same suffix"):
+        OptimizingExporter(OptimizingExporter(inner, suffix="-other"), suffix=suffix)
+
+
+def test_two_around_one_exporter_each_write_to_a_folder_of_their_own(
+        servable: str, tmp_path: Path) -> None:
+    inner = OptimizingExporter(Prepared(servable, ["1700000001"]), LOSSLESS)
+    export_all(OptimizingExporter(inner, "strip_unused_nodes", suffix="-stripped"), tmp_path, 1)
+    assert versions(tmp_path) == ["latest", "latest-slim", "latest-stripped"]
+
+
+def test_a_suffix_that_only_the_flag_makes_the_same_is_told_at_the_export(
+        servable: str, tmp_path: Path, caplog: Any) -> None:
+    inner = OptimizingExporter(Prepared(servable, ["1700000001"]), LOSSLESS, suffix="-slim")
+    export_all(OptimizingExporter(inner, LOSSLESS), tmp_path, 1)
+    assert versions(tmp_path / "latest-slim") == ["1700000001"]
+    assert "give the outer one another suffix" in caplog.text
 
 
 def test_an_exporter_whose_parameters_are_keywords_only_works_as_it_does_unwrapped(

@@ -215,6 +215,17 @@ def test_a_wrong_value_ends_the_program_before_any_work(
     assert "Traceback" not in written
 
 
+@pytest.mark.parametrize("kind", ["folder", "empty"])
+def test_examples_are_in_a_file_that_is_not_empty(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "empty").touch()
+    path = tmp_path if kind == "folder" else tmp_path / "empty"
+    with pytest.raises(flags.IllegalFlagValueError, match="expected a TFRecord file .* not empty, got"):
+        flags.FLAGS.slim_verify_examples = str(path)
+    flags.FLAGS["slim_verify_examples"].value = None
+    with pytest.raises(estimator_slim.OptionError, match="expected a TFRecord file .* not empty, got"):
+        estimator_slim.optimize_saved_model(tmp_path, verify_examples=path)
+
+
 def test_every_flag_has_a_wrong_value_tested() -> None:
     assert {flag.split("=")[0].lstrip("-") for flag, _ in wrong_values()} == slim_flags()
 

@@ -18,6 +18,7 @@ from training import contents, export
 from estimator_slim import (
     DestinationError,
     EstimatorSlimError,
+    OptionError,
     SourceError,
     TransformError,
     optimize_saved_model,
@@ -122,6 +123,36 @@ def test_a_missing_tag_is_refused_with_the_tags_there_are(source: Path, tmp_path
     with refused(tmp_path, SourceError, r"no MetaGraph tagged \['gpu', 'serve'\], only "
                                         r"\[\['serve'\]\]; pass one of these as tags"):
         optimize_saved_model(source, tmp_path / "slim", tags=["serve", "gpu"])
+
+
+@pytest.mark.parametrize("path", [b"/models/\xff/1", "/models/\udcff/1", "", b""], ids=repr)
+@pytest.mark.parametrize("argument", ["src", "dst"])
+def test_what_is_no_path_is_refused_by_the_name_of_its_argument(
+        source: Path, tmp_path: Path, argument: str, path: Any) -> None:
+    with refused(tmp_path, OptionError, f"^{argument}: expected a path.*(empty|rename the folder)"):
+        optimize_saved_model(**{"src": source, "dst": tmp_path / "slim", argument: path})
+
+
+@pytest.mark.parametrize("name", ["best[1]", "back\\slash", "[!a]"])
+def test_a_folder_that_tensorflow_takes_for_a_pattern_is_refused_before_the_work(
+        source: Path, tmp_path: Path, name: str) -> None:
+    within = shutil.copytree(source, tmp_path / name / "1")
+    message = r"TensorFlow takes \[...\] and .* for a pattern.*rename the folder"
+    with refused(tmp_path, DestinationError, message):
+        optimize_saved_model(source, tmp_path / name / "2", [Failing()])
+    with refused(tmp_path, SourceError, message):
+        optimize_saved_model(within, tmp_path / "slim", [Failing()], verify="enforce")
+    with pytest.raises((ValueError, tf.errors.NotFoundError)):
+        tf.saved_model.load(str(within))
+
+
+@pytest.mark.parametrize("name", ["best[1", "best]", "*", "{a,b}", "b e?t"])
+def test_a_folder_of_any_other_name_is_taken(source: Path, tmp_path: Path, name: str) -> None:
+    within = shutil.copytree(source, tmp_path / name / "1")
+    report = optimize_saved_model(within, tmp_path / name / "2", "", verify="enforce",
+                                  weights="variables")
+    assert report.verification.passed
+    tf.saved_model.load(str(tmp_path / name / "2"))
 
 
 @pytest.mark.parametrize("kind", ["folder", "empty folder", "file"])

@@ -83,7 +83,7 @@ def _missing_parents(folder: str) -> list[str]:
 
 
 def _refuse_existing(directory: str) -> None:
-    if tf.io.gfile.exists(directory):
+    if tf.io.gfile.exists(directory) or os.path.lexists(directory):  # also a link that leads nowhere
         raise DestinationError(f"{directory} exists already and is never overwritten; remove it or "
                                "give another destination")
 

@@ -48,8 +48,8 @@ class FoldConstants(NativeTransform):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 0 <= self.max_constant_size_in_bytes < 2**63:
-            raise OptionError("fold_constants(max_constant_size_in_bytes=...) takes 0 to 2**63 - 1 bytes, "
-                              f"got {self.max_constant_size_in_bytes}")
+            raise OptionError("fold_constants(max_constant_size_in_bytes=...) takes 0 to 2**63 - 1, got "
+                              f"{self.max_constant_size_in_bytes}")
 
     def rewrite(self, graph: Graph) -> None:
         spelt = {(name, node.op): set(node.attr) for name, node in graph.nodes.items()}

@@ -67,7 +67,8 @@ def _to_variables(graph: Graph, least_bytes: int, besides: Container[str] = ()) 
 def _is_weight(node: NodeDef, least_bytes: int) -> bool:
     """False for what waits: by that a Const is in a loop or branch of old graphs."""
     proto = node.attr["value"].tensor
-    return not node.input and proto.dtype != tf.string.as_datatype_enum and proto.ByteSize() >= least_bytes
+    is_number = proto.dtype != tf.string.as_datatype_enum
+    return is_number and not node.input and proto.ByteSize() >= least_bytes
 
 
 def _computed_ahead(graph: Graph) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import tensorflow as tf
@@ -14,7 +14,7 @@ from estimator_slim.errors import SourceError, VerificationError
 from estimator_slim.report.record import Report
 from estimator_slim.saved_model.reader import Servable
 from estimator_slim.verify.answers import child
-from estimator_slim.verify.answers.asking import CRASH, Heard, Job, ask_here
+from estimator_slim.verify.answers.asking import Heard, Job
 from estimator_slim.verify.comparison.bounds import LOSSLESS, Bounds
 from estimator_slim.verify.comparison.compare import compare
 from estimator_slim.verify.comparison.dependence import fixed_outputs
@@ -25,8 +25,6 @@ ENFORCE, REPORT, OFF = MODES = ("enforce", "report", "off")
 _SECONDS = 600.0         # that asking both may take, and
 _BYTES_A_SECOND = 10e6   # for reading their files
 _SHOWN = 5               # failures in a message
-
-Ask = Callable[[Sequence[Job]], list[Heard]]
 
 
 def verified(servable: Servable, slim: str, requests: Sequence[Request], bounds: Bounds, *,
@@ -48,7 +46,9 @@ def verified(servable: Servable, slim: str, requests: Sequence[Request], bounds:
     requests = in_turns(requests)
     jobs = [Job(directory, requests, tuple(tags)) for directory in (servable.directory, slim)]
     try:
-        ask, (original, other) = _asked(jobs, _SECONDS + byte_count / _BYTES_A_SECOND)
+        ask = functools.partial(child.ask, seconds=_SECONDS + byte_count / _BYTES_A_SECOND)
+        original, other = ask(jobs)
+        _require_loaded(servable.directory, original)
         fixed = fixed_outputs(servable.graph)
         found = compare(requests, original, other, bounds, fixed=fixed)
         if not found.passed:
@@ -59,8 +59,8 @@ def verified(servable: Servable, slim: str, requests: Sequence[Request], bounds:
         return Verification(failures=(Failure("", "", str(error)),))
 
 
-def judge(report: Report, mode: str) -> None:
-    """Logs what verification found.
+def judge(report: Report, mode: str, *, lossless: bool = False) -> None:
+    """Logs what verification found. `lossless`: of transforms that are to change no answer.
 
     Raises:
       VerificationError: it failed and `mode` is `enforce`.
@@ -73,7 +73,7 @@ def judge(report: Report, mode: str) -> None:
     if found.passed:
         logging.info("estimator_slim: %s", found)
     elif mode == ENFORCE:
-        raise VerificationError(_message(report, found), report)
+        raise VerificationError(f"{_message(report, found)}\n{_advice(found, lossless)}", report)
     else:
         for failure in found.failures:
             logging.warning("estimator_slim: %s does not answer as its original: %s", report.destination,
@@ -90,20 +90,11 @@ def in_turns(requests: Sequence[Request]) -> list[Request]:
     return [request for _, request in sorted(numbered, key=lambda one: one[0])]
 
 
-def _asked(jobs: Sequence[Job], seconds: float) -> tuple[Ask, list[Heard]]:
-    """How to ask, and the answers: in a child, or here where the original loads nowhere else."""
-    ask: Ask = functools.partial(child.ask, seconds=seconds)
-    heard = ask(jobs)
-    if heard[0].refused and heard[0].refused.error != CRASH:
-        logging.info("estimator_slim: %s does not load in a new process (%s); asking in this one",
-                     jobs[0].directory, heard[0].refused.message)
-        ask = ask_here
-        heard = ask(jobs)
-    if heard[0].refused:
-        raise SourceError(f"{jobs[0].directory} cannot be loaded by TensorFlow {tf.__version__} "
-                          f"({heard[0].refused.error}: {heard[0].refused.message}); export it again "
+def _require_loaded(directory: str, original: Heard) -> None:
+    if original.refused:
+        raise SourceError(f"{directory} cannot be loaded by TensorFlow {tf.__version__} "
+                          f"({original.refused.error}: {original.refused.message}); export it again "
                           "or, where it is for another TensorFlow, optimize it with verify='off'")
-    return ask, heard
 
 
 def _unsteady(requests: Sequence[Request], once: Heard, again: Heard) -> frozenset[tuple[str, str]]:
@@ -116,6 +107,14 @@ def _message(report: Report, found: Verification) -> str:
     shown = [f"\n  {failure}" for failure in found.failures[:_SHOWN]]
     more = len(found.failures) - len(shown)
     return (f"the slim servable of {report.source} is not published, because it does not answer as the "
-            f"original does:{''.join(shown)}{f'{chr(10)}  and {more} more' if more else ''}\n"
-            "Leave out what is lossy, allow more (max_error, min_agreement), or publish it all the same "
-            "with verify='report'")
+            f"original does:{''.join(shown)}{f'{chr(10)}  and {more} more' if more else ''}")
+
+
+def _advice(found: Verification, lossless: bool) -> str:
+    measured = {(output.signature, output.output) for output in found.outputs}
+    if any((failure.signature, failure.output) not in measured for failure in found.failures):
+        return "Leave out the transform that was added last, and report it"
+    first = ("No transform of the list is lossy: leave out the one that was added last, and report it"
+             if lossless else "Leave out what is lossy")
+    return (f"{first}, allow more (max_error, min_agreement), or publish it all the same with "
+            "verify='report'")

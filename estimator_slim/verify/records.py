@@ -7,16 +7,19 @@ from absl import logging
 
 from estimator_slim.verify.answers.serving import refusal
 
+_GZIP = b"\x1f\x8b\x08"  # how such a file begins, whatever its name
+
 
 def read_records(path: str, most: int) -> list[bytes]:
-    """The first `most` records of the file, unpacked where its name ends in `.gz`.
+    """The first `most` records of the file, unpacked where it is a gzip file.
 
     Where the file is damaged, what stands before the damage; a warning says so.
 
     Raises:
       tf.errors.OpError: it cannot be opened.
     """
-    kind = "GZIP" if path.endswith(".gz") else ""
+    with tf.io.gfile.GFile(path, "rb") as file:
+        kind = "GZIP" if file.read(len(_GZIP)) == _GZIP else ""
     records: list[bytes] = []
     with tf.Graph().as_default(), tf.compat.v1.Session(
             config=tf.compat.v1.ConfigProto(device_count={"GPU": 0})) as session:

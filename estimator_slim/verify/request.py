@@ -45,7 +45,29 @@ class Refusal:
     message: str
 
 
-Answer = Union[dict[str, np.ndarray], Refusal]
+@dataclass(frozen=True)
+class Output:
+    """What a servable answered for one output.
+
+    Attributes:
+      values: all of them; of too many, those of some rows, evenly chosen.
+      shape: of all of them.
+    """
+
+    values: np.ndarray
+    shape: tuple[int, ...]
+
+    def rows(self) -> np.ndarray:
+        """Which rows, along the first axis, `values` are."""
+        return evenly(self.shape[0], len(self.values)) if self.shape else np.zeros(1, int)
+
+
+Answer = Union[dict[str, Output], Refusal]
+
+
+def evenly(length: int, count: int) -> np.ndarray:
+    """`count` places of `length`, as far apart as can be: 6, 3 → 0, 2, 4."""
+    return np.arange(count) * length // max(1, count)
 
 
 def _rows(value: Any) -> int | None:

@@ -81,6 +81,13 @@ def test_what_exists_is_refused_before_any_work_and_stays(tmp_path: Path, kind: 
     assert contents(tmp_path) == before
 
 
+def test_a_link_that_leads_nowhere_exists_too(tmp_path: Path) -> None:
+    (tmp_path / "7").symlink_to("nowhere")
+    with pytest.raises(DestinationError, match="exists already"), published(str(tmp_path / "7")):
+        raise AssertionError("the block was entered")
+    assert os.readlink(tmp_path / "7") == "nowhere"
+
+
 def test_what_appears_meanwhile_is_refused_and_stays(tmp_path: Path) -> None:
     seven = tmp_path / "7"
     with pytest.raises(DestinationError, match="exists already"), published(str(seven)) as directory:

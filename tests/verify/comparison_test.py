@@ -14,7 +14,7 @@ from estimator_slim.transforms import transform_list
 from estimator_slim.verify.answers.asking import CRASH, Heard
 from estimator_slim.verify.comparison.bounds import LOSSLESS, bounds
 from estimator_slim.verify.comparison.compare import compare
-from estimator_slim.verify.request import Refusal, Request
+from estimator_slim.verify.request import Answer, Output, Refusal, Request
 
 EIGHT = bounds(transform_list("quantize_weights"))
 FOUR = bounds(transform_list("quantize_weights(bits=4)"))
@@ -30,7 +30,17 @@ def compared(want: Any, got: Any, allowed: Any = EIGHT, *, labels: Any = None, o
     """One request to one signature: `want` and `got` are outputs by name, or a refusal."""
     request = Request("serve", {"words": WORDS}, origin, labels)
     promises = {"serve": {"method": "predict"}}
-    return compare([request], Heard(promises, [want]), Heard(promises, [got]), allowed, **options)
+    return compare([request], heard(promises, want), heard(promises, got), allowed, **options)
+
+
+def heard(promises: Any, *answers: Any) -> Heard:
+    """Answers of outputs by name, as arrays, and refusals."""
+    return Heard(promises, [answer if isinstance(answer, Refusal) else outputs(answer)
+                            for answer in answers])
+
+
+def outputs(arrays: dict[str, np.ndarray]) -> Answer:
+    return {key: Output(value, value.shape) for key, value in arrays.items()}
 
 
 def off(values: np.ndarray, decibels: float) -> np.ndarray:
@@ -156,8 +166,8 @@ def test_an_empty_batch_that_only_the_original_refuses_proves_nothing(words: Any
     refused, answered = Refusal("InvalidArgumentError", "no rows"), {"out": SCORES[:0]}
     for want, got, passes in ((refused, answered, True), (refused, refused, True),
                               (answered, answered, True), (answered, refused, False)):
-        found = compare([Request("serve", {"words": words}, "asked")], Heard({"serve": {}}, [want]),
-                        Heard({"serve": {}}, [got]), EIGHT)
+        found = compare([Request("serve", {"words": words}, "asked")], heard({"serve": {}}, want),
+                        heard({"serve": {}}, got), EIGHT)
         assert found.passed == passes
 
 
@@ -286,7 +296,7 @@ def test_a_signature_of_which_nothing_is_answered_is_unverified() -> None:
     promises = {"serve": {}, "other": {}}
     asked = [Request("serve", {}, "asked"), Request("other", {}, "asked")]
     answers = [{"out": SCORES}, Refusal("InvalidArgumentError", "no")]
-    found = compare(asked, Heard(promises, answers), Heard(promises, answers), EIGHT)
+    found = compare(asked, heard(promises, *answers), heard(promises, *answers), EIGHT)
     assert found.passed
     assert (found.answered, found.refused) == (1, 1)
     (why,) = found.unverified
@@ -300,7 +310,7 @@ def test_a_signature_whose_usual_questions_are_mostly_refused_is_named(
         origins: list[str], warns: bool) -> None:
     asked = [Request("serve", {}, origin) for origin in origins]
     answers = [Refusal("InvalidArgumentError", "no") for _ in origins[:-1]] + [{"out": SCORES}]
-    found = compare(asked, Heard({"serve": {}}, answers), Heard({"serve": {}}, answers), EIGHT)
+    found = compare(asked, heard({"serve": {}}, *answers), heard({"serve": {}}, *answers), EIGHT)
     assert found.passed
     assert ("little of it, since the original refused" in "".join(found.unverified)) == warns
 
@@ -356,8 +366,8 @@ def test_a_request_is_shown_as_what_it_says_and_shortened() -> None:
         got = np.zeros(3, np.float32)
         got[row] = 9.0
         promises = {"serve": {}}
-        found = compare([request], Heard(promises, [{"out": np.zeros(3, np.float32)}]),
-                        Heard(promises, [{"out": got}]), EIGHT)
+        found = compare([request], heard(promises, {"out": np.zeros(3, np.float32)}),
+                        heard(promises, {"out": got}), EIGHT)
         assert shown in sentences(found)
         assert len(sentences(found)) < 500
 
@@ -374,3 +384,38 @@ def test_an_output_that_is_all_zero_is_held_against_one() -> None:
     zero = np.zeros((ROWS, 3), np.float32)
     assert compared({"out": zero}, {"out": zero + np.float32(1e-40)}).passed
     assert not compared({"out": zero}, {"out": zero + np.float32(0.2)}).passed
+
+
+def tags_of(scores: np.ndarray) -> np.ndarray:
+    return scores.argmax(axis=-1)
+
+
+SEQUENCES = RANDOM.normal(size=(ROWS, 60, 20)).astype(np.float32)
+
+
+@pytest.mark.parametrize("shown", [True, False], ids=["beside their scores", "alone"])
+def test_each_tag_of_a_sequence_is_a_decision(shown: bool) -> None:
+    def answer(scores: np.ndarray) -> dict[str, np.ndarray]:
+        return {"tags": tags_of(scores), **({"scores": scores} if shown else {})}
+
+    noisy = off(SEQUENCES, 45)
+    assert np.mean((tags_of(noisy) != tags_of(SEQUENCES)).any(axis=1)) > 0.1
+    found = compared(answer(SEQUENCES), answer(noisy))
+    assert found.passed, sentences(found)
+    tags, = [o for o in found.outputs if o.output == "tags"]
+    assert tags.rows == ROWS * 60 and 0.99 < tags.agreement < 1
+
+
+def test_tags_that_their_scores_give_no_reason_for_fail_and_the_row_is_named() -> None:
+    tags = tags_of(SEQUENCES)
+    tags[17, 3] = (tags[17, 3] + 1) % 20
+    found = compared({"tags": tags_of(SEQUENCES), "scores": SEQUENCES},
+                     {"tags": tags, "scores": SEQUENCES})
+    assert "changed in 1 of 3840 rows, for which no score gives a reason" in sentences(found)
+    assert "row 17: words=b'word 17'" in sentences(found)
+
+
+def test_tags_without_scores_are_held_to_the_agreement() -> None:
+    tags = tags_of(SEQUENCES)
+    tags[:, ::20] = (tags[:, ::20] + 1) % 20
+    assert not compared({"tags": tags_of(SEQUENCES)}, {"tags": tags}).passed

@@ -67,7 +67,7 @@ def answers(directory: str) -> dict[str, Answer]:
 def test_the_original_answers_most_questions_with_a_row_for_each(
         function: Callable, specs: list, tmp_path: Path) -> None:
     found = answers(of_v2(tmp_path, function, *specs))
-    value = found[TYPICAL.name]["value"]
+    value = found[TYPICAL.name]["value"].values
     assert value.shape == (TYPICAL.rows, 8)
     assert len(np.unique(value, axis=0)) > TYPICAL.rows // 2
     assert not isinstance(found["longer inputs"], Refusal)
@@ -92,7 +92,7 @@ def product(table: Any, one: Any, other: Any) -> dict:
 
 def test_two_inputs_that_are_numbered_are_no_ragged_tensor(tmp_path: Path) -> None:
     directory = of_v2(tmp_path, product, LINE, tf.TensorSpec([None], tf.int64, "id_1"))
-    assert len(answers(directory)[TYPICAL.name]["value"]) == TYPICAL.rows
+    assert len(answers(directory)[TYPICAL.name]["value"].values) == TYPICAL.rows
 
 
 def of_v1(folder: Path, network: Callable) -> str:
@@ -116,7 +116,7 @@ def ragged_placeholder() -> tuple[dict, dict]:
 
 @pytest.mark.parametrize("network", [placeholders, ragged_placeholder])
 def test_the_parts_of_placeholders_fit(network: Callable, tmp_path: Path) -> None:
-    value = answers(of_v1(tmp_path, network))[TYPICAL.name]["value"]
+    value = answers(of_v1(tmp_path, network))[TYPICAL.name]["value"].values
     assert len(np.unique(value, axis=0)) > TYPICAL.rows // 2
 
 

@@ -108,6 +108,40 @@ def test_one_that_answers_otherwise_is_not_published_and_leaves_no_trace(
     assert raised.value.report.verification.failures[0].output == "scores"
 
 
+class Lossy(LeavingOut):
+    """Breaks the servable, and says that it may."""
+
+    text_name: ClassVar[str] = "lossy"
+    lossy: ClassVar[bool] = True
+
+
+class Refusing(Transform):
+    """Breaks the servable: nothing is answered any more."""
+
+    text_name: ClassVar[str] = "refusing"
+    lossy: ClassVar[bool] = True
+
+    def rewrite(self, graph: Graph) -> None:
+        for node in list(graph.nodes.values()):
+            if node.op == "Softmax":
+                graph.become(node, "CheckNumerics", [graph.add_constant("nan", np.float32(np.nan))],
+                             T=tf.float32, message="never")
+
+
+@pytest.mark.parametrize("broken, advice", [
+    (Lossy(), "Leave out what is lossy, allow more (max_error, min_agreement), or publish it all the "
+              "same with verify='report'"),
+    (LeavingOut(), "No transform of the list is lossy: leave out the one that was added last, and "
+                   "report it, allow more (max_error, min_agreement), or publish it all the same with "
+                   "verify='report'"),
+    (Refusing(), "Leave out the transform that was added last, and report it")],
+    ids=["lossy", "lossless", "refuses"])
+def test_the_advice_fits_what_is_wrong(source: str, tmp_path: Path, broken: Any, advice: str) -> None:
+    with pytest.raises(VerificationError) as raised:
+        optimized(source, tmp_path, [broken], verify="enforce", max_error=0.0)
+    assert str(raised.value).splitlines()[-1] == advice
+
+
 def test_with_report_it_is_published_and_what_differs_is_logged(
         source: str, tmp_path: Path, caplog: Any) -> None:
     report = optimized(source, tmp_path, [LeavingOut()], verify="report")
@@ -174,7 +208,6 @@ def test_an_original_that_tensorflow_cannot_load_is_a_source_error(tmp_path: Pat
 
 def test_an_original_that_loads_in_this_process_only_is_asked_here(
         tmp_path: Path, caplog: Any) -> None:
-    caplog.set_level(logging.INFO, "absl")
     graphs = []  # functions are known for as long as the graph that they were made in
 
     def only_here() -> Any:
@@ -185,6 +218,18 @@ def test_an_original_that_loads_in_this_process_only_is_asked_here(
     found = verified(read_servable(original), original, [asked()], LOSSLESS)
     assert found.passed
     assert found.answered == 1
+    assert {r.levelno for r in caplog.records if "does not load in a new process" in r.getMessage()} == {
+        logging.WARNING}
+
+
+def test_a_slim_servable_that_only_this_process_can_open_is_asked_here(
+        source: str, caplog: Any) -> None:
+    destination = "ram://gate_test/slim/1"
+    report = optimize_saved_model(source, destination, "", verify="enforce")
+    assert report is not None
+    assert report.verification.passed
+    assert report.verification.answered > 0
+    assert tf.io.gfile.exists(f"{destination}/saved_model.pb")
     assert "does not load in a new process" in caplog.text
 
 

@@ -38,6 +38,14 @@ ask([Job(sys.argv[1], [])], seconds=600)
 """
 
 
+# Asks argv[1] in a child, once.
+ONCE = """
+from estimator_slim.verify.answers.asking import Job
+from estimator_slim.verify.answers.child import ask
+print(ask([Job(sys.argv[1], [])], seconds=600)[0].step)
+"""
+
+
 def adding() -> Any:
     x = v1.placeholder(tf.float32, [None, 2], "x")
     return {"x": x}, {"y": x + 1.0}
@@ -85,7 +93,7 @@ def test_a_training_that_is_killed_takes_the_process_that_asks_with_it_and_its_f
         assert training.wait() == -how
         wait_for(lambda: not any(map(is_running, asking)))
     assert len(os.listdir(temporary)) == 1
-    np.testing.assert_array_equal(asked(servable(tmp_path, adding)).answers[0]["y"], X + 1)
+    np.testing.assert_array_equal(asked(servable(tmp_path, adding)).answers[0]["y"].values, X + 1)
     assert os.listdir(temporary) == []
 
 
@@ -107,19 +115,37 @@ def test_a_crash_is_told_by_its_cause_alone(tmp_path: Path, monkeypatch: Any) ->
 @pytest.mark.parametrize("executable", [None, "", "/no/such/python"])
 def test_without_a_python_to_start_the_answers_come_from_this_process(
         tmp_path: Path, monkeypatch: Any, caplog: Any, executable: Any) -> None:
-    caplog.set_level("INFO", "absl")
     directory = servable(tmp_path, adding)
     monkeypatch.setattr(sys, "executable", executable)
-    np.testing.assert_array_equal(asked(directory).answers[0]["y"], X + 1)
-    assert "asking in this one" in caplog.text
+    np.testing.assert_array_equal(asked(directory).answers[0]["y"].values, X + 1)
+    (warning,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    why = "No such file or directory" if executable else "names no Python"
+    assert re.search(rf"no process to ask in \(.*{why}.*\); asking in this one", warning)
 
 
 def test_entries_of_sys_path_that_python_ignores_are_ignored(
         tmp_path: Path, monkeypatch: Any, caplog: Any) -> None:
-    caplog.set_level("INFO", "absl")
     monkeypatch.setattr(sys, "path", [*sys.path, tmp_path, None])
-    np.testing.assert_array_equal(asked(servable(tmp_path, adding)).answers[0]["y"], X + 1)
+    np.testing.assert_array_equal(asked(servable(tmp_path, adding)).answers[0]["y"].values, X + 1)
     assert "asking in this one" not in caplog.text
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+def test_nothing_of_the_current_folder_is_run_that_this_process_would_not_run(
+        tmp_path: Path, isolated: bool) -> None:
+    directory = servable(tmp_path, adding)
+    current = tmp_path / "current"
+    current.mkdir()
+    for module in ("json", "threading", "pickle", "numpy", "estimator_slim", "sitecustomize"):
+        (current / f"{module}.py").write_text(f"open('{tmp_path}/run', 'a').write('{module} ')\n")
+    (tmp_path / "training.py").write_text(f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n{ONCE}")
+    done = subprocess.run(
+        [sys.executable, *(["-I"] if isolated else []), str(tmp_path / "training.py"), directory],
+        cwd=current, env={**os.environ, "PYTHONPATH": str(current) if isolated else ""}, text=True,
+        capture_output=True, check=True)
+    assert done.stdout == "done\n"
+    assert "asking in this one" not in done.stderr
+    assert not (tmp_path / "run").exists()
 
 
 # ---- no room for temporary files

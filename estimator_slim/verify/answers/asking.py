@@ -16,6 +16,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_slim.verify.answers.kept import shares
 from estimator_slim.verify.answers.serving import refusal, served
 from estimator_slim.verify.request import Answer, Refusal, Request
 
@@ -34,12 +35,14 @@ class Job:
       requests: asked in this order.
       tags: of the MetaGraph.
       grappler: with TensorFlow's graph optimizer, as servers run it.
+      start: number of the request to begin with; those before it were asked.
     """
 
     directory: str
     requests: Sequence[Request]
     tags: Sequence[str] = ("serve",)
     grappler: bool = True
+    start: int = 0
 
 
 @dataclass
@@ -103,9 +106,9 @@ def _tell_of(job: Job) -> Iterator[tuple[str, Any]]:
             return
         yield "loaded", servable.signatures()
         started = time.monotonic()
-        for request in job.requests:
+        for request, share in [*zip(job.requests, shares(job.requests))][job.start:]:
             yield "ask", None
-            yield "answered", servable.answer(request)
+            yield "answered", servable.answer(request, share)
             if time.monotonic() - started > PATIENCE:
                 break
         del servable

@@ -34,7 +34,7 @@ _NAME = "estimator_slim"  # of the folders for what is asked and told
 
 
 def ask(jobs: Sequence[Job], *, seconds: float) -> list[Heard]:
-    """What each servable answers.
+    """What each servable answers; one that no new process can load is asked in this one.
 
     Args:
       jobs: asked one after the other; each servable is gone from memory before the next is loaded.
@@ -48,15 +48,25 @@ def ask(jobs: Sequence[Job], *, seconds: float) -> list[Heard]:
     for _ in range(_CHILDREN):
         todo = [number for number, one in enumerate(heard) if one.step != "done"]
         if not todo:
-            return heard
-        rest = [replace(jobs[n], requests=jobs[n].requests[len(heard[n].answers):]) for n in todo]
+            return _asked_here_where_refused(jobs, heard)
+        rest = [replace(jobs[n], start=len(heard[n].answers)) for n in todo]
         ended = _run(rest, [heard[n] for n in todo], seconds)
         if not any(one.step for one in heard):
-            logging.info("estimator_slim: no process to ask in (%s); asking in this one", ended)
+            logging.warning("estimator_slim: no process to ask in (%s); asking in this one", ended)
             return ask_here(jobs)
         _blame(heard, ended)
     raise VerificationError(f"{_CHILDREN} processes that asked {jobs[todo[0]].directory} crashed, the "
                             f"last by {ended}; see whether TensorFlow Serving can load it")
+
+
+def _asked_here_where_refused(jobs: Sequence[Job], heard: list[Heard]) -> list[Heard]:
+    """Asks once more what may load only here: by its file system, or by what was registered here."""
+    for number, one in enumerate(heard):
+        if one.refused and one.refused.error != CRASH:
+            logging.warning("estimator_slim: %s does not load in a new process (%s); asking in this one",
+                            jobs[number].directory, one.refused.message)
+            heard[number], = ask_here([jobs[number]])
+    return heard
 
 
 def _blame(heard: Sequence[Heard], ended: str) -> None:

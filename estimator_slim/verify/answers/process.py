@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -10,18 +9,21 @@ import sys
 from typing import Any
 
 # Nobody writes to its stdin: what it reads there is that this process ended, however it did.
+# The path comes first, as what this process has: `python -c` would look into the current folder.
 _START = """
-import json, os, sys, threading
+import sys
+sys.path[:] = {path!r}
+import os, threading
 
 def end():
     os.read(0, 1)
     os._exit(1)
 
 threading.Thread(target=end, daemon=True).start()
-sys.path[:] = json.loads(sys.argv[1])
 from estimator_slim.verify.answers.asking import main
-main(*sys.argv[2:])
+main(*sys.argv[1:])
 """
+_ISOLATING = {"isolated": "-I", "ignore_environment": "-E", "no_user_site": "-s", "no_site": "-S"}
 _LINES, _LENGTH = 3, 300  # of what it wrote last, in messages
 
 
@@ -36,10 +38,11 @@ def run(arguments: list[str], log: str, seconds: float) -> int | None:
     Returns:
       Its exit code, or None where it had to be ended; 127 where none can be started.
     """
-    path = json.dumps([entry for entry in sys.path if isinstance(entry, str)])  # Python ignores others
+    path = [entry for entry in sys.path if isinstance(entry, str)]  # Python ignores others
+    code = _START.format(path=path)
     with open(log, "wb") as file:
         try:
-            child = _started([sys.executable, "-c", _START, path, *arguments], file)
+            child = _started([sys.executable, *_flags(), "-c", code, *arguments], file)
         except OSError as error:
             file.write(str(error).encode())
             return 127
@@ -57,6 +60,11 @@ def _started(command: list[str], file: Any) -> subprocess.Popen:
         raise FileNotFoundError("sys.executable names no Python")
     return subprocess.Popen(command, env=environment(), stdin=subprocess.PIPE, stdout=file, stderr=file,
                             start_new_session=True)
+
+
+def _flags() -> list[str]:
+    """Of Python: those that keep it from importing more at its start than this process did."""
+    return [flag for name, flag in _ISOLATING.items() if getattr(sys.flags, name)]
 
 
 def environment() -> dict[str, str]:

@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
+from tensorflow.python.saved_model import loader_impl
 
 from estimator_slim.graph import names
 from estimator_slim.graph.interface import INIT_SIGNATURE
+from estimator_slim.graph.unexecuted import drop_recorded_shapes
+from estimator_slim.verify.answers.kept import Share, kept
 from estimator_slim.verify.request import Answer, Refusal, Request
 
 _SECONDS = 60          # for one answer; then it is a refusal, as it is behind a server's deadline
-_LARGEST = 1 << 20     # values of one output that are kept; of larger ones, the first rows
 _WHERE = re.compile(r"\AGraph execution error:.*?\nNode: [^\n]*\n", re.DOTALL)  # Python's preface
 _SPARSE_PARTS = ("indices", "values", "dense_shape")
 
@@ -39,15 +41,16 @@ class Served:
         return {key: _promise(signature) for key, signature in self.meta_graph.signature_def.items()
                 if key not in (INIT_SIGNATURE, "__saved_model_train_op")}
 
-    def answer(self, request: Request) -> Answer:
-        """The outputs of the request's signature, or the refusal."""
+    def answer(self, request: Request, share: Share) -> Answer:
+        """The outputs of the request's signature, as much as is this answer's share; or the refusal."""
         options = tf.compat.v1.RunOptions(timeout_in_ms=_SECONDS * 1000)
         try:
             signature = dict(self.meta_graph.signature_def)[request.signature]
             feed = self._feed(signature, request)
             fetch = {key: tensor for output, info in signature.outputs.items()
                      for key, tensor in fetched(output, info)}
-            return _kept(self.session.run(fetch, feed, options=options))
+            outputs = self.session.run(fetch, feed, options=options)
+            return kept({key: np.asarray(value) for key, value in outputs.items()}, share)
         except (tf.errors.OpError, ValueError, TypeError, KeyError) as error:
             return refusal(error)
 
@@ -76,7 +79,10 @@ def served(directory: str, tags: Sequence[str], *, grappler: bool = True) -> Ite
     config = tf.compat.v1.ConfigProto(device_count={"GPU": 0}, allow_soft_placement=True)
     config.graph_options.rewrite_options.disable_meta_optimizer = not grappler
     with tf.Graph().as_default(), tf.compat.v1.Session(config=config) as session:
-        yield Served(session, tf.compat.v1.saved_model.load(session, list(tags), directory))
+        loader = loader_impl.SavedModelLoader(directory)
+        for meta_graph in loader.saved_model.meta_graphs:
+            drop_recorded_shapes(meta_graph.graph_def)
+        yield Served(session, loader.load(session, list(tags)))
 
 
 def refusal(error: Exception) -> Refusal:
@@ -96,17 +102,6 @@ def fetched(output: str, info: meta_graph_pb2.TensorInfo) -> list[tuple[str, str
     else:
         parts = [(output, info.name)]
     return [(key, name if ":" in name else f"{name}:0") for key, name in parts if name]
-
-
-def _kept(outputs: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Outputs as arrays; of one too large to keep, the first rows, and its shape besides."""
-    kept = {}
-    for key, value in outputs.items():
-        kept[key] = array = np.asarray(value)
-        if array.ndim and array.size > _LARGEST:
-            kept[key] = array[:max(1, _LARGEST * len(array) // array.size)].copy()
-            kept[f"{key} (shape)"] = np.array(array.shape)
-    return kept
 
 
 def _promise(signature: meta_graph_pb2.SignatureDef) -> dict[str, str]:

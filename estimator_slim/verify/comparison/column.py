@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from google.protobuf import message
 from tensorflow.core.example import example_pb2
 
-from estimator_slim.verify.request import Request
+from estimator_slim.verify.request import Output, Request
 from estimator_slim.verify.verification import Failure
 
 _SHOWN = 160  # characters of an input
@@ -27,8 +27,8 @@ class Answered:
     """
 
     request: Request
-    want: dict[str, np.ndarray]
-    got: dict[str, np.ndarray]
+    want: dict[str, Output]
+    got: dict[str, Output]
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,10 @@ class Column:
       signature: its key.
       output: its key.
       requests: one for each answer.
-      want: the original's answers.
+      want: the original's answers, as far as they are kept.
       got: the slim servable's.
+      rows: which rows of each answer these are, along the first axis.
+      counts: how many each answer has.
     """
 
     signature: str
@@ -48,11 +50,26 @@ class Column:
     requests: Sequence[Request]
     want: Sequence[np.ndarray]
     got: Sequence[np.ndarray]
+    rows: Sequence[np.ndarray]
+    counts: Sequence[int]
 
     def failure(self, what: str, answer: int, row: int) -> Failure:
         """A sentence that says what is wrong, and with which row of which answer."""
         return Failure(self.signature, self.output, f"output {self.output!r} of signature "
-                       f"{self.signature!r} {what}; {place(self.requests[answer], row)}")
+                       f"{self.signature!r} {what}; "
+                       f"{place(self.requests[answer], int(self.rows[answer][row]))}")
+
+    def labels(self) -> list[np.ndarray | None]:
+        """The right answer for each row, where it is known."""
+        return [None if request.labels is None or np.shape(request.labels)[:1] != (count,)
+                else np.asarray(request.labels)[rows]
+                for request, rows, count in zip(self.requests, self.rows, self.counts)]
+
+    def by_position(self) -> Column:
+        """The same with a row for each value, as each tag of a sequence is a decision."""
+        want, got = ([value.reshape(-1) for value in values] for values in (self.want, self.got))
+        rows = [np.repeat(rows, value.size // max(1, len(rows))) for rows, value in zip(self.rows, want)]
+        return replace(self, want=want, got=got, rows=rows, counts=[value.size for value in want])
 
     def place_of(self, row: int) -> tuple[int, int]:
         """(answer, row of it) for a row of all answers below each other."""
@@ -64,9 +81,15 @@ class Column:
 
 def columns(signature: str, answered: Sequence[Answered], outputs: Sequence[str]) -> list[Column]:
     """One for each of these outputs."""
-    return [Column(signature, output, [one.request for one in answered],
-                   [one.want[output] for one in answered], [one.got[output] for one in answered])
+    return [_column(signature, [one for one in answered if output in one.want], output)
             for output in outputs]
+
+
+def _column(signature: str, answered: Sequence[Answered], output: str) -> Column:
+    want = [one.want[output] for one in answered]
+    return Column(signature, output, [one.request for one in answered], [one.values for one in want],
+                  [one.got[output].values for one in answered], [one.rows() for one in want],
+                  [one.shape[0] if one.shape else 1 for one in want])
 
 
 def dtype_name(value: np.ndarray) -> str:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from estimator_slim.verify.answers.asking import CRASH, Heard
 from estimator_slim.verify.comparison.bounds import Bounds
 from estimator_slim.verify.comparison.column import Answered, Column, columns, dtype_name, place
 from estimator_slim.verify.comparison.exact import compare_exact
 from estimator_slim.verify.comparison.floats import failure, measured, result
 from estimator_slim.verify.comparison.numbers import is_float
+from estimator_slim.verify.comparison.scores import Scores
 from estimator_slim.verify.questions.cases import EDGES
-from estimator_slim.verify.request import Answer, Refusal, Request
+from estimator_slim.verify.request import Answer, Output, Refusal, Request
 from estimator_slim.verify.verification import Failure, OutputResult, Verification
 
 _NO_ANSWER = (CRASH, "DeadlineExceededError")  # of the original: nothing to hold the slim servable to
@@ -56,14 +55,16 @@ def compare(requests: Sequence[Request], original: Heard, slim: Heard, bounds: B
 def _compared(those: Sequence[Column], bounds: Bounds,
               fixed: Outputs) -> tuple[list[OutputResult], list[Failure]]:
     """The results and failures of one signature's outputs."""
-    numbers = [floats for column in those if is_float(column.want[0])
-               if (floats := measured(column, bounds)) is not None]
-    beside = [floats.scores for floats in numbers if floats.scores is not None]
-    exact = [compare_exact(column, bounds, beside, fixed=(column.signature, column.output) in fixed)
-             for column in those if not is_float(column.want[0])]
-    failures = [failure(floats, bounds) for floats in numbers] + [wrong for _, wrong in exact]
-    return ([result(floats) for floats in numbers] + [one for one, _ in exact],
-            [one for one in failures if one is not None])
+    found: list[tuple[OutputResult, Failure | None]] = []
+    beside: list[Scores] = []
+    for column in [column for column in those if is_float(column.want[0])]:
+        floats = measured(column, bounds)  # of one output at a time: it may be millions of values
+        if floats is not None:
+            found.append((result(floats), failure(floats, bounds)))
+            beside += [floats.scores] if floats.scores else []
+    found += [compare_exact(column, bounds, beside, fixed=(column.signature, column.output) in fixed)
+              for column in those if not is_float(column.want[0])]
+    return [one for one, _ in found], [wrong for _, wrong in found if wrong is not None]
 
 
 def _broken_promises(before: Promises, after: Promises) -> Iterator[Failure]:
@@ -115,15 +116,20 @@ def _answered(asked: Sequence[_Asked]) -> dict[str, list[Answered]]:
 def _comparable(signature: str, both: Sequence[Answered]) -> tuple[list[str], list[Failure]]:
     """The outputs whose dtypes and shapes are the same in every answer, and a failure for others."""
     outputs, failures = [], []
-    for output in sorted(both[0].want):
-        wrong = next((o for o in both if _form(o.want[output]) != _form(o.got.get(output))), None)
+    for output in sorted({output for one in both for output in one.want}):
+        wrong = next((o for o in both if _form(o.want.get(output)) != _form(o.got.get(output))), None)
         if wrong is None:
-            outputs.append(output)
+            outputs += [output] if all(_is_kept_alike(o, output) for o in both) else []
             continue
-        got, want = _form(wrong.got.get(output)), _form(wrong.want[output])
+        got, want = _form(wrong.got.get(output)), _form(wrong.want.get(output))
         failures.append(Failure(signature, output, f"output {output!r} of signature {signature!r} is "
                                 f"{got} instead of {want}; {place(wrong.request)}"))
     return outputs, failures
+
+
+def _is_kept_alike(one: Answered, output: str) -> bool:
+    """False where less is kept of one side for the sake of another output, of a wrong shape."""
+    return output not in one.want or one.want[output].values.shape == one.got[output].values.shape
 
 
 def _unverified(original: Heard, requests: Sequence[Request], unsteady: Outputs) -> Iterator[str]:
@@ -148,8 +154,8 @@ def _binds(request: Request, want: Answer) -> bool:
     return not (isinstance(want, Refusal) and (want.error in _NO_ANSWER or request.empty()))
 
 
-def _form(value: np.ndarray | None) -> str:
-    return "missing" if value is None else f"{dtype_name(value)} {list(value.shape)}"
+def _form(output: Output | None) -> str:
+    return "missing" if output is None else f"{dtype_name(output.values)} {list(output.shape)}"
 
 
 def _text(refusal: Refusal) -> str:

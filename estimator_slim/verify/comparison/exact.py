@@ -23,16 +23,24 @@ def compare_exact(column: Column, bounds: Bounds, beside: Sequence[Scores], *,
       beside: the signature's scores.
       fixed: no float has a part in the output: nothing gives it a reason to change.
     """
+    if not fixed and _decides_by_position(column, beside):
+        column = column.by_position()
     rows = changed(column.want, column.got, () if fixed else beside)
     single = is_single(column.want)
     agreement = 1 - float(np.mean(rows.rows)) if single and len(rows.rows) else None
     kept = ~rows.rows[~rows.tied] if single else np.zeros(0)
-    labels = [request.labels for request in column.requests]
-    right = accuracies(labels, column.want, column.got) if single else [None, None]
+    right = accuracies(column.labels(), column.want, column.got) if single else [None, None]
     result = OutputResult(column.signature, column.output, dtype_name(column.want[0]), len(rows.rows),
                           agreement=agreement, accuracy=right[0], slim_accuracy=right[1],
                           clear_agreement=float(kept.mean()) if len(kept) else None, clear=len(kept))
     return result, _failure(column, bounds, rows, fixed)
+
+
+def _decides_by_position(column: Column, beside: Sequence[Scores]) -> bool:
+    """True for tags [batch, time], if no scores beside are of whole rows: [batch, n]."""
+    rows = sum(map(len, column.rows))
+    return (all(value.ndim > 1 for value in column.want) and not is_single(column.want)
+            and all(len(one.best) != rows for one in beside))
 
 
 def _failure(column: Column, bounds: Bounds, rows: Changed, fixed: bool) -> Failure | None:

@@ -22,13 +22,18 @@ class Floats:
       column: its answers.
       pairs: the same as matrices.
       deviation: of their finite rows.
-      scores: what they decide, where they are scores.
+      scores: what they decide, where they are scores; a row for each of [batch] or [batch, ...].
     """
 
     column: Column
     pairs: Pairs
     deviation: Deviation
     scores: Scores | None
+
+    @property
+    def decided(self) -> Scores | None:
+        """The scores of [batch, n], which decide by themselves; of others, only what is beside tells."""
+        return self.scores if self.column.want[0].ndim == 2 else None
 
 
 def measured(column: Column, bounds: Bounds) -> Floats | None:
@@ -43,7 +48,7 @@ def measured(column: Column, bounds: Bounds) -> Floats | None:
 
 def result(floats: Floats) -> OutputResult:
     """The measures, for the report."""
-    off, decided, column = floats.deviation, floats.scores, floats.column
+    off, decided, column = floats.deviation, floats.decided, floats.column
     noise = float(off.noise.mean())
     right = _accuracies(floats) if decided else [None, None]
     kept = ~decided.moved[decided.clear] if decided else np.zeros(0)
@@ -107,10 +112,10 @@ def _row_too_noisy(floats: Floats, bounds: Bounds) -> _Found | None:
 
 
 def _decides_otherwise(floats: Floats, bounds: Bounds) -> _Found | None:
-    if floats.scores is None:
+    if floats.decided is None:
         return None
-    clear = floats.scores.clear
-    wrong = clear & floats.scores.moved
+    clear = floats.decided.clear
+    wrong = clear & floats.decided.moved
     if wrong.sum() <= bounds.disagreements(int(clear.sum())):
         return None
     return (f"has another best score in {wrong.sum()} of the {clear.sum()} rows that are no near tie, "
@@ -120,5 +125,5 @@ def _decides_otherwise(floats: Floats, bounds: Bounds) -> _Found | None:
 def _accuracies(floats: Floats) -> list[float | None]:
     ends = np.cumsum([len(value) for value in floats.column.want])[:-1]
     assert floats.scores is not None
-    return accuracies([request.labels for request in floats.column.requests],
+    return accuracies(floats.column.labels(),
                       np.split(floats.scores.best, ends), np.split(floats.scores.slim_best, ends))

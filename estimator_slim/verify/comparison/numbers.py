@@ -9,7 +9,11 @@ import numpy as np
 
 _FARTHEST = 9.0  # a row farther from the middle than this many median squares is not typical
 _FEW = 8  # rows that do not tell how an output varies
-_ROUNDING = 4e-6  # relative: two orders of one float32 sum, or 4 units in the last place
+# What exact servables may be off by, in epsilons: two orders of 1,000 terms are 1 to 10 apart, of 16,000
+# up to 40. In float16, sums are added up in float32.
+_LAST, _SUMS = 4.0, 32.0
+_SEEN = 0.1  # more than this of what varies is no rounding, but for the last places
+_SINGLE = float(np.finfo(np.float32).eps)
 
 
 @dataclass(frozen=True)
@@ -21,13 +25,15 @@ class Pairs:
       got: the slim servable's, alike.
       answer: which answer each row is of, int [rows].
       row: which row of that answer it is, along the first axis, int [rows].
-      rounding: relative error that an exact servable may have too, by the output's dtype.
+      last: relative error in the last places, by the output's dtype; what varies less does not vary.
+      rounding: relative error of sums in another order.
     """
 
     want: np.ndarray
     got: np.ndarray
     answer: np.ndarray
     row: np.ndarray
+    last: float
     rounding: float
 
     def are_finite(self) -> np.ndarray:
@@ -37,6 +43,8 @@ class Pairs:
     def finite(self) -> Pairs:
         """The same with a usual row, on both sides, for each that is not finite."""
         rows = self.are_finite()
+        if rows.all():
+            return self
         usual = np.median(self.want[rows], axis=0) if rows.any() else 0.0
         return replace(self, want=np.where(rows[:, None], self.want, usual),
                        got=np.where(rows[:, None], self.got, usual))
@@ -74,15 +82,16 @@ def is_float(value: np.ndarray) -> bool:
 
 def paired(want: Sequence[np.ndarray], got: Sequence[np.ndarray]) -> Pairs:
     """The answers of one output, of the same shapes in both lists, at least one, as matrices."""
-    last = {value.shape[-1] if value.ndim > 1 else 1 for value in want}
-    width = last.pop() if len(last) == 1 else 1
+    widths = {value.shape[-1] if value.ndim > 1 else 1 for value in want}
+    width = widths.pop() if len(widths) == 1 else 1
     parts = [_matrix(value, width) for value in want], [_matrix(value, width) for value in got]
     counts = [len(part) for part in parts[0]]
     rows = [np.arange(n) * max(1, len(value) if value.ndim else 1) // max(1, n)
             for n, value in zip(counts, want)]
-    return Pairs(np.concatenate(parts[0]), np.concatenate(parts[1]),
-                 np.repeat(np.arange(len(want)), counts), np.concatenate(rows),
-                 max(_ROUNDING, 4 * _epsilon(want[0].dtype)))
+    wanted, epsilon = np.concatenate(parts[0]), _epsilon(want)
+    last = _LAST * epsilon
+    return Pairs(wanted, np.concatenate(parts[1]), np.repeat(np.arange(len(want)), counts),
+                 np.concatenate(rows), last, max(last, _SUMS * min(epsilon, _SINGLE)))
 
 
 def deviation(pairs: Pairs, *, by_answer: bool = False) -> Deviation:
@@ -91,8 +100,8 @@ def deviation(pairs: Pairs, *, by_answer: bool = False) -> Deviation:
     `by_answer`: the signal of a row is at least the mean of all rows of its answer.
     """
     off = np.abs(pairs.got - pairs.want)
-    rounding = pairs.rounding * np.abs(pairs.want).max(axis=1)
     error, signal = off.max(axis=1), _signal(pairs, by_answer)
+    rounding = _rounding(pairs, signal)
     noise = np.where(error > rounding, np.mean(np.square(off), axis=1), 0.0) / signal
     return Deviation(error, float(off.mean()), float(np.ptp(pairs.want)), _span(pairs), signal, noise,
                      rounding)
@@ -103,12 +112,23 @@ def decibels(noise: float) -> float:
     return float(-10 * np.log10(noise))
 
 
+def _rounding(pairs: Pairs, signal: np.ndarray) -> np.ndarray:
+    """The error of each row that is rounding.
+
+    A sum rounds as its terms do, which may be larger than itself by far: so much is let pass, but no
+    more than a small part of what varies. An answer without what varies is wrong, whatever its size.
+    """
+    magnitude = np.abs(pairs.want).max(axis=1)
+    return np.maximum(pairs.last * magnitude,
+                      np.minimum(pairs.rounding * magnitude, _SEEN * np.sqrt(signal)))
+
+
 def _span(pairs: Pairs) -> float:
     least, most = pairs.want.min(), pairs.want.max()
     magnitude = max(abs(least), abs(most))
     if least >= 0 and most <= 1:
         return 1.0
-    if len(pairs.want) < _FEW or most - least <= pairs.rounding * magnitude:
+    if len(pairs.want) < _FEW or most - least <= pairs.last * magnitude:
         return float(magnitude)
     return float(most - least)
 
@@ -118,7 +138,7 @@ def _signal(pairs: Pairs, by_answer: bool) -> np.ndarray:
     apart = np.mean(np.square(pairs.want - np.median(pairs.want, axis=0)), axis=1)
     typical = np.mean(np.minimum(apart, _FARTHEST * np.median(apart)))
     magnitude = np.median(np.abs(pairs.want))
-    if len(apart) < _FEW or typical <= (pairs.rounding * magnitude)**2:
+    if len(apart) < _FEW or typical <= (pairs.last * magnitude)**2:
         typical = np.mean(np.square(pairs.want))  # the output hardly varies: all of it is signal
     if by_answer:
         counts = np.maximum(1, np.bincount(pairs.answer))
@@ -126,8 +146,23 @@ def _signal(pairs: Pairs, by_answer: bool) -> np.ndarray:
     return np.maximum(apart, typical or 1.0)
 
 
-def _epsilon(dtype: np.dtype) -> float:
-    return float(np.finfo(dtype).eps) if dtype.kind in "fc" else 2.0**-7
+def _epsilon(values: Sequence[np.ndarray]) -> float:
+    """Of the floats that the values were computed in: float64 may be float32, made wide in the end.
+
+    Then all are numbers that float32 has. Float64 that is computed from float32 needs no more than its
+    own: float32's errors are as small beside what varies as `Bounds` want them.
+    """
+    if values[0].dtype.kind not in "fc":
+        return 2.0**-7  # bfloat16
+    epsilon = float(np.finfo(values[0].dtype).eps)
+    return max(epsilon, _SINGLE) if all(map(_is_single, values)) else epsilon
+
+
+def _is_single(values: np.ndarray) -> bool:
+    """True if float32 has each of these numbers."""
+    with np.errstate(over="ignore"):
+        narrow = values.astype(np.complex64 if values.dtype.kind == "c" else np.float32)
+    return np.array_equal(narrow, values, equal_nan=True)
 
 
 def _matrix(value: np.ndarray, width: int) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 from estimator_slim.verify.comparison.numbers import Deviation, Pairs
 
 _SPREAD = 6.0  # two scores nearer than this many root mean square errors may change places
+_AT_ONCE = 1 << 18  # values
 
 
 @dataclass(frozen=True)
@@ -64,22 +65,33 @@ class Changed:
 
 
 def are_scores(values: Sequence[np.ndarray]) -> bool:
-    """True for answers of the shape [batch, n] with one n, 2 or more."""
-    return all(v.ndim == 2 and v.shape[1] == values[0].shape[1] > 1 for v in values)
+    """True for answers of the shape [batch, n] or [batch, ..., n] with one n, 2 or more."""
+    return all(v.ndim > 1 and v.shape[-1] == values[0].shape[-1] > 1 for v in values)
 
 
 def scores(pairs: Pairs, deviation: Deviation) -> Scores:
     """What the rows of `pairs` decide; `deviation` is that of the finite ones."""
     finite, pairs = pairs.are_finite(), pairs.finite()
-    order = np.argsort(pairs.want, axis=1)
-    steps = np.diff(np.take_along_axis(pairs.want, order, axis=1), axis=1)
-    edge = np.full((len(steps), 1), np.inf)
-    nearest = np.minimum(np.hstack([edge, steps]), np.hstack([steps, edge]))
-    gap = np.empty_like(pairs.want)
-    np.put_along_axis(gap, order, nearest, axis=1)
+    gap = np.concatenate([_gaps(part) for part in _parts(pairs.want)])
     spread = _SPREAD * np.sqrt(deviation.noise.mean() * deviation.signal)
     return Scores(pairs.want.argmax(axis=1), pairs.got.argmax(axis=1), gap,
                   np.maximum(spread, deviation.rounding), finite)
+
+
+def _parts(matrix: np.ndarray) -> list[np.ndarray]:
+    """Some of the rows at a time: what is made of them on the way takes several times their memory."""
+    return np.array_split(matrix, max(1, min(len(matrix), matrix.size // _AT_ONCE)))
+
+
+def _gaps(values: np.ndarray) -> np.ndarray:
+    """From each value to the nearest other one of its row."""
+    order = np.argsort(values, axis=1)
+    steps = np.diff(np.take_along_axis(values, order, axis=1), axis=1)
+    edge = np.full((len(steps), 1), np.inf)
+    nearest = np.minimum(np.hstack([edge, steps]), np.hstack([steps, edge]))
+    gaps = np.empty_like(values)
+    np.put_along_axis(gaps, order, nearest, axis=1)
+    return gaps
 
 
 def changed(want: Sequence[np.ndarray], got: Sequence[np.ndarray],

@@ -20,18 +20,21 @@ from estimator_slim.verify.questions.domain import Domains
 from estimator_slim.verify.questions.served_inputs import ServedInput, signature_inputs
 from estimator_slim.verify.request import Request
 
+_Made = tuple[Case, dict[str, Any]]
+
 
 def made_up_requests(servable: Servable, *, seed: int = 0) -> list[Request]:
     """Requests to every served signature, the same for the same `seed`.
 
     Words and ids are such as the servable's lookup tables, assets and weights know, where its graph
-    tells. Signatures with equal inputs get equal requests. The original need not answer every one.
+    tells. Signatures with equal inputs get equal requests; none is asked the same twice. The original
+    need not answer every one.
     """
     servable = _without_calls(servable)
     domains = Domains(servable)
     return [Request(key, made, case.name)
             for key, inputs in signature_inputs(servable, domains.consumers, parts=True)
-            for case, made in _made(_Taken.of(inputs, domains), domains, seed)]
+            for case, made in _different(_made(_Taken.of(inputs, domains), domains, seed))]
 
 
 def _without_calls(servable: Servable) -> Servable:
@@ -70,7 +73,7 @@ class _Taken:
         return found
 
 
-def _made(taken: _Taken, domains: Domains, seed: int) -> Iterator[tuple[Case, dict[str, Any]]]:
+def _made(taken: _Taken, domains: Domains, seed: int) -> Iterator[_Made]:
     traits, fixed = taken.traits(domains), taken.rows()
     for number, case in enumerate(CASES):
         if case.of and case.of not in traits:
@@ -81,6 +84,22 @@ def _made(taken: _Taken, domains: Domains, seed: int) -> Iterator[tuple[Case, di
             rows = max(case.rows, fixed)
             steps = rng.permutation(np.resize(rng.permutation(case.lengths), rows))
             yield case, _value(rng, taken, domains, case, steps)
+
+
+def _different(made: Iterator[_Made]) -> Iterator[_Made]:
+    """Nothing twice: where there are no inputs, or few values that they can have."""
+    seen = set()
+    for case, inputs in made:
+        content = hash(tuple(_content(key, value) for key, value in inputs.items()))
+        if content not in seen:
+            seen.add(content)
+            yield case, inputs
+
+
+def _content(key: str, value: Any) -> tuple:
+    parts = [np.asarray(part) for part in (value if hasattr(value, "dense_shape") else [value])]
+    return (key, *((part.shape, tuple(part.flat) if part.dtype == object else part.tobytes())
+                   for part in parts))
 
 
 def _value(rng: np.random.Generator, taken: _Taken, domains: Domains, case: Case,
