@@ -9,9 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 import tensorflow as tf
-from absl import logging
 
-from estimator_slim import flags
+from estimator_slim import flags, log
 from estimator_slim.errors import OptionError
 from estimator_slim.optimize import optimize, slim_directory
 from estimator_slim.paths import as_text
@@ -123,7 +122,7 @@ class OptimizingExporter(tf.estimator.Exporter):
         except Exception:
             if self._chosen("on_error") == flags.RAISE:
                 raise
-            logging.exception("estimator_slim: %s; the original is as it was and training goes on", what)
+            log.exception("estimator_slim: %s; the original is as it was and training goes on", what)
 
 
 def _for(estimator: Any, options: flags.Options) -> flags.Options:
@@ -138,16 +137,16 @@ def _mirror_collection(original: str, slims: str) -> None:
     made = _versions(slims)  # before the originals, for another process may add a pair meanwhile
     originals = _names(os.path.dirname(original))
     if os.path.basename(original) not in originals:
-        logging.warning("estimator_slim: %s is gone as soon as it was exported, so %s keeps all it has. "
+        log.warning("estimator_slim: %s is gone as soon as it was exported, so %s keeps all it has. "
                         "Exporters keep the highest versions: if the clock went back, set it right; if "
                         "the folder was removed, remove the slim one too", original, slims)
         return
     for path in (os.path.join(slims, version) for version in sorted(made - originals)):
         if is_marked(path):
-            logging.info("estimator_slim: removing %s, whose original is gone", path)
+            log.info("estimator_slim: removing %s, whose original is gone", path)
             withdraw(path)
         else:
-            logging.warning("estimator_slim: %s has no original and is no slim servable, so it stays; "
+            log.warning("estimator_slim: %s has no original and is no slim servable, so it stays; "
                             "the folder is for slim servables alone: give another suffix", path)
 
 

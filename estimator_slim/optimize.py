@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Optional
 
 import tensorflow as tf
-from absl import logging
 
-from estimator_slim import flags
+from estimator_slim import flags, log
 from estimator_slim.errors import DestinationError, SourceError
 from estimator_slim.freeze import freeze
 from estimator_slim.paths import Path, as_text, require_loadable
@@ -79,7 +78,7 @@ def optimize_saved_model(
                             warmup=warmup)
     source = as_text(src, "src")
     if not options.enabled:
-        logging.info("estimator_slim is off (enabled=False): %s is left as it is", source)
+        log.info("estimator_slim is off (enabled=False): %s is left as it is", source)
         return None
     destination = as_text(dst, "dst") if dst is not None else slim_directory(source, options.suffix)
     try:
@@ -87,7 +86,7 @@ def optimize_saved_model(
     except Exception:
         if options.on_error == flags.RAISE:
             raise
-        logging.exception("estimator_slim: no slim servable of %s; the original is as it was",
+        log.exception("estimator_slim: no slim servable of %s; the original is as it was",
                           source)
         return None
 
@@ -122,7 +121,7 @@ def optimize(source: str, destination: str, options: flags.Options, *,
             nodes_before=servable.graph.node_count, nodes_after=nodes,
             seconds=time.monotonic() - started, steps=steps)
         _check(report, servable, directory, requests, options, tags)
-    logging.info("estimator_slim: %s", report)
+    log.info("estimator_slim: %s", report)
     return report
 
 

@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-from absl import logging
+
+from estimator_slim import log
 
 
 def tracked(what: str, byte_count: int, slices: Iterable[tuple[int, np.ndarray]], *,
@@ -27,6 +28,6 @@ def tracked(what: str, byte_count: int, slices: Iterable[tuple[int, np.ndarray]]
         now = time.monotonic()
         if now - told >= every and done < byte_count:
             told, rate = now, done / (now - started)
-            logging.info("estimator_slim: %s, %.0f %% of %.0f MB, %.0f MB/s, %.0f s left", what,
-                         100 * done / byte_count, byte_count / 1e6, rate / 1e6,
-                         (byte_count - done) / rate)
+            log.info("estimator_slim: %s, %.0f %% of %.0f MB, %.0f MB/s, %.0f s left", what,
+                     100 * done / byte_count, byte_count / 1e6, rate / 1e6,
+                     (byte_count - done) / rate)

@@ -20,7 +20,8 @@ import uuid
 from collections.abc import Iterator
 
 import tensorflow as tf
-from absl import logging
+
+from estimator_slim import log
 
 UNTOUCHED_SECONDS = 24 * 60 * 60  # after which a folder is abandoned, where no lock can tell
 _NAME = re.compile(r"temp-(?P<version>.+)-(?P<machine>[0-9a-f]{8})[0-9a-f]{8}")
@@ -68,8 +69,8 @@ def remove_abandoned(parent: str, version: str | None = None) -> None:
         except (FileNotFoundError, tf.errors.NotFoundError):
             pass  # renamed by its process or removed by another meanwhile
         except (OSError, tf.errors.OpError) as e:
-            logging.warning("estimator_slim: %s, left by a process that died, cannot be removed (%s); "
-                            "remove it yourself", folder, e)
+            log.warning("estimator_slim: %s, left by a process that died, cannot be removed (%s); "
+                        "remove it yourself", folder, e)
 
 
 @contextlib.contextmanager
@@ -141,8 +142,8 @@ def _remove_if_abandoned(folder: str, *, lock_tells: bool) -> None:
         if False in (nobody_makes_one, mine) or not tf.io.gfile.exists(folder):  # published meanwhile
             return
         if mine and lock_tells or _untouched(folder):
-            logging.info("estimator_slim: removing %s, which a process that died left unfinished",
-                         folder)
+            log.info("estimator_slim: removing %s, which a process that died left unfinished",
+                     folder)
             tf.io.gfile.rmtree(folder)
 
 

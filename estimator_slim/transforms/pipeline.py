@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from absl import logging
-
+from estimator_slim import log
 from estimator_slim.errors import TransformError
 from estimator_slim.graph.graph import Graph
 from estimator_slim.report.record import Step
@@ -30,6 +29,6 @@ def run(graph: Graph, transforms: Sequence[Transform]) -> tuple[Graph, list[Step
                                  "of the list, or give it ignore_errors=true") from e
         steps.append(Step(str(transform), time.monotonic() - started, len(graph.nodes),
                           len(result.nodes), [(s.node, s.reason) for s in result.skipped]))
-        logging.debug("estimator_slim: %s", steps[-1])
+        log.debug("estimator_slim: %s", steps[-1])
         graph = result
     return graph, steps

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import tensorflow as tf
-from absl import logging
 
+from estimator_slim import log
 from estimator_slim.errors import SourceError, VerificationError
 from estimator_slim.report.record import Report
 from estimator_slim.saved_model.reader import Servable
@@ -69,15 +69,15 @@ def judge(report: Report, mode: str, *, lossless: bool = False) -> None:
     if found is None:
         return
     for why in found.unverified:
-        logging.warning("estimator_slim: %s is not verified: %s", report.destination, why)
+        log.warning("estimator_slim: %s is not verified: %s", report.destination, why)
     if found.passed:
-        logging.info("estimator_slim: %s", found)
+        log.info("estimator_slim: %s", found)
     elif mode == ENFORCE:
         raise VerificationError(f"{_message(report, found)}\n{_advice(found, lossless)}", report)
     else:
         for failure in found.failures:
-            logging.warning("estimator_slim: %s does not answer as its original: %s", report.destination,
-                            failure)
+            log.warning("estimator_slim: %s does not answer as its original: %s", report.destination,
+                        failure)
 
 
 def in_turns(requests: Sequence[Request]) -> list[Request]:

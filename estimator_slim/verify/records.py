@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tensorflow as tf
-from absl import logging
 
+from estimator_slim import log
 from estimator_slim.verify.answers.serving import refusal
 
 _GZIP = b"\x1f\x8b\x08"  # how such a file begins, whatever its name
@@ -31,6 +31,6 @@ def read_records(path: str, most: int) -> list[bytes]:
         except tf.errors.OutOfRangeError:
             pass
         except tf.errors.DataLossError as e:
-            logging.warning("estimator_slim: %s is damaged behind record %d and not read further: %s",
-                            path, len(records), refusal(e).message)
+            log.warning("estimator_slim: %s is damaged behind record %d and not read further: %s",
+                        path, len(records), refusal(e).message)
     return records

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import tensorflow as tf
-from absl import logging
 
+from estimator_slim import log
 from estimator_slim.errors import OptionError
 from estimator_slim.saved_model.reader import Servable, read_servable
 from estimator_slim.verify import prediction_log
@@ -62,8 +62,8 @@ def _kept(path: str, records: Sequence[Record], found: Iterator[str]) -> Iterato
     for number, record in enumerate(records):
         fault = next(found)
         if fault:
-            logging.warning("estimator_slim: record %d of %s is left out: a server could not load a "
-                            "servable with it: %s", number, path, fault)
+            log.warning("estimator_slim: record %d of %s is left out: a server could not load a "
+                        "servable with it: %s", number, path, fault)
         else:
             yield record.content
 
@@ -91,8 +91,8 @@ def _predictable(servable: Servable) -> Iterator[tuple[str, tuple[ServedInput, .
         if signature.method_name in _METHODS and all(i.WhichOneof("encoding") == "name" for i in infos):
             yield key, inputs
         else:
-            logging.info("estimator_slim: no warm-up records for signature %s, which Serving's "
-                         "Predict does not take", key)
+            log.info("estimator_slim: no warm-up records for signature %s, which Serving's "
+                     "Predict does not take", key)
 
 
 def _single_rows(key: str, inputs: Sequence[ServedInput],

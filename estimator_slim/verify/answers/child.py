@@ -13,8 +13,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from absl import logging
-
+from estimator_slim import log
 from estimator_slim.errors import DestinationError, VerificationError
 from estimator_slim.saved_model.temporary import remove_abandoned, temporary_folder
 from estimator_slim.verify.answers import process
@@ -52,7 +51,7 @@ def ask(jobs: Sequence[Job], *, seconds: float) -> list[Heard]:
         rest = [replace(jobs[n], start=len(heard[n].answers)) for n in todo]
         ended = _run(rest, [heard[n] for n in todo], seconds)
         if not any(one.step for one in heard):
-            logging.warning("estimator_slim: no process to ask in (%s); asking in this one", ended)
+            log.warning("estimator_slim: no process to ask in (%s); asking in this one", ended)
             return ask_here(jobs)
         _blame(heard, ended)
     raise VerificationError(f"{_CHILDREN} processes that asked {jobs[todo[0]].directory} crashed, the "
@@ -63,8 +62,8 @@ def _asked_here_where_refused(jobs: Sequence[Job], heard: list[Heard]) -> list[H
     """Asks once more what may load only here: by its file system, or by what was registered here."""
     for number, one in enumerate(heard):
         if one.refused and one.refused.error != CRASH:
-            logging.warning("estimator_slim: %s does not load in a new process (%s); asking in this one",
-                            jobs[number].directory, one.refused.message)
+            log.warning("estimator_slim: %s does not load in a new process (%s); asking in this one",
+                        jobs[number].directory, one.refused.message)
             heard[number], = ask_here([jobs[number]])
     return heard
 

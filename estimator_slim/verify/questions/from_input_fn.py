@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from absl import logging
 
+from estimator_slim import log
 from estimator_slim.saved_model.reader import Servable
 from estimator_slim.verify.questions.features import fed
 from estimator_slim.verify.questions.input_fn_batches import Batch, input_fn_batches
@@ -32,14 +32,14 @@ def input_fn_requests(input_fn: Callable[..., Any], servable: Servable, *,
     """
     taken = input_fn_batches(input_fn, batches)
     if not taken:
-        logging.warning("estimator_slim: verify_input_fn gives no batch")
+        log.warning("estimator_slim: verify_input_fn gives no batch")
         return []
     result = []
     for key, inputs in signature_inputs(servable, servable.graph.consumers()):
         found = [Request(key, values, "input_fn", labels) for batch in taken
                  for values, labels in _asked(inputs, batch)]
         if not found:
-            logging.warning(
+            log.warning(
                 "estimator_slim: the features of verify_input_fn (%s) are not what signature %r takes "
                 "(%s), which is asked other requests instead", _given(taken[0][0]), key, _taken(inputs))
         result += found

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
-from absl import logging
 
+from estimator_slim import log
 from estimator_slim.errors import OptionError
 from estimator_slim.saved_model.reader import Servable
 from estimator_slim.verify import prediction_log
@@ -32,14 +32,14 @@ def warm_up_requests(directory: str) -> list[Request]:
     if not tf.io.gfile.exists(path):
         return []
     if not prediction_log.is_installed():
-        logging.log_first_n(logging.INFO, "estimator_slim: %s is not read; to verify with the requests "
-                            "in it, %s", 1, path, prediction_log.INSTALL)
+        log.info("estimator_slim: %s is not read; to verify with the requests in it, %s", path,
+                 prediction_log.INSTALL)
         return []
     records = list(read_warm_up(path))
     for number, record in enumerate(records):
         if record.fault:
-            logging.warning("estimator_slim: record %d of %s is not asked: %s", number, path,
-                            record.fault)
+            log.warning("estimator_slim: record %d of %s is not asked: %s", number, path,
+                        record.fault)
     return [request for record in records for request in record.requests]
 
 
