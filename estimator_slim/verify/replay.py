@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError
 
 from estimator_slim.saved_model.reader import Servable
 from estimator_slim.verify import prediction_log
-from estimator_slim.verify.answers.asking import CRASH, Job, ask_here
+from estimator_slim.verify.answers.asking import Job
 from estimator_slim.verify.answers.child import ask
 from estimator_slim.verify.records import read_records
 from estimator_slim.verify.request import Answer, Refusal, Request
@@ -78,9 +78,7 @@ def _unfit(requests: Sequence[Request], served: Mapping[str, Any]) -> str:
 
 
 def _answers(job: Job) -> Iterator[Answer]:
-    """What is answered in a new process, or in this one if it loads only here; without end."""
+    """What is answered; without end."""
     heard, = ask([job], seconds=_SECONDS)
-    if heard.refused and heard.refused.error != CRASH:
-        heard, = ask_here([job])
     unheard = heard.refused or Refusal("DeadlineExceededError", "those before it took too long")
     return itertools.chain(heard.answers, itertools.repeat(unheard))

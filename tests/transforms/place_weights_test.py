@@ -77,6 +77,7 @@ def test_auto_makes_a_variable_of_a_large_constant_that_nothing_is_computed_from
     assert_same_answers(path, frozen, *ASKED)
 
 
+@pytest.mark.skipif(tf.__version__ < "2.13", reason="TensorFlow looks up none before 2.13")
 def test_ids_of_16_bits_look_up_in_variables_too(tmp_path: Path) -> None:
     def network() -> Any:
         ids = v1.placeholder(tf.int16, [None], "ids")
