@@ -23,7 +23,9 @@ def estimator(model_dir: str) -> Any:
     """A DNNClassifier over the mean of its words' embeddings, [300, 4]."""
     os.makedirs(model_dir, exist_ok=True)
     vocabulary = os.path.join(model_dir, "vocabulary.txt")
-    Path(vocabulary).write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
+    written = Path(f"{vocabulary}.{os.getpid()}")  # another process may be reading it
+    written.write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
+    os.replace(written, vocabulary)
     words = tf.feature_column.categorical_column_with_vocabulary_file(
         "words", vocabulary, num_oov_buckets=300 - len(VOCABULARY))
     config = tf.estimator.RunConfig(model_dir, tf_random_seed=1, save_checkpoints_steps=STEPS,

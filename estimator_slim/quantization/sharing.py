@@ -53,7 +53,8 @@ class Sharing:
             starts = np.arange(0, len(magnitude), size)
             largest = np.maximum.reduceat(magnitude, starts) if len(starts) else magnitude
             step = (2 / _STEPS * largest)[np.arange(len(magnitude)) // size][counted]
-            self._noise[index] += np.minimum(step**2 / 12 / power[counted], 1).sum()
+            with np.errstate(over="ignore", invalid="ignore"):  # NaN is refused by the fit
+                self._noise[index] += np.minimum(step**2 / 12 / power[counted], 1).sum()
 
     def per_block(self) -> int:
         """The largest power of two of rows whose sharing costs little."""

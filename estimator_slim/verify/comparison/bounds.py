@@ -47,7 +47,7 @@ _COARSE = Bounds(max_error=0.75, min_agreement=0.99, snr=6.0, row_snr=-math.inf,
                  unjudged=frozenset((NOT_A_NUMBER.name, INFINITE.name)))
 _USUAL = {("row", 16): Bounds(max_error=0.01, min_agreement=0.99, snr=50.0, row_snr=40.0),
           ("row", 8): Bounds(max_error=0.05, min_agreement=0.99, snr=30.0, row_snr=20.0),
-          ("row", 4): Bounds(max_error=0.2, min_agreement=0.99, snr=12.0, row_snr=3.0),
+          ("row", 4): Bounds(max_error=0.2, min_agreement=0.99, snr=12.0, row_snr=-6.0),
           ("table", 16): Bounds(max_error=0.01, min_agreement=0.99, snr=50.0, row_snr=40.0),
           ("table", 8): Bounds(max_error=0.1, min_agreement=0.99, snr=20.0, row_snr=10.0)}
 
