@@ -25,7 +25,7 @@ from estimator_slim import log
 
 UNTOUCHED_SECONDS = 24 * 60 * 60  # after which a folder is abandoned, where no lock can tell
 _NAME = re.compile(r"temp-(?P<version>.+)-(?P<machine>[0-9a-f]{8})[0-9a-f]{8}")
-_PATIENCE = 30.0  # seconds; the parent is locked for some microseconds, or by somebody else
+_PATIENCE = 10.0  # seconds; the parent is locked for some microseconds, or by somebody else
 
 
 @contextlib.contextmanager
