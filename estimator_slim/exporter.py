@@ -138,8 +138,8 @@ def _mirror_collection(original: str, slims: str) -> None:
     originals = _names(os.path.dirname(original))
     if os.path.basename(original) not in originals:
         log.warning("estimator_slim: %s is gone as soon as it was exported, so %s keeps all it has. "
-                        "Exporters keep the highest versions: if the clock went back, set it right; if "
-                        "the folder was removed, remove the slim one too", original, slims)
+                    "Exporters keep the highest versions: if the clock went back, set it right; if "
+                    "the folder was removed, remove the slim one too", original, slims)
         return
     for path in (os.path.join(slims, version) for version in sorted(made - originals)):
         if is_marked(path):
@@ -147,7 +147,7 @@ def _mirror_collection(original: str, slims: str) -> None:
             withdraw(path)
         else:
             log.warning("estimator_slim: %s has no original and is no slim servable, so it stays; "
-                            "the folder is for slim servables alone: give another suffix", path)
+                        "the folder is for slim servables alone: give another suffix", path)
 
 
 def _versions(folder: str) -> set[str]:

@@ -87,7 +87,7 @@ def optimize_saved_model(
         if options.on_error == flags.RAISE:
             raise
         log.exception("estimator_slim: no slim servable of %s; the original is as it was",
-                          source)
+                      source)
         return None
 
 

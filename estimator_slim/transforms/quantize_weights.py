@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -77,8 +78,9 @@ class QuantizeWeights(Transform):
 
     def rewrite(self, graph: Graph) -> None:
         layers = NextLayers(graph) if self.bits == 4 else None
-        scales = _scales(graph)
-        for table in tables(graph):
+        found = tables(graph)
+        scales = _scales(graph, found)
+        for table in found:
             reason = self._reason_to_skip(table.weight)
             if reason is None and table.name in scales:
                 reason = "it scales or shifts what is stored as codes already"
@@ -131,9 +133,9 @@ class QuantizeWeights(Transform):
         return coding if weighing is None else replace(coding, passing_on=feedback(weighing))
 
 
-def _scales(graph: Graph) -> set[str]:
+def _scales(graph: Graph, found: Sequence[Table]) -> set[str]:
     """The tables of a slim servable's scales and offsets: a value for each row (block) of codes."""
     readers = graph.consumers()
-    return {table.name for table in tables(graph)
+    return {table.name for table in found
             if set(table.weight.shape[1:]) == {1} and table.lookups and not table.others
             and all(scales_codes(graph, lookup, readers) for lookup in table.lookups)}

@@ -81,17 +81,17 @@ def _blame(heard: Sequence[Heard], ended: str) -> None:
 def _run(jobs: Sequence[Job], heard: Sequence[Heard], seconds: float) -> str:
     """Lets a child ask; adds what it told to `heard` and returns how it ended."""
     with _folder() as folder:
-        questions, answers, log = (os.path.join(folder, name) for name in ("asked", "told", "log"))
-        with open(questions, "wb") as file:
+        asked, told, printed = (os.path.join(folder, name) for name in ("asked", "told", "printed"))
+        with open(asked, "wb") as file:
             pickle.dump(list(jobs), file, protocol=pickle.HIGHEST_PROTOCOL)
-        open(answers, "wb").close()
-        code = process.run([questions, answers], log, seconds)
+        open(told, "wb").close()
+        code = process.run([asked, told], printed, seconds)
         if code == UNWRITTEN:
             raise OSError("a process that asks cannot write answers")
-        collect(read_told(answers), heard)
+        collect(read_told(told), heard)
         if code is None:
             raise VerificationError(_hanging(jobs, heard, seconds))
-        return process.ended(code, log)
+        return process.ended(code, printed)
 
 
 @contextlib.contextmanager
