@@ -1,6 +1,6 @@
 """Every export of a TensorFlow Estimator gets a small, fast servable beside it."""
 
-from estimator_slim import flags
+from estimator_slim import options
 from estimator_slim.errors import (
     DestinationError,
     EstimatorSlimError,
@@ -11,9 +11,8 @@ from estimator_slim.errors import (
 )
 from estimator_slim.exporter import OptimizingExporter
 from estimator_slim.optimize import optimize_saved_model
-from estimator_slim.report.record import Report
-from estimator_slim.verify.verification import Verification
+from estimator_slim.report import Report, Verification
 
 __all__ = ["DestinationError", "EstimatorSlimError", "OptimizingExporter", "OptionError", "Report",
-           "SourceError", "TransformError", "Verification", "VerificationError", "flags",
-           "optimize_saved_model"]
+           "SourceError", "TransformError", "Verification", "VerificationError",
+           "optimize_saved_model", "options"]

@@ -7,14 +7,13 @@ import sys
 from absl import app, flags, logging
 
 from estimator_slim.errors import EstimatorSlimError, SourceError
-from estimator_slim.flags import resolve
 from estimator_slim.optimize import optimize_saved_model
+from estimator_slim.options import resolve
 from estimator_slim.paths import as_text, require_loadable
-from estimator_slim.report.text import verification_text
-from estimator_slim.saved_model.reader import Servable, read_servable
-from estimator_slim.verify.comparison.bounds import bounds
-from estimator_slim.verify.gate import verified
-from estimator_slim.verify.questions.requests import questions
+from estimator_slim.report import verification_text
+from estimator_slim.saved_model import Servable, read_servable
+from estimator_slim.transforms import allowed_by
+from estimator_slim.verify import compare_servables, questions_for
 
 _USAGE = """usage: estimator-slim optimize SRC [DST] [--slim_transforms='...'] [--tags=serve]
        estimator-slim compare ORIGINAL SLIM [--slim_transforms='...'] [--tags=serve]
@@ -75,10 +74,10 @@ def _optimize(*paths: str) -> int:
 def _compare(*paths: str) -> int:
     options, tags = resolve(), flags.FLAGS.tags
     servable, slim = (_loadable(as_text(path, name), tags) for path, name in zip(paths, _COMPARED))
-    allowed = bounds(options.transforms, max_error=options.max_error,
+    allowed = allowed_by(options.transforms, max_error=options.max_error,
                      min_agreement=options.min_agreement)
-    requests = questions(servable, examples=options.verify_examples)
-    found = verified(servable, slim.directory, requests, allowed, tags=tags)
+    requests = questions_for(servable, examples=options.verify_examples)
+    found = compare_servables(servable, slim.directory, requests, allowed, tags=tags)
     print(verification_text(found))
     return 0 if found.passed and found.outputs else 1
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_slim import flags, log
+from estimator_slim import log
+from estimator_slim import options as flags
 from estimator_slim.errors import OptionError
 from estimator_slim.optimize import optimize, slim_directory
 from estimator_slim.paths import as_text
-from estimator_slim.saved_model.mark import is_marked
-from estimator_slim.saved_model.publish import withdraw
+from estimator_slim.saved_model import is_marked, withdraw
 from estimator_slim.transforms import TransformList
-from estimator_slim.verify.questions.input_fn_batches import as_called_by
+from estimator_slim.verify import as_called_by
 
 
 class OptimizingExporter(tf.estimator.Exporter):

@@ -9,23 +9,22 @@ from typing import Any, Optional
 
 import tensorflow as tf
 
-from estimator_slim import flags, log
+from estimator_slim import log
+from estimator_slim import options as flags
 from estimator_slim.errors import DestinationError, SourceError
-from estimator_slim.freeze import freeze
+from estimator_slim.freezing import freeze
 from estimator_slim.paths import Path, as_text, require_loadable
-from estimator_slim.report.record import Report
-from estimator_slim.saved_model.assets import copy_assets
-from estimator_slim.saved_model.publish import published
-from estimator_slim.saved_model.reader import Servable, read_servable
-from estimator_slim.saved_model.writer import write_servable
-from estimator_slim.transforms import TransformList, pipeline
-from estimator_slim.transforms.fuse_lookups import fuse_lookups
-from estimator_slim.transforms.place_weights import CONSTANT_BYTES, place_weights
-from estimator_slim.verify.comparison.bounds import bounds
-from estimator_slim.verify.gate import OFF, judge, verified
-from estimator_slim.verify.questions.requests import questions
-from estimator_slim.verify.request import Request
-from estimator_slim.verify.warmup import write_warm_up
+from estimator_slim.report import Report
+from estimator_slim.saved_model import Servable, copy_assets, published, read_servable, write_servable
+from estimator_slim.transforms import (
+    CONSTANT_BYTES,
+    TransformList,
+    allowed_by,
+    fuse_lookups,
+    place_weights,
+    run_transforms,
+)
+from estimator_slim.verify import OFF, Request, compare_servables, judge, questions_for, write_warm_up
 
 
 def optimize_saved_model(
@@ -110,7 +109,8 @@ def optimize(source: str, destination: str, options: flags.Options, *,
         require_loadable(source, SourceError)
     requests = _questions(servable, options)
     with published(destination) as directory:
-        graph, steps = pipeline.run(freeze(servable, constant_bytes=CONSTANT_BYTES), options.transforms)
+        graph, steps = run_transforms(freeze(servable, constant_bytes=CONSTANT_BYTES),
+                                      options.transforms)
         graph = fuse_lookups(place_weights(graph, options.weights))
         nodes = write_servable(graph, servable, directory, meta_graphs=options.meta_graphs)
         copy_assets(source, directory, [a.filename for a in graph.interface.assets])
@@ -128,7 +128,7 @@ def optimize(source: str, destination: str, options: flags.Options, *,
 def _questions(servable: Servable, options: flags.Options) -> list[Request]:
     if options.verify == OFF and not options.warmup:
         return []
-    return questions(servable, input_fn=options.verify_input_fn, examples=options.verify_examples)
+    return questions_for(servable, input_fn=options.verify_input_fn, examples=options.verify_examples)
 
 
 def _check(report: Report, servable: Servable, slim: str, requests: Sequence[Request],
@@ -136,9 +136,9 @@ def _check(report: Report, servable: Servable, slim: str, requests: Sequence[Req
     """Verifies the slim servable, gives it its warm-up records and completes the report."""
     started = time.monotonic()
     if options.verify != OFF:
-        allowed = bounds(options.transforms, max_error=options.max_error,
+        allowed = allowed_by(options.transforms, max_error=options.max_error,
                          min_agreement=options.min_agreement)
-        report.verification = verified(servable, slim, requests, allowed, tags=tags,
+        report.verification = compare_servables(servable, slim, requests, allowed, tags=tags,
                                        byte_count=report.bytes_before + report.bytes_after)
         judge(report, options.verify, lossless=not any(one.lossy for one in options.transforms))
     if options.warmup:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from estimator_slim.freeze import freeze
+from estimator_slim.freezing.variables import freeze
 from estimator_slim.graph import names
 from estimator_slim.graph.graph import Graph
 from estimator_slim.saved_model.reader import read_servable
 from estimator_slim.transforms import TRANSFORMS, transform_list
 from estimator_slim.transforms.base import Transform
-from estimator_slim.transforms.place_weights import CONSTANT_BYTES
+from estimator_slim.transforms.weights.placing import CONSTANT_BYTES
 
 LOSSLESS = 1e-5
 

@@ -241,7 +241,7 @@ def test_every_flag_has_a_keyword_argument_of_its_name_that_defaults_to_it(funct
 
 
 def test_every_flag_is_of_this_package_by_its_name() -> None:
-    defined = flags.FLAGS.flags_by_module_dict()[estimator_slim.flags.__name__]
+    defined = flags.FLAGS.flags_by_module_dict()[estimator_slim.options.__name__]
     assert {flag.name for flag in defined} == slim_flags()
 
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 from by_hand import answers, assert_same_answers, request_ops, servable, slim, stored, v1, variable
 
 from estimator_slim import SourceError, optimize_saved_model
-from estimator_slim.freeze import freeze
+from estimator_slim.freezing.variables import freeze
 from estimator_slim.graph.graph import Graph
 from estimator_slim.saved_model.reader import read_servable
 

@@ -14,8 +14,8 @@ import pytest
 import tensorflow as tf
 from by_hand import servable, slim
 
-from estimator_slim import progress
-from estimator_slim.progress import tracked
+from estimator_slim import log
+from estimator_slim.log import tracked
 
 SLICES = [(row, np.full((1000, 25), row, np.float32)) for row in range(0, 10_000, 1000)]
 TOTAL = 1_000_000  # bytes of them all
@@ -82,7 +82,7 @@ def test_checking_fitting_and_writing_a_large_table_are_all_followed(
         return {"ids": ids}, {"rows": tf.gather(table, ids)}
     source = servable(tmp_path, network)
     hours = itertools.count(step=3600)
-    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: next(hours)))
+    monkeypatch.setattr(log, "time", SimpleNamespace(monotonic=lambda: next(hours)))
     slim(source, "quantize_weights")
     told = "\n".join(record.getMessage() for record in caplog.records)
     for work in ("checking table, ", "fitting table, ", "writing table/codes, "):

@@ -1,0 +1,71 @@
+"""The graph that transforms work on: its nodes, weights by reference, who reads what, what is known."""
+
+from estimator_slim.graph import _attributes as attributes
+from estimator_slim.graph import _names as names
+from estimator_slim.graph.bodies import edit_bodies
+from estimator_slim.graph.consumers import SoleReaders, waits
+from estimator_slim.graph.control_flow import inside_branches, inside_loops, reached
+from estimator_slim.graph.functions import CALLS, called_by, followed_by_import, reachable
+from estimator_slim.graph.graph import VARIABLE_OPS, Graph, NodeDef, Skip, shared_name
+from estimator_slim.graph.importing import drop_recorded_shapes, hold, imported, release
+from estimator_slim.graph.inlining import inline_calls
+from estimator_slim.graph.interface import INIT_SIGNATURE, Interface
+from estimator_slim.graph.operations import attribute, require_registered
+from estimator_slim.graph.renaming import rename_nodes
+from estimator_slim.graph.shapes import Dims, Symbols
+from estimator_slim.graph.sparse_facts import (
+    all_below,
+    always_true,
+    in_row_order,
+    is_dense_shape,
+    kept_by_filter,
+    never_negative,
+    same_length,
+)
+from estimator_slim.graph.tables import Table, gathers_rows, tables_of
+from estimator_slim.graph.weight import SLICE_BYTES, Stored, Weight
+
+__all__ = [
+    "CALLS",
+    "Dims",
+    "Graph",
+    "INIT_SIGNATURE",
+    "Interface",
+    "NodeDef",
+    "SLICE_BYTES",
+    "Skip",
+    "SoleReaders",
+    "Stored",
+    "Symbols",
+    "Table",
+    "VARIABLE_OPS",
+    "Weight",
+    "all_below",
+    "always_true",
+    "attribute",
+    "attributes",
+    "called_by",
+    "drop_recorded_shapes",
+    "edit_bodies",
+    "followed_by_import",
+    "gathers_rows",
+    "hold",
+    "imported",
+    "in_row_order",
+    "inline_calls",
+    "inside_branches",
+    "inside_loops",
+    "is_dense_shape",
+    "kept_by_filter",
+    "names",
+    "never_negative",
+    "reachable",
+    "reached",
+    "release",
+    "rename_nodes",
+    "require_registered",
+    "same_length",
+    "shared_name",
+    "tables_of",
+    "waits",
+]

@@ -11,7 +11,8 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow.python.framework import op_def_registry
 
-from estimator_slim.graph import attributes, names
+from estimator_slim.graph import _attributes as attributes
+from estimator_slim.graph import _names as names
 from estimator_slim.graph.functions import Body, body_of, called_by, followed_by_import, outputs_of
 from estimator_slim.graph.graph import Graph, Skip
 from estimator_slim.graph.interface import Interface

@@ -14,7 +14,7 @@ from tensorflow.core.framework.function_pb2 import FunctionDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.python.framework import op_def_registry
 
-from estimator_slim.graph import names
+from estimator_slim.graph import _names as names
 
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 

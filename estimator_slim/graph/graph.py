@@ -15,7 +15,8 @@ import tensorflow as tf
 from tensorflow.core.framework import function_pb2, versions_pb2
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
-from estimator_slim.graph import attributes, names
+from estimator_slim.graph import _attributes as attributes
+from estimator_slim.graph import _names as names
 from estimator_slim.graph.functions import reachable
 from estimator_slim.graph.interface import Interface
 from estimator_slim.graph.weight import Weight

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 import tensorflow as tf
 
 from estimator_slim.errors import SourceError
-from estimator_slim.graph import attributes, names
+from estimator_slim.graph import _attributes as attributes
+from estimator_slim.graph import _names as names
 from estimator_slim.graph.functions import CALLS, Body, FunctionDef, NodeDef, body_of, called_by
 from estimator_slim.graph.graph import Graph
 

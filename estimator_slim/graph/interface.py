@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tensorflow.core.protobuf import meta_graph_pb2
 
-from estimator_slim.graph import names
+from estimator_slim.graph import _names as names
 
 INIT_SIGNATURE = "__saved_model_init_op"
 _NOT_FOR_REQUESTS = (INIT_SIGNATURE, "__saved_model_train_op")

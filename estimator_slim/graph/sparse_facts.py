@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from estimator_slim.graph import names
+from estimator_slim.graph import _names as names
 from estimator_slim.graph.graph import Graph, NodeDef
-from estimator_slim.graph.symbolic import Symbols, parsed_part
+from estimator_slim.graph.shapes import Symbols, parsed_part
 
 _HASHES = ("StringToHashBucketFast", "StringToHashBucketStrong", "StringToHashBucket")
 _IN_ROW_ORDER = ("Where", "StringSplit", "StringSplitV2", "RaggedTensorToSparse")

@@ -34,7 +34,7 @@ class Feedback(NamedTuple):
     pass_on: np.ndarray
 
 
-def feedback(importance: np.ndarray) -> Feedback:
+def feedback_for(importance: np.ndarray) -> Feedback:
     """The feedback for `importance` = k @ k.T, float [width, width], summed over all kernels."""
     width = len(importance)
     scale = max(float(np.mean(np.diag(importance))), np.finfo(np.float32).tiny)
@@ -47,7 +47,7 @@ def feedback(importance: np.ndarray) -> Feedback:
 def encode_with_feedback(rows: np.ndarray, grid: Grid, last: int, given: Feedback) -> np.ndarray:
     """Codes 0..last of float32 rows [n, width] on affine grids: uint8 [n, width].
 
-        >>> h = feedback(np.ones((2, 2)))                    # the next layer only sees the sum
+        >>> h = feedback_for(np.ones((2, 2)))                    # the next layer only sees the sum
         >>> grid = Grid(np.float32([1]), np.float32([0]))
         >>> encode_with_feedback(np.float32([[0.4, 0.4]]), grid, 15, h)     # not 0 and 0
         array([[0, 1]], dtype=uint8)

@@ -9,6 +9,11 @@ So the error that the format alone makes has to be as small, against what varies
 that the bits promise. Few values may be near each other by chance: what varies is measured over at least
 16 values, so over some rows where they are narrow. A row that is next to nothing beside others, as decay
 leaves those that training never meets, may vanish.
+
+float16: half the bytes of float32, without a grid.
+
+A float16 has 11 significant bits, so a value keeps its relative error below 2**-11 from 6.1e-5
+to 65504; smaller values lose digits, below 3e-8 all of them; larger values become infinity.
 """
 
 from __future__ import annotations
@@ -16,6 +21,8 @@ from __future__ import annotations
 import numpy as np
 
 from estimator_slim.errors import EstimatorSlimError
+from estimator_slim.quantization.fit import NonFiniteError
+from estimator_slim.quantization.grid import as_matrix, chunks
 
 _LEAST_VALUES = 16
 _NEXT_TO_NOTHING = 2.0**-12  # of the largest row
@@ -89,3 +96,35 @@ def _reach(low: np.ndarray, high: np.ndarray, magnitude: np.ndarray,
     reach = most - least if width == 1 else np.minimum(most - least, 2 * magnitude)
     reach = np.where(most > least, reach, magnitude)
     return (reach, least, most) if width == 1 else (reach, low, high)
+
+
+LARGEST = float(np.finfo(np.float16).max)
+
+
+def fits_float16(rows: np.ndarray) -> bool:
+    """Whether every value of float32 [n, ...] is finite and at most 65504 in magnitude.
+
+    If not, the weight must be left alone: an infinity in a served model spreads.
+    """
+    matrix = as_matrix(rows)
+    # NaN compares false, so it does not fit either.
+    return all(
+        matrix[part].min() >= -LARGEST and matrix[part].max() <= LARGEST for part in chunks(matrix)
+    )
+
+
+def require_float16(rows: np.ndarray) -> None:
+    """Raises NonFiniteError for the first row of float32 [n, width] that does not fit."""
+    if not fits_float16(rows):
+        row = int(np.argmax(~(np.abs(rows) <= LARGEST).all(axis=1)))
+        raise NonFiniteError(row, float(rows[row].min()), float(rows[row].max()))
+
+
+def to_float16(rows: np.ndarray) -> np.ndarray:
+    """float32 [n, ...] → float16 of the same shape, rounded to nearest, ties to even.
+
+    Raises ValueError if the rows do not fit: ask fits_float16 first.
+    """
+    if not fits_float16(rows):
+        raise ValueError(f"values beyond {LARGEST:g} or not finite, expected fits_float16(rows)")
+    return rows.astype(np.float16)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from estimator_slim.verify.verification import OutputResult, Verification
+from estimator_slim.report.record import OutputResult, Verification
 
 _HEADER = ("signature", "output", "dtype", "rows", "largest error", "mean error", "range", "dB",
            "agreement", "without near ties", "accuracy", "of the original")

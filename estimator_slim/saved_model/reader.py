@@ -1,6 +1,10 @@
 """A servable on disk → its graph, interface and variables, nothing large read.
 
 Sources: saved_model.pb or saved_model.pbtxt; the layout is that of tensorflow/cc/saved_model.
+
+The mark by which a slim servable is known: a collection of its own in its MetaGraph.
+
+Only what carries it may be removed when its original is gone.
 """
 
 from __future__ import annotations
@@ -14,9 +18,9 @@ from google.protobuf import message, text_format
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 from estimator_slim.errors import SourceError
-from estimator_slim.graph.graph import Graph
-from estimator_slim.saved_model.folder import check_folder
-from estimator_slim.saved_model.promises import interface_of, promises
+from estimator_slim.graph import Graph
+from estimator_slim.saved_model.files import check_folder
+from estimator_slim.saved_model.meta_graph import interface_of, required_names
 from estimator_slim.saved_model.soundness import faults
 
 _MOST_BYTES = 2**31 - 1  # of a proto
@@ -106,8 +110,24 @@ def _choose(saved_model: saved_model_pb2.SavedModel, tags: Sequence[str],
 
 def _require_sound(meta_graph: meta_graph_pb2.MetaGraphDef, directory: str, restored: bool) -> None:
     try:
-        promised = list(promises(meta_graph, restored=restored))
+        promised = list(required_names(meta_graph, restored=restored))
     except ValueError as e:
         raise SourceError(f"{directory}: its list of assets is damaged ({e}); export it again") from e
     for fault in faults(meta_graph.graph_def, promised):
         raise SourceError(f"{directory}: {fault}")
+
+
+_KEY, _VERSION = "estimator_slim", 1
+
+
+def mark(meta_graph: meta_graph_pb2.MetaGraphDef) -> None:
+    meta_graph.collection_def[_KEY].int64_list.value.append(_VERSION)
+
+
+def is_marked(directory: str) -> bool:
+    """True if `directory` is a SavedModel that estimator_slim wrote."""
+    try:
+        saved_model = parse_saved_model(directory)
+    except SourceError:
+        return False
+    return any(_KEY in meta_graph.collection_def for meta_graph in saved_model.meta_graphs)

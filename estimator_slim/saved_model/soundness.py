@@ -2,31 +2,43 @@
 
 A SavedModel is data from elsewhere. What is wrong with it is said here, once, in the words of the file;
 what follows then takes names, ports, types and shapes as they stand.
+
+How the functions of a graph call one another: TensorFlow follows each call when it imports a graph.
+
+A function that calls itself, or a deep chain of calls, ends the process; functions that call the next
+one twice take time that doubles with each. Branches and loops (If, While) are not followed.
+
+Whether the operations of a graph are known here, and how many outputs they make.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from collections.abc import Iterable, Iterator
 
 import tensorflow as tf
+from tensorflow.core.framework import function_pb2
+from tensorflow.python.framework import op_def_registry
 
-from estimator_slim.graph import names
-from estimator_slim.graph.bodies import edit_bodies
-from estimator_slim.graph.functions import reachable
-from estimator_slim.graph.graph import Graph, NodeDef
-from estimator_slim.graph.interface import Interface
-from estimator_slim.graph.unexecuted import imported
-from estimator_slim.saved_model.calls import unsound_calls
-from estimator_slim.saved_model.operations import too_many_outputs, unknown_operations
-from estimator_slim.saved_model.promises import Promise
+from estimator_slim.graph import (
+    Graph,
+    Interface,
+    NodeDef,
+    edit_bodies,
+    followed_by_import,
+    imported,
+    names,
+    reachable,
+)
+from estimator_slim.saved_model.meta_graph import RequiredName
 from estimator_slim.saved_model.values import unsound_values
 
 _TENSOR = re.compile(r"[^\s^:]+(:[0-9]{1,9})?")
 
 
-def faults(graph_def: tf.compat.v1.GraphDef, promised: list[Promise]) -> Iterator[str]:
+def faults(graph_def: tf.compat.v1.GraphDef, promised: list[RequiredName]) -> Iterator[str]:
     """What is wrong with a MetaGraph's graph: clauses that name the place and end with what to do.
 
     Ask for the first alone: each check relies on those before it.
@@ -55,7 +67,7 @@ def _unsound_names(nodes: Iterable[NodeDef]) -> Iterator[str]:
                 yield f"node {node.name!r} reads {name!r}, which is not in the graph"
 
 
-def _lost(promised: Iterable[Promise], known: set[str]) -> Iterator[str]:
+def _lost(promised: Iterable[RequiredName], known: set[str]) -> Iterator[str]:
     for one in promised:
         if not _TENSOR.fullmatch(one.name):
             yield f"{one.what} is {one.name!r}; expected `node` or `node:output`"
@@ -64,7 +76,7 @@ def _lost(promised: Iterable[Promise], known: set[str]) -> Iterator[str]:
 
 
 def _refused_by_tensorflow(graph_def: tf.compat.v1.GraphDef,
-                           promised: Iterable[Promise]) -> Iterator[str]:
+                           promised: Iterable[RequiredName]) -> Iterator[str]:
     try:
         graph = imported(graph_def)
     except ValueError as e:
@@ -87,3 +99,79 @@ def _unsound_bodies(graph_def: tf.compat.v1.GraphDef) -> Iterator[str]:
                     lambda body: imported(body.graph_def()) and None)
     except (ValueError, KeyError) as e:
         yield f"TensorFlow {tf.__version__} does not accept one of its functions ({e})"
+
+
+MOST_NODES, DEEPEST = 200_000, 256
+
+
+def unsound_calls(library: function_pb2.FunctionDefLibrary) -> Iterator[str]:
+    """What is wrong with the calls among the functions of `library`, a clause for each fault."""
+    bodies = {f.signature.name: f.node_def for f in library.function}
+    if len(bodies) < len(library.function):
+        yield "two of its functions have the same name"
+    calls = {name: [c for c in map(followed_by_import, body) if c in bodies]
+             for name, body in bodies.items()}
+    sizes: dict[str, int] = {}
+    depths: dict[str, int] = {}
+    for name in _callees_first(calls):
+        sizes[name] = len(bodies[name]) + sum(sizes[c] for c in calls[name])
+        depths[name] = 1 + max((depths[c] for c in calls[name]), default=0)
+        if sizes[name] > MOST_NODES or depths[name] > DEEPEST:
+            yield (f"its function {name!r} stands for {sizes[name]:,} nodes, its calls {depths[name]} "
+                   f"deep; expected at most {MOST_NODES:,} nodes and {DEEPEST} functions")
+            return
+    for name in bodies.keys() - sizes.keys():
+        yield f"its function {name!r} calls itself, or one that does"
+
+
+def _callees_first(calls: dict[str, list[str]]) -> Iterator[str]:
+    """The functions, each after those that it calls; without those that end up in a circle."""
+    callers: dict[str, list[str]] = {name: [] for name in calls}
+    waiting = {name: len(callees) for name, callees in calls.items()}
+    for name, callees in calls.items():
+        for callee in callees:
+            callers[callee].append(name)
+    ready = [name for name, count in waiting.items() if not count]
+    while ready:
+        name = ready.pop()
+        yield name
+        for caller in callers[name]:
+            waiting[caller] -= 1
+            if not waiting[caller]:
+                ready.append(caller)
+
+
+MOST_OUTPUTS = 1 << 20
+_SHOWN = 5
+
+
+def unknown_operations(graph_def: tf.compat.v1.GraphDef) -> Iterator[str]:
+    """A clause, with what to do, about operations of nodes, or of functions that they call."""
+    functions = {f.signature.name: f.node_def for f in graph_def.library.function}
+    called = reachable(graph_def.node, graph_def.library).function
+    used = {node.op for nodes in (graph_def.node, *(f.node_def for f in called)) for node in nodes}
+    unknown = sorted(op for op in used - functions.keys() if op_def_registry.get(op) is None)
+    if unknown:
+        more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
+        yield (f"its graph has the operations {', '.join(unknown[:_SHOWN])}{more}, which TensorFlow "
+               f"{tf.__version__} does not know; import the library that defines them before optimizing "
+               "(tensorflow_text, say, or tf.load_op_library). Operations of tf.contrib are gone from "
+               "TensorFlow 2: export the model without them")
+
+
+def too_many_outputs(nodes: Iterable[NodeDef]) -> Iterator[str]:
+    """A clause about nodes that say in a few bytes that they have many outputs, each of which costs."""
+    total = 0
+    for node in nodes:
+        total += sum(max(0, node.attr[key].i) for key in _counts(node.op) if key in node.attr)
+        if total > MOST_OUTPUTS:
+            yield (f"its nodes, up to {node.name!r}, have {total:,} outputs; expected at most "
+                   f"{MOST_OUTPUTS:,} in all")
+            return
+
+
+@functools.cache
+def _counts(op: str) -> tuple[str, ...]:
+    """The attributes that say how many outputs a node of `op` has."""
+    known = op_def_registry.get(op)
+    return tuple(arg.number_attr for arg in known.output_arg if arg.number_attr) if known else ()

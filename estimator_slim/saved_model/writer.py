@@ -2,6 +2,8 @@
 
 Weights go to `variables/` in slices. The saver in the graph is new: its restore op reads each stored
 part, decodes it where it is stored in another form, and assigns it.
+
+The MetaGraphs beside the optimized one (train, eval): dropped, or carried along as they are.
 """
 
 from __future__ import annotations
@@ -14,14 +16,12 @@ import tensorflow as tf
 from tensorflow.core.framework import variable_pb2
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2, saver_pb2
 
-from estimator_slim.graph import attributes, names
-from estimator_slim.graph.graph import VARIABLE_OPS, Graph, NodeDef, shared_name
-from estimator_slim.graph.weight import Weight
-from estimator_slim.progress import tracked
-from estimator_slim.saved_model.checkpoint_writer import CheckpointWriter
-from estimator_slim.saved_model.mark import mark
-from estimator_slim.saved_model.other_meta_graphs import ALL, SERVE, carried_weights
-from estimator_slim.saved_model.reader import Servable
+from estimator_slim.checkpoint import CheckpointReader, CheckpointWriter, stored_weight
+from estimator_slim.graph import VARIABLE_OPS, Graph, NodeDef, Weight, attributes, names, shared_name
+from estimator_slim.log import tracked
+from estimator_slim.saved_model.reader import Servable, mark
+
+SERVE, ALL = KEPT = ("serve", "all")
 
 _SLIM = "slim/"
 _ASSETS = "saved_model_assets"
@@ -190,3 +190,19 @@ def _add_save(graph: Graph, filename: str, variables: list[NodeDef]) -> str:
     save = graph.add("SaveV2", "save/SaveV2", [filename, *_keys(graph, "save", keys), *values],
                      dtypes=[graph.weights[key].dtype for key in keys])
     return graph.add("Identity", "save/done", [filename, f"^{save}"], T=tf.string)
+
+
+def carried_weights(servable: Servable) -> dict[str, Weight]:
+    """Checkpoint key → tensor, of all that the other MetaGraphs of `servable` may restore.
+
+    That is the whole checkpoint: training also restores the optimizer's slots.
+
+    Raises:
+      SourceError: the bytes of a tensor are not those that were written (their checksum tells).
+    """
+    if not servable.others or servable.checkpoint is None:
+        return {}
+    reader = CheckpointReader(servable.checkpoint)
+    for key in reader.tensors:
+        reader.verify(key)
+    return {key: stored_weight(reader, key) for key in sorted(reader.tensors)}

@@ -6,38 +6,66 @@ from collections.abc import Iterable, Sequence
 from typing import Union
 
 from estimator_slim.errors import OptionError
-from estimator_slim.transforms.add_default_attributes import AddDefaultAttributes
-from estimator_slim.transforms.backport_concatv2 import BackportConcatv2
-from estimator_slim.transforms.backport_tensor_array_v3 import BackportTensorArrayV3
 from estimator_slim.transforms.base import Transform
-from estimator_slim.transforms.flatten_atrous_conv import FlattenAtrousConv
-from estimator_slim.transforms.fold_batch_norms import FoldBatchNorms
-from estimator_slim.transforms.fold_constants import FoldConstants
-from estimator_slim.transforms.fold_old_batch_norms import FoldOldBatchNorms
-from estimator_slim.transforms.freeze_requantization_ranges import FreezeRequantizationRanges
-from estimator_slim.transforms.fuse_pad_and_conv import FusePadAndConv
-from estimator_slim.transforms.fuse_resize_and_conv import FuseResizeAndConv
-from estimator_slim.transforms.fuse_resize_pad_and_conv import FuseResizePadAndConv
-from estimator_slim.transforms.inline_partitionedcall import InlinePartitionedcall
-from estimator_slim.transforms.insert_logging import InsertLogging
-from estimator_slim.transforms.merge_duplicate_nodes import MergeDuplicateNodes
-from estimator_slim.transforms.obfuscate_names import ObfuscateNames
-from estimator_slim.transforms.quantize_nodes import QuantizeNodes
-from estimator_slim.transforms.quantize_weights import QuantizeWeights
-from estimator_slim.transforms.remove_attribute import RemoveAttribute
-from estimator_slim.transforms.remove_control_dependencies import RemoveControlDependencies
-from estimator_slim.transforms.remove_device import RemoveDevice
-from estimator_slim.transforms.remove_nodes import RemoveNodes
-from estimator_slim.transforms.rename_attribute import RenameAttribute
-from estimator_slim.transforms.rename_node import RenameNode
-from estimator_slim.transforms.rename_op import RenameOp
-from estimator_slim.transforms.round_weights import RoundWeights
-from estimator_slim.transforms.set_device import SetDevice
-from estimator_slim.transforms.simplify_lookups import SimplifyLookups
-from estimator_slim.transforms.sort_by_execution_order import SortByExecutionOrder
-from estimator_slim.transforms.sparsify_gather import SparsifyGather
-from estimator_slim.transforms.strip_unused_nodes import StripUnusedNodes
+from estimator_slim.transforms.bounds import INFINITIES, LOSSLESS, NANS, Bounds
+from estimator_slim.transforms.convolutions import (
+    FlattenAtrousConv,
+    FusePadAndConv,
+    FuseResizeAndConv,
+    FuseResizePadAndConv,
+)
+from estimator_slim.transforms.eight_bits import FreezeRequantizationRanges, QuantizeNodes
+from estimator_slim.transforms.lookups import SimplifyLookups, SparsifyGather, fuse_lookups
+from estimator_slim.transforms.nodes import (
+    AddDefaultAttributes,
+    BackportConcatv2,
+    BackportTensorArrayV3,
+    FoldConstants,
+    InlinePartitionedcall,
+    InsertLogging,
+    MergeDuplicateNodes,
+    ObfuscateNames,
+    RemoveAttribute,
+    RemoveControlDependencies,
+    RemoveDevice,
+    RemoveNodes,
+    RenameAttribute,
+    RenameNode,
+    RenameOp,
+    SetDevice,
+    SortByExecutionOrder,
+    StripUnusedNodes,
+)
+from estimator_slim.transforms.normalisations import FoldBatchNorms, FoldOldBatchNorms
+from estimator_slim.transforms.pipeline import allowed_by, run_transforms
 from estimator_slim.transforms.text import parse
+from estimator_slim.transforms.weights import (
+    AUTO,
+    CONSTANT_BYTES,
+    PLACES,
+    QuantizeWeights,
+    RoundWeights,
+    place_weights,
+)
+
+__all__ = [
+    "AUTO",
+    "Bounds",
+    "CONSTANT_BYTES",
+    "DEFAULT",
+    "INFINITIES",
+    "LOSSLESS",
+    "NANS",
+    "PLACES",
+    "TRANSFORMS",
+    "Transform",
+    "TransformList",
+    "allowed_by",
+    "fuse_lookups",
+    "place_weights",
+    "run_transforms",
+    "transform_list",
+]
 
 TransformList = Union[str, Sequence[Union[str, Transform]]]
 

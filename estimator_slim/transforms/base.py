@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from estimator_slim.errors import OptionError, TransformError
-from estimator_slim.graph.bodies import edit_bodies
-from estimator_slim.graph.graph import Graph, Skip
-from estimator_slim.graph.unexecuted import imported
+from estimator_slim.graph import Graph, Skip, edit_bodies, imported
+from estimator_slim.transforms.bounds import COARSE, LOSSLESS, Bounds
 
 BARE = re.compile(r"[^\s,()\"'=]+")  # a value that needs no quotes
 
@@ -69,6 +68,11 @@ class Transform:
                 raise
             raise TransformError(f"{type(e).__name__}: {e}") from e
         return edited
+
+    @property
+    def bounds(self) -> Bounds:
+        """How far answers may be off after it."""
+        return COARSE if self.lossy else LOSSLESS
 
     def rewrite(self, graph: Graph) -> None:
         """Edits `graph` in place."""

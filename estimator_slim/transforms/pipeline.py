@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from estimator_slim import log
 from estimator_slim.errors import TransformError
-from estimator_slim.graph.graph import Graph
-from estimator_slim.report.record import Step
+from estimator_slim.graph import Graph
+from estimator_slim.report import Step
 from estimator_slim.transforms.base import Transform
+from estimator_slim.transforms.bounds import LOSSLESS, Bounds
 
 
-def run(graph: Graph, transforms: Sequence[Transform]) -> tuple[Graph, list[Step]]:
+def run_transforms(graph: Graph, transforms: Sequence[Transform]) -> tuple[Graph, list[Step]]:
     """The graph after all of `transforms`, and one Step for each.
 
     Raises:
@@ -32,3 +34,12 @@ def run(graph: Graph, transforms: Sequence[Transform]) -> tuple[Graph, list[Step
         log.debug("estimator_slim: %s", steps[-1])
         graph = result
     return graph, steps
+
+
+def allowed_by(transforms: Sequence[Transform], *, max_error: float | None = None,
+               min_agreement: float | None = None) -> Bounds:
+    """What the coarsest of `transforms` allows; a number that is given holds instead."""
+    usual = min([LOSSLESS, *(one.bounds for one in transforms)], key=lambda one: one.snr)
+    return replace(
+        usual, max_error=usual.max_error if max_error is None else max_error,
+        min_agreement=usual.min_agreement if min_agreement is None else min_agreement)

@@ -11,15 +11,12 @@ import tensorflow as tf
 
 from estimator_slim import log
 from estimator_slim.errors import SourceError, VerificationError
-from estimator_slim.report.record import Report
-from estimator_slim.saved_model.reader import Servable
-from estimator_slim.verify.answers import child
-from estimator_slim.verify.answers.asking import Heard, Job
-from estimator_slim.verify.comparison.bounds import LOSSLESS, Bounds
-from estimator_slim.verify.comparison.compare import compare
-from estimator_slim.verify.comparison.dependence import fixed_outputs
+from estimator_slim.report import Failure, Report, Verification
+from estimator_slim.saved_model import Servable
+from estimator_slim.transforms import LOSSLESS, Bounds
+from estimator_slim.verify.answers import Heard, Job, ask
+from estimator_slim.verify.comparison import compare, fixed_outputs
 from estimator_slim.verify.request import Request
-from estimator_slim.verify.verification import Failure, Verification
 
 ENFORCE, REPORT, OFF = MODES = ("enforce", "report", "off")
 _SECONDS = 600.0         # that asking both may take, and
@@ -27,7 +24,7 @@ _BYTES_A_SECOND = 10e6   # for reading their files
 _SHOWN = 5               # failures in a message
 
 
-def verified(servable: Servable, slim: str, requests: Sequence[Request], bounds: Bounds, *,
+def compare_servables(servable: Servable, slim: str, requests: Sequence[Request], bounds: Bounds, *,
              tags: Sequence[str] = ("serve",), byte_count: int = 0) -> Verification:
     """Asks original and slim servable the same and compares what they answer.
 
@@ -46,13 +43,13 @@ def verified(servable: Servable, slim: str, requests: Sequence[Request], bounds:
     requests = in_turns(requests)
     jobs = [Job(directory, requests, tuple(tags)) for directory in (servable.directory, slim)]
     try:
-        ask = functools.partial(child.ask, seconds=_SECONDS + byte_count / _BYTES_A_SECOND)
-        original, other = ask(jobs)
+        put = functools.partial(ask, seconds=_SECONDS + byte_count / _BYTES_A_SECOND)
+        original, other = put(jobs)
         _require_loaded(servable.directory, original)
         fixed = fixed_outputs(servable.graph)
         found = compare(requests, original, other, bounds, fixed=fixed)
         if not found.passed:
-            unsteady = _unsteady(requests, original, ask(jobs[:1])[0])
+            unsteady = _unsteady(requests, original, put(jobs[:1])[0])
             found = compare(requests, original, other, bounds, fixed=fixed, unsteady=unsteady)
         return replace(found, asked=len(requests))
     except VerificationError as error:

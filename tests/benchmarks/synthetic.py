@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
-from estimator_slim.saved_model.checkpoint_writer import CheckpointWriter
+from estimator_slim.checkpoint.writer import CheckpointWriter
 
 tf1 = tf.compat.v1
 DIMENSION = 256

@@ -15,13 +15,13 @@ import tensorflow as tf
 from damage import assert_refused, bounded_memory, edit_index
 from tensorflow.core.protobuf import tensor_bundle_pb2
 
+from estimator_slim.checkpoint import checksum
+from estimator_slim.checkpoint.index import data_path, slice_key
+from estimator_slim.checkpoint.reader import CheckpointReader
+from estimator_slim.checkpoint.region import Region, tile
+from estimator_slim.checkpoint.strings import varint
+from estimator_slim.checkpoint.table import read_table, write_table
 from estimator_slim.errors import SourceError
-from estimator_slim.saved_model import crc32c
-from estimator_slim.saved_model.bundle_index import data_path, slice_key
-from estimator_slim.saved_model.checkpoint_reader import CheckpointReader
-from estimator_slim.saved_model.region import Region, tile
-from estimator_slim.saved_model.sstable import read_table, write_table
-from estimator_slim.saved_model.varint import varint
 
 Entry = tensor_bundle_pb2.BundleEntryProto
 FLOAT, STRING = 1, 7
@@ -191,7 +191,7 @@ def table(blocks: list[bytes], handles: list[tuple[bytes, int]]) -> bytes:
     def append(block: bytes, kind: int = 0) -> bytes:
         place = varint(len(content)) + varint(len(block))
         body = block + bytes([kind])
-        content.extend(body + struct.pack("<I", crc32c.masked(crc32c.extend(0, body))))
+        content.extend(body + struct.pack("<I", checksum.masked_crc(checksum.extend_crc(0, body))))
         return place
 
     places = [append(block) for block in blocks]

@@ -14,7 +14,7 @@ import pytest
 from tensorflow.core.protobuf import saved_model_pb2
 
 from estimator_slim import EstimatorSlimError, SourceError, optimize_saved_model
-from estimator_slim.saved_model.sstable import read_table, write_table
+from estimator_slim.checkpoint.table import read_table, write_table
 
 MEMORY = 128 << 20  # what a refusal may take, as Python and numpy count it
 

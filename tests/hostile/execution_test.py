@@ -19,7 +19,7 @@ from damage import edit
 
 from estimator_slim import optimize_saved_model
 from estimator_slim.graph import attributes
-from estimator_slim.graph.unexecuted import hold, imported, release
+from estimator_slim.graph.importing import hold, imported, release
 
 v1 = tf.compat.v1
 NodeDef = v1.NodeDef

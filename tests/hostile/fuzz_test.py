@@ -21,13 +21,13 @@ from mutations import of_bytes, of_graph, of_promises, of_structure
 from originals import make_originals
 
 from estimator_slim import EstimatorSlimError, SourceError
+from estimator_slim.checkpoint.reader import CheckpointReader
+from estimator_slim.checkpoint.region import parse_region
+from estimator_slim.checkpoint.strings import decode_strings, encode_strings
+from estimator_slim.checkpoint.table import read_table, write_table
 from estimator_slim.errors import OptionError
 from estimator_slim.graph import attributes
-from estimator_slim.saved_model.checkpoint_reader import CheckpointReader
 from estimator_slim.saved_model.reader import read_servable
-from estimator_slim.saved_model.region import parse_region
-from estimator_slim.saved_model.sstable import read_table, write_table
-from estimator_slim.saved_model.string_tensor import decode_strings, encode_strings
 from estimator_slim.transforms import TRANSFORMS
 from estimator_slim.transforms.text import parse
 

@@ -13,8 +13,8 @@ import tensorflow as tf
 from large import FAMILIES, INT, Writer, large
 
 from estimator_slim import optimize_saved_model
+from estimator_slim.graph.shapes import Symbols
 from estimator_slim.graph.sparse_facts import in_row_order, never_negative
-from estimator_slim.graph.symbolic import Symbols
 from estimator_slim.saved_model.reader import read_servable
 
 DEEP = 5_000   # several times what Python's stack holds

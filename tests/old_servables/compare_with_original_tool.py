@@ -28,12 +28,12 @@ from tensorflow.core.framework import graph_pb2  # noqa: E402
 from tensorflow.core.protobuf import meta_graph_pb2  # noqa: E402
 
 from estimator_slim import EstimatorSlimError  # noqa: E402
-from estimator_slim.freeze import freeze  # noqa: E402
+from estimator_slim.freezing.variables import freeze  # noqa: E402
 from estimator_slim.graph.graph import Graph  # noqa: E402
 from estimator_slim.graph.interface import Interface  # noqa: E402
 from estimator_slim.saved_model.reader import Servable  # noqa: E402
 from estimator_slim.transforms import TRANSFORMS, transform_list  # noqa: E402
-from estimator_slim.transforms.place_weights import CONSTANT_BYTES  # noqa: E402
+from estimator_slim.transforms.weights.placing import CONSTANT_BYTES  # noqa: E402
 
 MODELS = ("dnn_regressor_batch_norm", "dynamic_rnn_lstm", "layers_for_images", "layers_for_text",
           "linear_classifier_in_parts", "lookups_gather", "quantization_aware", "tables_of_contrib")

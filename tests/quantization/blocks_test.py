@@ -5,12 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from estimator_slim.quantization.blocks import (
-    decode_blocks,
-    encode_blocks,
-    fit_blocks,
-    rows_per_block,
-)
+from estimator_slim.quantization.blocks import decode_blocks, encode_blocks, fit_blocks, rows_per_block
 from estimator_slim.quantization.fit import NonFiniteError, fit_rows
 from estimator_slim.quantization.grid import encode
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from estimator_slim.errors import EstimatorSlimError
-from estimator_slim.quantization import chunks
+from estimator_slim.quantization import grid
 from estimator_slim.quantization.fit import NonFiniteError, fit_rows
 from estimator_slim.quantization.grid import decode, encode
 
@@ -77,7 +77,7 @@ def test_slices_make_no_difference(
     rows = np.random.default_rng(1).standard_normal((300, width)).astype(np.float32)
     whole = fit_rows(rows, bits, with_offset)
     codes = encode(rows, *whole, bits=bits)
-    monkeypatch.setattr(chunks, "_VALUES", 7 * width)
+    monkeypatch.setattr(grid, "_VALUES", 7 * width)
     for size in (1, 2, 13, 299, 300):
         parts = [rows[i : i + size] for i in range(0, 300, size)]
         grids = [fit_rows(part, bits, with_offset) for part in parts]

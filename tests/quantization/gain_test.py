@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from estimator_slim.quantization.fit import NonFiniteError
-from estimator_slim.quantization.gain import gains_from_offset
+from estimator_slim.quantization.fit import NonFiniteError, gains_from_offset
 
 BELL = np.random.default_rng(9).standard_normal((200, 256)).astype(np.float32)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from estimator_slim.quantization.half import fits_float16, to_float16
+from estimator_slim.quantization.precision import fits_float16, to_float16
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from estimator_slim.quantization.blocks import rows_per_block
-from estimator_slim.quantization.sharing import Sharing
+from estimator_slim.quantization.blocks import Sharing, rows_per_block
 
 WIDTHS = [2, 3, 4, 8, 16, 32, 63]
 ROWS = 20_000

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from estimator_slim.quantization.fit import NonFiniteError
+from estimator_slim.quantization.fit import NonFiniteError, TableRange
 from estimator_slim.quantization.grid import decode, encode
-from estimator_slim.quantization.whole_table import TableRange
 
 TABLE = np.random.default_rng(8).standard_normal((500, 33)).astype(np.float32)
 

@@ -12,12 +12,12 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import tensor_bundle_pb2
 
+from estimator_slim.checkpoint import checksum
+from estimator_slim.checkpoint.index import data_path, slice_key
+from estimator_slim.checkpoint.reader import CheckpointReader
+from estimator_slim.checkpoint.region import Region, parse_region
+from estimator_slim.checkpoint.table import read_table, write_table
 from estimator_slim.errors import SourceError
-from estimator_slim.saved_model import crc32c
-from estimator_slim.saved_model.bundle_index import data_path, slice_key
-from estimator_slim.saved_model.checkpoint_reader import CheckpointReader
-from estimator_slim.saved_model.region import Region, parse_region
-from estimator_slim.saved_model.sstable import read_table, write_table
 
 TABLE = np.arange(100 * 6, dtype=np.float32).reshape(100, 6)
 
@@ -373,8 +373,8 @@ def test_a_compressed_block_is_refused_as_such(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     end = content.index(b"\0\0\0\0\1\0\0\0") + 8  # the restart points of the first block
     content[end] = 1
-    checksum = crc32c.masked(crc32c.extend(0, content[: end + 1]))
-    content[end + 1 : end + 5] = struct.pack("<I", checksum)
+    crc = checksum.masked_crc(checksum.extend_crc(0, content[: end + 1]))
+    content[end + 1 : end + 5] = struct.pack("<I", crc)
     path.write_bytes(content)
     with pytest.raises(SourceError, match=r"compressed \(kind 1\), not plain"):
         CheckpointReader(prefix)
@@ -386,10 +386,10 @@ def test_a_key_that_grows_without_bytes_of_its_own_is_refused() -> None:
     block += struct.pack("<II", 0, 1)
     table = write_table([(b"a", b"")])
     head = block + b"\0"
-    head += struct.pack("<I", crc32c.masked(crc32c.extend(0, head)))
+    head += struct.pack("<I", checksum.masked_crc(checksum.extend_crc(0, head)))
     handle = b"\0" + bytes([len(block) & 127 | 128, len(block) >> 7 & 127 | 128, len(block) >> 14])
     index = b"\0\1" + bytes([len(handle)]) + b"z" + handle + struct.pack("<II", 0, 1) + b"\0"
-    tail = index + struct.pack("<I", crc32c.masked(crc32c.extend(0, index)))
+    tail = index + struct.pack("<I", checksum.masked_crc(checksum.extend_crc(0, index)))
     where = len(head)
     place = bytes([where & 127 | 128, where >> 7 & 127 | 128, where >> 14, len(index) - 1])
     footer = (b"\0\0" + place).ljust(40, b"\0") + table[-8:]

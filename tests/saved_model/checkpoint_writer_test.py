@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from estimator_slim.checkpoint import checksum
+from estimator_slim.checkpoint.reader import CheckpointReader
+from estimator_slim.checkpoint.writer import CheckpointWriter
 from estimator_slim.errors import DestinationError
-from estimator_slim.saved_model import crc32c
-from estimator_slim.saved_model.checkpoint_reader import CheckpointReader
-from estimator_slim.saved_model.checkpoint_writer import CheckpointWriter
 
 RNG = np.random.default_rng(0)
 
@@ -108,7 +108,7 @@ def test_thousands_of_names_are_all_found(tmp_path: Path) -> None:
 
 def test_writing_takes_memory_for_a_chunk_alone(tmp_path: Path) -> None:
     prefix, chunk = str(tmp_path / "c"), np.ones((4000, 256), np.float32)  # 4 MB
-    crc32c.extend(0, chunk)  # its tables are made once
+    checksum.extend_crc(0, chunk)  # its tables are made once
     tracemalloc.start()
     try:
         with CheckpointWriter(prefix) as writer:
@@ -165,7 +165,7 @@ def test_a_checksum_does_not_depend_on_the_cuts(size: int) -> None:
         by_hand ^= octet
         for _ in range(8):
             by_hand = (by_hand >> 1) ^ (0x82F63B78 if by_hand & 1 else 0)
-    assert crc32c.extend(0, data) == by_hand ^ 0xFFFFFFFF
-    assert crc32c.extend(crc32c.extend(0, data[: size // 3]), data[size // 3 :]) == (
-        crc32c.extend(0, data)
+    assert checksum.extend_crc(0, data) == by_hand ^ 0xFFFFFFFF
+    assert checksum.extend_crc(checksum.extend_crc(0, data[: size // 3]), data[size // 3 :]) == (
+        checksum.extend_crc(0, data)
     )

@@ -25,7 +25,7 @@ from estimator_slim import DestinationError, OptionError
 from estimator_slim.graph.graph import Graph
 from estimator_slim.graph.interface import Interface
 from estimator_slim.graph.weight import Weight
-from estimator_slim.transforms.place_weights import place_weights
+from estimator_slim.transforms.weights.placing import place_weights
 
 RANDOM = np.random.default_rng(5)
 LARGE = RANDOM.normal(size=(5000, 32)).astype(np.float32)    # 640 KB

@@ -30,7 +30,7 @@ from old_control_flow import old_control_flow
 from estimator_slim.errors import OptionError
 from estimator_slim.graph.weight import SLICE_BYTES, Weight
 from estimator_slim.transforms import TRANSFORMS
-from estimator_slim.transforms.sparse_rows import sparse_rows, without_zero_rows
+from estimator_slim.transforms.lookups.sparsify_gather import sparse_rows, without_zero_rows
 
 ROWS = 20_000
 USED = np.array([0, 3, 777, 9_999, ROWS - 1])

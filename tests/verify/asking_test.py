@@ -16,8 +16,7 @@ from by_hand import servable, v1, variable
 
 from estimator_slim import VerificationError
 from estimator_slim.verify.answers.asking import CRASH, Heard, Job, ask_here
-from estimator_slim.verify.answers.child import ask
-from estimator_slim.verify.answers.process import environment
+from estimator_slim.verify.answers.child import ask, environment
 from estimator_slim.verify.request import Request
 
 SECONDS = 300.0

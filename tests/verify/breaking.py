@@ -21,13 +21,11 @@ from tensorflow.core.protobuf import saved_model_pb2
 from estimator_slim import Verification, optimize_saved_model
 from estimator_slim.graph import names
 from estimator_slim.saved_model.reader import read_servable
-from estimator_slim.transforms import DEFAULT, transform_list
+from estimator_slim.transforms import DEFAULT, allowed_by, transform_list
 from estimator_slim.verify.answers.asking import Job
 from estimator_slim.verify.answers.child import ask
-from estimator_slim.verify.comparison.bounds import bounds
-from estimator_slim.verify.comparison.compare import compare
-from estimator_slim.verify.comparison.dependence import fixed_outputs
-from estimator_slim.verify.questions.requests import questions
+from estimator_slim.verify.comparison.judging import compare, fixed_outputs
+from estimator_slim.verify.questions.sources import questions_for
 
 EIGHT_BITS = DEFAULT.replace("quantize_weights", "quantize_weights(minimum_size=1)")
 MODELS = ("vocabulary_file_v1_default_value", "raw_text_tables_from_files",
@@ -182,13 +180,13 @@ def trials(exported: Callable[[str], str], folder: Path, transforms: str = EIGHT
 
 def _tried(exported: Callable[[str], str], plans: list, transforms: str) -> Iterator[Trial]:
     originals = {model: read_servable(exported(model)) for model in MODELS}
-    requests = {model: questions(servable) for model, servable in originals.items()}
+    requests = {model: questions_for(servable) for model, servable in originals.items()}
     jobs = [Job(exported(model), requests[model], grappler=False) for model in MODELS]
     jobs += [Job(directory, requests[model], grappler=False) for model, _, _, directory in plans]
     heard = ask(jobs, seconds=600)
     answers = dict(zip(MODELS, heard))
     for (model, kind, affected, _), slim in zip(plans, heard[len(MODELS):]):
-        found = compare(requests[model], answers[model], slim, bounds(transform_list(transforms)),
+        found = compare(requests[model], answers[model], slim, allowed_by(transform_list(transforms)),
                         fixed=fixed_outputs(originals[model].graph))
         yield Trial(model, kind, affected, found)
 

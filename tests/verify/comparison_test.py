@@ -10,14 +10,13 @@ import pytest
 import tensorflow as tf
 
 from estimator_slim import Verification
-from estimator_slim.transforms import transform_list
+from estimator_slim.transforms import LOSSLESS, allowed_by, transform_list
 from estimator_slim.verify.answers.asking import CRASH, Heard
-from estimator_slim.verify.comparison.bounds import LOSSLESS, bounds
-from estimator_slim.verify.comparison.compare import compare
+from estimator_slim.verify.comparison.judging import compare
 from estimator_slim.verify.request import Answer, Output, Refusal, Request
 
-EIGHT = bounds(transform_list("quantize_weights"))
-FOUR = bounds(transform_list("quantize_weights(bits=4)"))
+EIGHT = allowed_by(transform_list("quantize_weights"))
+FOUR = allowed_by(transform_list("quantize_weights(bits=4)"))
 RANDOM = np.random.default_rng(8)
 ROWS = 64
 SCORES = RANDOM.normal(size=(ROWS, 5)).astype(np.float32)
@@ -76,7 +75,7 @@ def test_floats_off_by_rounding_pass_the_bounds_of_lossless_lists() -> None:
     ("quantize_weights", 40, 25), ("quantize_weights(bits=4)", 18, 9)])
 def test_the_noise_that_is_allowed_goes_by_the_coarsest_transform(
         transforms: str, passing: float, failing: float) -> None:
-    allowed = bounds(transform_list(f"fold_constants {transforms}"))
+    allowed = allowed_by(transform_list(f"fold_constants {transforms}"))
     assert compared({"out": SCORES}, {"out": off(SCORES, passing)}, allowed).passed
     found = compared({"out": SCORES}, {"out": off(SCORES, failing)}, allowed)
     assert "dB of signal to noise" in sentences(found) or "of its range" in sentences(found)
@@ -239,7 +238,7 @@ def test_scores_that_change_places_and_are_no_near_tie_are_counted() -> None:
     want = np.eye(5, dtype=np.float32)[np.arange(ROWS) % 5]
     got = want.copy()
     got[:20] = np.roll(want[:20], 1, axis=1)
-    loose = bounds(transform_list("quantize_weights"), max_error=1.0)
+    loose = allowed_by(transform_list("quantize_weights"), max_error=1.0)
     found = compared(decided(want), decided(got), loose)
     assert not found.passed
     (scores,) = (o for o in found.outputs if o.output == "scores")
@@ -319,7 +318,7 @@ def test_a_signature_whose_usual_questions_are_mostly_refused_is_named(
     ("fold_constants", []), ("quantize_weights", ["infinite numbers"]),
     ("quantize_nodes", ["infinite numbers", "not a number"])])
 def test_what_no_right_servable_can_promise_is_not_judged(transforms: str, cases: list[str]) -> None:
-    allowed = bounds(transform_list(transforms))
+    allowed = allowed_by(transform_list(transforms))
     passing = [origin for origin in ("infinite numbers", "not a number", "large numbers")
                if compared({"out": SCORES}, {"out": -SCORES}, allowed, origin=origin).passed]
     assert passing == cases

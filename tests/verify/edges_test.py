@@ -13,10 +13,9 @@ from by_hand import servable, v1, variable
 
 from estimator_slim import Verification
 from estimator_slim.saved_model.reader import read_servable
-from estimator_slim.transforms import transform_list
+from estimator_slim.transforms import allowed_by, transform_list
 from estimator_slim.verify.answers.asking import Job, ask_here
-from estimator_slim.verify.comparison.bounds import bounds
-from estimator_slim.verify.comparison.compare import compare
+from estimator_slim.verify.comparison.judging import compare
 from estimator_slim.verify.questions.made_up import made_up_requests
 
 WORDS = [f"word{n}".encode() for n in range(3000)]
@@ -75,7 +74,7 @@ def network(wrong: Where | None = None) -> Callable[[], Any]:
 def compared(original: str, other: str, transforms: str) -> Verification:
     requests = made_up_requests(read_servable(original))
     heard = ask_here([Job(directory, requests, grappler=False) for directory in (original, other)])
-    return compare(requests, *heard, bounds(transform_list(transforms)))
+    return compare(requests, *heard, allowed_by(transform_list(transforms)))
 
 
 @pytest.fixture(scope="module")

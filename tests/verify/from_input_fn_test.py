@@ -16,7 +16,7 @@ from models.zoo import example, texts
 from estimator_slim import OptionError
 from estimator_slim.saved_model.reader import read_servable
 from estimator_slim.verify.answers.asking import Job, ask_here
-from estimator_slim.verify.questions.from_input_fn import input_fn_requests
+from estimator_slim.verify.questions.input_fn import input_fn_requests
 from estimator_slim.verify.request import Refusal, Request
 
 WORDS = [["turn", "on", "light"], ["play", "music", ""], ["", "", ""], ["stop", "", ""]]

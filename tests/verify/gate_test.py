@@ -27,10 +27,9 @@ from estimator_slim import (
 )
 from estimator_slim.graph.graph import Graph
 from estimator_slim.saved_model.reader import read_servable
-from estimator_slim.transforms import transform_list
+from estimator_slim.transforms import LOSSLESS, allowed_by, transform_list
 from estimator_slim.transforms.base import Transform
-from estimator_slim.verify.comparison.bounds import LOSSLESS, bounds
-from estimator_slim.verify.gate import in_turns, verified
+from estimator_slim.verify.gate import compare_servables, in_turns
 from estimator_slim.verify.request import Request
 
 KERNEL = np.random.default_rng(5).normal(size=(4, 3)).astype(np.float32)
@@ -215,7 +214,7 @@ def test_an_original_that_loads_in_this_process_only_is_asked_here(
         return v1.py_func(lambda: np.int64(1), [], tf.int64).op
 
     original = servable(tmp_path, network, main_op=only_here)
-    found = verified(read_servable(original), original, [asked()], LOSSLESS)
+    found = compare_servables(read_servable(original), original, [asked()], LOSSLESS)
     assert found.passed
     assert found.answered == 1
     assert {r.levelno for r in caplog.records if "does not load in a new process" in r.getMessage()} == {
@@ -249,7 +248,7 @@ def test_a_slim_servable_that_crashes_is_named_with_the_request(source: str, tmp
         inputs, outputs = network()
         with tf.control_dependencies([tf.raw_ops.Abort(error_msg="the kernel gives up")]):
             return inputs, {"scores": tf.identity(outputs["scores"])}
-    found = verified(read_servable(source), servable(tmp_path, aborting), [asked()], LOSSLESS)
+    found = compare_servables(read_servable(source), servable(tmp_path, aborting), [asked()], LOSSLESS)
     (failure,) = found.failures
     assert "refuses what the original answers, with Crash: SIGABRT" in failure.sentence
     assert "request 'asked'" in failure.sentence
@@ -318,7 +317,7 @@ def test_numbers_of_numpy_are_numbers(source: str, tmp_path: Path) -> None:
     ("quantize_weights(bits=16) quantize_weights(bits=4)", "quantize_weights(bits=4)"),
     ("quantize_weights round_weights", "quantize_nodes")])
 def test_the_coarsest_transform_says_what_is_allowed(transforms: str, coarsest: str) -> None:
-    assert bounds(transform_list(transforms)) == bounds(transform_list(coarsest))
+    assert allowed_by(transform_list(transforms)) == allowed_by(transform_list(coarsest))
 
 
 # ---- the shell

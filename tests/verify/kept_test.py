@@ -15,11 +15,11 @@ import tensorflow as tf
 from by_hand import servable, v1
 
 from estimator_slim import Verification
+from estimator_slim.transforms.bounds import LOSSLESS
 from estimator_slim.verify.answers.asking import Heard, Job, ask_here
 from estimator_slim.verify.answers.child import ask
-from estimator_slim.verify.answers.kept import Share, kept, shares
-from estimator_slim.verify.comparison.bounds import LOSSLESS
-from estimator_slim.verify.comparison.compare import compare
+from estimator_slim.verify.answers.thinning import Share, shares, thin
+from estimator_slim.verify.comparison.judging import compare
 from estimator_slim.verify.request import Request
 
 WORDS = 20_000
@@ -29,9 +29,9 @@ SMALL, LARGE = np.ones((1, 2), np.float32), np.tile(np.arange(2, dtype=np.float3
 COMPARING = """
 import numpy as np
 from estimator_slim.verify.answers.asking import Heard
-from estimator_slim.verify.answers.kept import kept, shares
-from estimator_slim.verify.comparison.bounds import LOSSLESS
-from estimator_slim.verify.comparison.compare import compare
+from estimator_slim.transforms import LOSSLESS
+from estimator_slim.verify.answers.thinning import shares, thin
+from estimator_slim.verify.comparison.judging import compare
 from estimator_slim.verify.request import Request
 
 def peak():
@@ -41,7 +41,7 @@ def peak():
 scores = np.random.default_rng(1).normal(size=(50, 20_000)).astype(np.float32)
 requests = [Request("serve", {}, "asked")] * 65
 before = peak()
-heard = [Heard({"serve": {}}, [kept({"s": values}, share) for share in shares(requests)])
+heard = [Heard({"serve": {}}, [thin({"s": values}, share) for share in shares(requests)])
          for values in (scores, scores * np.float32(1 + 1e-6))]
 assert compare(requests, *heard, LOSSLESS).passed
 print(peak() - before)
@@ -88,8 +88,8 @@ def test_the_shape_of_a_large_answer_is_compared_whole(tmp_path: Path, asked: tu
 def test_an_output_that_is_not_in_every_answer_is_compared_where_it_is() -> None:
     requests = [Request("serve", {}, str(number)) for number in range(3)]
     answers = [{"a": SMALL}, {"a": SMALL, "b": SMALL}, {"b": SMALL}]
-    first, same = ([kept(answer, Share()) for answer in answers] for _ in range(2))
-    wrong = [*first[:2], kept({"b": -SMALL}, Share())]
+    first, same = ([thin(answer, Share()) for answer in answers] for _ in range(2))
+    wrong = [*first[:2], thin({"b": -SMALL}, Share())]
     heard = [Heard({"serve": {}}, told) for told in (first, same, wrong)]
     assert compare(requests, *heard[:2], LOSSLESS).passed
     (failure,) = compare(requests, heard[0], heard[2], LOSSLESS).failures
@@ -109,7 +109,7 @@ def test_labels_go_with_the_rows_that_are_kept() -> None:
     scores = np.zeros((1000, WORDS), np.float32)
     scores[np.arange(1000), np.arange(1000)] = 1
     request = Request("serve", {}, "asked", labels=np.where(np.arange(1000) < 500, np.arange(1000), -1))
-    heard = Heard({"serve": {}}, [kept({"scores": scores}, Share())])
+    heard = Heard({"serve": {}}, [thin({"scores": scores}, Share())])
     (output,) = compare([request], heard, heard, LOSSLESS).outputs
     assert output.rows < 250
     assert 0.45 < output.accuracy < 0.55
@@ -120,7 +120,7 @@ def test_labels_go_with_the_rows_that_are_kept() -> None:
 @pytest.mark.parametrize("count", [1, 19, 79])
 def test_all_answers_together_are_a_few_million_values(shape: tuple, count: int) -> None:
     value = np.zeros(shape, np.int8)
-    told = [kept({"out": value}, share)["out"] for share in shares([Request("s", {}, "asked")] * count)]
+    told = [thin({"out": value}, share)["out"] for share in shares([Request("s", {}, "asked")] * count)]
     assert {output.shape for output in told} == {shape}
     total = sum(output.values.size for output in told)
     assert min(value.size * count, 3_000_000) <= total <= 5_000_000
@@ -129,7 +129,7 @@ def test_all_answers_together_are_a_few_million_values(shape: tuple, count: int)
 
 def test_outputs_of_one_batch_keep_the_same_rows() -> None:
     ids = np.arange(500)
-    told = kept({"scores": np.tile(ids[:, None], (1, WORDS)), "ids": ids, "other": ids[:3]}, Share(1, 4))
+    told = thin({"scores": np.tile(ids[:, None], (1, WORDS)), "ids": ids, "other": ids[:3]}, Share(1, 4))
     np.testing.assert_array_equal(told["scores"].values[:, 0], told["ids"].values)
     np.testing.assert_array_equal(told["scores"].rows(), told["ids"].values)
     assert len(told["ids"].values) < 100

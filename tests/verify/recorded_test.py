@@ -16,7 +16,7 @@ from models.zoo import example, examples, texts
 from estimator_slim import OptionError
 from estimator_slim.saved_model.reader import read_servable
 from estimator_slim.verify.answers.asking import Job, ask_here
-from estimator_slim.verify.questions.recorded import example_requests, warm_up_requests
+from estimator_slim.verify.questions.sources import example_requests, warm_up_requests
 from estimator_slim.verify.request import Refusal, Request
 
 MODEL = "raw_text_three_signatures"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from estimator_slim.verify.records import read_records
+from estimator_slim.verify.tfrecords import read_records
 
 
 @pytest.mark.parametrize("name", ["examples", "examples.gz", "examples.tfrecord.gz"])

@@ -16,7 +16,7 @@ from models.zoo import examples, texts
 from estimator_slim.saved_model.reader import Servable, read_servable
 from estimator_slim.verify.questions.cases import TYPICAL
 from estimator_slim.verify.questions.made_up import made_up_requests
-from estimator_slim.verify.questions.requests import questions
+from estimator_slim.verify.questions.sources import questions_for
 
 EXAMPLES = examples({"words": ["turn", "on"]}, {"words": ["stop"]})
 
@@ -24,7 +24,7 @@ EXAMPLES = examples({"words": ["turn", "on"]}, {"words": ["stop"]})
 def origins(servable: Servable, **sources: Any) -> dict[str, list[str]]:
     """Signature → the origins of its requests, in order."""
     result = defaultdict(list)
-    for request in questions(servable, **sources):
+    for request in questions_for(servable, **sources):
         result[request.signature].append(request.origin)
     return dict(result)
 
@@ -68,7 +68,7 @@ def warm(tmp_path: Path, exported: Callable[[str], str]) -> Servable:
 
 
 def test_without_real_requests_all_are_made_up(original: Servable) -> None:
-    assert repr(questions(original, seed=5)) == repr(made_up_requests(original, seed=5))
+    assert repr(questions_for(original, seed=5)) == repr(made_up_requests(original, seed=5))
 
 
 def test_real_requests_take_the_place_of_the_typical_batch(original: Servable, file: str) -> None:
@@ -96,7 +96,7 @@ def test_for_each_signature_the_input_fn_goes_before_warm_up_and_that_before_the
 
 
 def test_labels_come_with_the_requests_of_the_input_fn(original: Servable) -> None:
-    asked = [r for r in questions(original, input_fn=input_fn) if r.origin == "input_fn"]
+    asked = [r for r in questions_for(original, input_fn=input_fn) if r.origin == "input_fn"]
     assert len(asked) == len(original.graph.interface.served())
     for request in asked:
         np.testing.assert_array_equal(request.labels, [texts("on")])

@@ -8,15 +8,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from estimator_slim.transforms import transform_list
+from estimator_slim.transforms import LOSSLESS, Bounds, allowed_by, transform_list
 from estimator_slim.verify.answers.asking import Heard
-from estimator_slim.verify.comparison.bounds import LOSSLESS, Bounds, bounds
-from estimator_slim.verify.comparison.compare import compare
+from estimator_slim.verify.comparison.judging import compare
 from estimator_slim.verify.request import Output, Request
 
 RANDOM = np.random.default_rng(3)
 NORMAL = RANDOM.normal(size=(64, 5))
-EVERY = {text: bounds(transform_list(text)) for text in (
+EVERY = {text: allowed_by(transform_list(text)) for text in (
     "fold_constants", "quantize_weights(bits=16)", "quantize_weights", "quantize_weights(bits=4)")}
 EPSILON = {"float32": 2.0**-23, "float64": 2.0**-52, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 

@@ -16,12 +16,12 @@ import tensorflow as tf
 from estimator_slim import OptionError
 from estimator_slim.saved_model.reader import read_servable
 from estimator_slim.verify.answers.asking import Job, ask_here
-from estimator_slim.verify.prediction_log import WARM_UP_FILE, parse, predict_record
+from estimator_slim.verify.prediction_logs import WARM_UP_FILE, parse_log, predict_record
 from estimator_slim.verify.questions.made_up import made_up_requests
-from estimator_slim.verify.questions.recorded import warm_up_requests
-from estimator_slim.verify.records import read_records
+from estimator_slim.verify.questions.sources import warm_up_requests
 from estimator_slim.verify.request import Refusal, Request
-from estimator_slim.verify.warmup import write_warm_up
+from estimator_slim.verify.tfrecords import read_records
+from estimator_slim.verify.warm_up import write_warm_up
 
 Copied = Callable[[str], str]
 
@@ -76,7 +76,7 @@ def test_records_name_the_model_and_give_every_input(copied: Copied) -> None:
     directory = copied("placeholder_with_default")
     write(directory, 3)
     for record in records(directory):
-        request = parse(record).predict_log.request
+        request = parse_log(record).predict_log.request
         assert request.model_spec.name == "intents"
         assert set(request.inputs) == {"x", "factor"}
         assert tf.make_ndarray(request.inputs["factor"]).shape == ()
@@ -105,7 +105,7 @@ def test_writing_again_adds_nothing_that_is_there(copied: Copied) -> None:
 
 
 def session_run() -> bytes:
-    log = parse(b"")
+    log = parse_log(b"")
     log.session_run_log.request.target.append("init")
     return log.SerializeToString()
 

@@ -11,13 +11,11 @@ from models import MODELS
 
 from estimator_slim import Verification, optimize_saved_model
 from estimator_slim.saved_model.reader import read_servable
-from estimator_slim.transforms import DEFAULT, transform_list
+from estimator_slim.transforms import DEFAULT, allowed_by, transform_list
 from estimator_slim.verify.answers.asking import Heard, Job
 from estimator_slim.verify.answers.child import ask
-from estimator_slim.verify.comparison.bounds import bounds
-from estimator_slim.verify.comparison.compare import compare
-from estimator_slim.verify.comparison.dependence import fixed_outputs
-from estimator_slim.verify.questions.requests import questions
+from estimator_slim.verify.comparison.judging import compare, fixed_outputs
+from estimator_slim.verify.questions.sources import questions_for
 from estimator_slim.verify.request import Request
 
 LISTS = {"default": DEFAULT, "lossless": DEFAULT.replace(" quantize_weights", ""),
@@ -41,7 +39,7 @@ class Zoo:
 
     def compared(self, model: str, name: str) -> Verification:
         return compare(self.requests[model], self.heard[model, "original"], self.heard[model, name],
-                       bounds(transform_list(LISTS[name])), fixed=self.fixed[model])
+                       allowed_by(transform_list(LISTS[name])), fixed=self.fixed[model])
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +48,7 @@ def zoo(exported: Callable, tmp_path_factory: Any) -> Zoo:
     folder, zoo, jobs = tmp_path_factory.mktemp("zoo"), Zoo(), {}
     for model in MODELS:
         servable = read_servable(exported(model))
-        zoo.requests[model], zoo.fixed[model] = questions(servable), fixed_outputs(servable.graph)
+        zoo.requests[model], zoo.fixed[model] = questions_for(servable), fixed_outputs(servable.graph)
         jobs[model, "original"] = exported(model)
         for name in (name for one, name in PAIRS if one == model):
             jobs[model, name] = str(folder / model / name)

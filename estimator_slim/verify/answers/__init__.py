@@ -1,0 +1,14 @@
+"""What each servable answers, asked in a process of its own."""
+
+from estimator_slim.verify.answers.asking import CRASH, Heard, Job
+from estimator_slim.verify.answers.child import ask
+from estimator_slim.verify.answers.serving import fetched, refusal
+
+__all__ = [
+    "CRASH",
+    "Heard",
+    "Job",
+    "ask",
+    "fetched",
+    "refusal",
+]

@@ -16,8 +16,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_slim.verify.answers.kept import shares
 from estimator_slim.verify.answers.serving import refusal, served
+from estimator_slim.verify.answers.thinning import shares
 from estimator_slim.verify.request import Answer, Refusal, Request
 
 CRASH = "Crash"   # the error of a Refusal that ended the process

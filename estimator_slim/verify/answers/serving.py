@@ -13,10 +13,8 @@ import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow.python.saved_model import loader_impl
 
-from estimator_slim.graph import names
-from estimator_slim.graph.interface import INIT_SIGNATURE
-from estimator_slim.graph.unexecuted import drop_recorded_shapes
-from estimator_slim.verify.answers.kept import Share, kept
+from estimator_slim.graph import INIT_SIGNATURE, drop_recorded_shapes, names
+from estimator_slim.verify.answers.thinning import Share, thin
 from estimator_slim.verify.request import Answer, Refusal, Request
 
 _SECONDS = 60          # for one answer; then it is a refusal, as it is behind a server's deadline
@@ -38,7 +36,7 @@ class Served:
 
     def signatures(self) -> dict[str, dict[str, str]]:
         """Signature → what it promises: its method, and dtype and shape of each input and output."""
-        return {key: _promise(signature) for key, signature in self.meta_graph.signature_def.items()
+        return {key: _declared(signature) for key, signature in self.meta_graph.signature_def.items()
                 if key not in (INIT_SIGNATURE, "__saved_model_train_op")}
 
     def answer(self, request: Request, share: Share) -> Answer:
@@ -50,7 +48,7 @@ class Served:
             fetch = {key: tensor for output, info in signature.outputs.items()
                      for key, tensor in fetched(output, info)}
             outputs = self.session.run(fetch, feed, options=options)
-            return kept({key: np.asarray(value) for key, value in outputs.items()}, share)
+            return thin({key: np.asarray(value) for key, value in outputs.items()}, share)
         except (tf.errors.OpError, ValueError, TypeError, KeyError) as error:
             return refusal(error)
 
@@ -104,7 +102,7 @@ def fetched(output: str, info: meta_graph_pb2.TensorInfo) -> list[tuple[str, str
     return [(key, name if ":" in name else f"{name}:0") for key, name in parts if name]
 
 
-def _promise(signature: meta_graph_pb2.SignatureDef) -> dict[str, str]:
+def _declared(signature: meta_graph_pb2.SignatureDef) -> dict[str, str]:
     tensors = [("input", signature.inputs), ("output", signature.outputs)]
     return {"method": signature.method_name,
             **{f"{kind} {key!r}": _described(info) for kind, infos in tensors

@@ -10,8 +10,8 @@ import numpy as np
 from google.protobuf import message
 from tensorflow.core.example import example_pb2
 
+from estimator_slim.report import Failure
 from estimator_slim.verify.request import Output, Request
-from estimator_slim.verify.verification import Failure
 
 _SHOWN = 160  # characters of an input
 

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from estimator_slim.verify.comparison.bounds import Bounds
+from estimator_slim.report import Failure, OutputResult
+from estimator_slim.transforms import Bounds
 from estimator_slim.verify.comparison.column import Column, dtype_name
-from estimator_slim.verify.comparison.labels import accuracies
-from estimator_slim.verify.comparison.scores import Changed, Scores, changed, is_single
-from estimator_slim.verify.verification import Failure, OutputResult
+from estimator_slim.verify.comparison.decisions import Changed, Scores, accuracies, changed, is_single
 
 
 def compare_exact(column: Column, bounds: Bounds, beside: Sequence[Scores], *,

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from estimator_slim.verify.comparison.bounds import Bounds
+from estimator_slim.report import Failure, OutputResult
+from estimator_slim.transforms import Bounds
 from estimator_slim.verify.comparison.column import Column, dtype_name
-from estimator_slim.verify.comparison.labels import accuracies
+from estimator_slim.verify.comparison.decisions import Scores, accuracies, are_scores, decide
 from estimator_slim.verify.comparison.numbers import Deviation, Pairs, decibels, deviation, paired
-from estimator_slim.verify.comparison.scores import Scores, are_scores, scores
-from estimator_slim.verify.verification import Failure, OutputResult
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ def measured(column: Column, bounds: Bounds) -> Floats | None:
     if not len(pairs.want):
         return None
     off = deviation(pairs.finite(), by_answer=bounds.by_answer)
-    decided = scores(pairs, off) if are_scores(column.want) else None
+    decided = decide(pairs, off) if are_scores(column.want) else None
     return Floats(column, pairs, off, decided)
 
 

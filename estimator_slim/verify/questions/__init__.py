@@ -1,0 +1,15 @@
+"""What both servables are asked."""
+
+from estimator_slim.verify.questions.cases import EDGES, asks
+from estimator_slim.verify.questions.input_fn import as_called_by
+from estimator_slim.verify.questions.served_inputs import ServedInput, signature_inputs
+from estimator_slim.verify.questions.sources import questions_for
+
+__all__ = [
+    "EDGES",
+    "ServedInput",
+    "as_called_by",
+    "asks",
+    "questions_for",
+    "signature_inputs",
+]

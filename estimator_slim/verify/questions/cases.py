@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from estimator_slim.transforms import INFINITIES, NANS
+
 BATCH, STRINGS, IDS, FLOATS, OPTIONAL, FEATURES, LENGTHS = (  # what a signature may take
     "batch", "strings", "ids", "floats", "optional", "features", "lengths")
-QUANTITIES, NANS, INFINITIES, CHECKED_SHAPES = (  # what its graph says that it may take
-    "quantities", "nans", "infinities", "checked shapes")
+QUANTITIES, CHECKED_SHAPES = "quantities", "checked shapes"  # and, of its graph, NANS and INFINITIES
 
 
 @dataclass(frozen=True)
@@ -47,16 +48,14 @@ class Case:
 
 
 TYPICAL = Case("a typical batch", 64)
-NOT_A_NUMBER = Case("not a number", 64, NANS, among=(math.nan,))
-INFINITE = Case("infinite numbers", 64, INFINITIES, among=(math.inf, -math.inf))
 CASES = (
     TYPICAL,
     Case("a batch of 1", 1, BATCH),
     Case("the empty batch", 0, BATCH),
     Case("small numbers", 64, FLOATS, scale=0.1),
     Case("large numbers", 8, FLOATS, scale=1e6),
-    NOT_A_NUMBER,
-    INFINITE,
+    Case("not a number", 64, NANS, among=(math.nan,)),
+    Case("infinite numbers", 64, INFINITIES, among=(math.inf, -math.inf)),
     Case("repeated values", 8, repeated=True),
     Case("empty strings", 4, STRINGS, words="empty"),
     Case("unseen words", 8, STRINGS, words="unseen"),
@@ -71,3 +70,8 @@ CASES = (
     Case("a malformed shape", 2, CHECKED_SHAPES, malformed=True),
 )
 EDGES = frozenset(case.name for case in CASES if case is not TYPICAL)
+
+
+def asks(origin: str, of: frozenset[str]) -> bool:
+    """True if a request of this origin is made up to try one of `of`, such as `nans`."""
+    return any(case.name == origin and case.of in of for case in CASES)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from estimator_slim.graph import names
-from estimator_slim.verify.questions.readers import Consumers, readers
+from estimator_slim.verify.questions.consumers import Consumers, value_consumers
 from estimator_slim.verify.questions.served_inputs import ServedInput
 
 # Of operations: which inputs are indices and dense shape of one sparse tensor.
@@ -91,10 +91,10 @@ def _are_named(indices: ServedInput, values: ServedInput, shape: ServedInput) ->
 
 
 def _are_read_together(consumers: Consumers, indices: ServedInput, shape: ServedInput) -> bool:
-    readers_of_shape = {(node.name, index) for node, index in readers(consumers, shape.tensor)}
+    readers_of_shape = {(node.name, index) for node, index in value_consumers(consumers, shape.tensor)}
     return any(node.op in _SPARSE and _SPARSE[node.op][0] == index
                and (node.name, _SPARSE[node.op][1]) in readers_of_shape
-               for node, index in readers(consumers, indices.tensor))
+               for node, index in value_consumers(consumers, indices.tensor))
 
 
 def _ragged(values: ServedInput, free: Mapping[str, ServedInput],
@@ -131,7 +131,7 @@ def _are_splits(consumers: Consumers, one: ServedInput) -> bool:
     """True if two slices of it are subtracted, which are the rows' lengths, or an operation says so."""
     if one.shape != (None,) or one.dtype not in (tf.int64, tf.int32):
         return False
-    read = list(readers(consumers, one.tensor))
+    read = list(value_consumers(consumers, one.tensor))
     subtracted = [node.name for node, _ in read if node.op == "Sub"]
     return (len(subtracted) != len(set(subtracted))
             or any(index >= _SPLIT.get(node.op, index + 1) for node, index in read)

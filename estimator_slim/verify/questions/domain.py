@@ -1,4 +1,10 @@
-"""What a tensor's values may be, told by the nodes that read them: known words, a limit for ids."""
+"""What a tensor's values may be, told by the nodes that read them: known words, a limit for ids.
+
+Which sparse tensors are checked by those who read them: others crash where a shape is below zero.
+
+Of TensorFlow's kernels some refuse such a shape, some end the process. A question that the original
+crashes on tells nothing and costs another load of it.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +14,15 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from estimator_slim.graph import names
-from estimator_slim.graph.graph import VARIABLE_OPS, Graph, NodeDef
-from estimator_slim.saved_model.reader import Servable
-from estimator_slim.verify.questions.quantities import is_quantity
-from estimator_slim.verify.questions.readers import operations_behind, readers, readers_of_nodes
-from estimator_slim.verify.questions.unusual import unusual
+from estimator_slim.graph import VARIABLE_OPS, Graph, NodeDef, names
+from estimator_slim.saved_model import Servable
+from estimator_slim.verify.questions.consumers import (
+    Consumers,
+    consumers_of_nodes,
+    operations_behind,
+    value_consumers,
+)
+from estimator_slim.verify.questions.unusual import is_quantity, unusual
 from estimator_slim.verify.questions.vocabulary import Keys, Vocabularies
 
 _FINDS = frozenset(("LookupTableFindV2", "LookupTableFind"))
@@ -67,7 +76,7 @@ class Domains:
 
     @functools.cached_property
     def _readers_of(self) -> Mapping[str, list[NodeDef]]:
-        return readers_of_nodes(self.consumers)
+        return consumers_of_nodes(self.consumers)
 
     def of(self, tensor: str, dtype: tf.DType) -> Domain:
         """The domain of the values in `tensor`."""
@@ -76,7 +85,7 @@ class Domains:
         return self._domains[tensor]
 
     def _of(self, tensor: str, dtype: tf.DType) -> Domain:
-        read = list(readers(self.consumers, tensor))
+        read = list(value_consumers(self.consumers, tensor))
         operations = {node.op for node, _ in read}
         keys = [self._vocabularies.keys(node.input[0]) for node, index in read
                 if node.op in _FINDS and index == 1]
@@ -162,3 +171,15 @@ def _image(operations: set[str]) -> str | None:
     if operations & _IMAGES:
         return "jpeg" if operations & _JPEG else "png"
     return None
+
+
+_CHECK = frozenset(("SparseReshape", "SparseToDense", "SparseTensorDenseMatMul", "SparseReduceSum",
+                    "SparseReduceMax", "SparseSplit"))
+_UNHARMED = frozenset(("Identity", "IdentityN", "Slice", "StridedSlice", "Gather", "GatherV2", "Cast",
+                       "Shape", "Size", "Prod", "Pack", "ConcatV2", "Reshape"))
+
+
+def is_checked(consumers: Consumers, dense_shape: str) -> bool:
+    """True if who reads this dense shape refuses one below zero, and nobody may crash on it."""
+    operations = {node.op for node, _ in value_consumers(consumers, dense_shape)}
+    return bool(operations & _CHECK) and operations <= _CHECK | _UNHARMED

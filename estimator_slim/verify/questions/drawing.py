@@ -1,4 +1,7 @@
-"""Draws values of a type from their domain, as a case wants them."""
+"""Draws values of a type from their domain, as a case wants them.
+
+Small encoded images of random pixels, for receivers that decode what they get.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,6 @@ import tensorflow as tf
 
 from estimator_slim.verify.questions.cases import Case
 from estimator_slim.verify.questions.domain import Domain
-from estimator_slim.verify.questions.images import encoded_images
 
 _WORDS = tuple(f"word{n}".encode() for n in range(500))
 _UNSEEN = tuple(f"{word}{n}".encode() for n in range(9) for word in ("unséen", "新しい", "Ünknown one"))
@@ -141,3 +143,17 @@ def _floats(rng: np.random.Generator, domain: Domain, count: int, case: Case) ->
         return rng.uniform(low - margin, high + margin, count) * case.scale
     drawn = rng.normal(size=count) * rng.choice([0.1, 1.0, 1.0, 10.0], count) * case.scale
     return _with_edges(rng, drawn, (0.0,))
+
+
+_SHAPE = (32, 32, 3)
+
+
+def encoded_images(rng: np.random.Generator, kind: str, count: int) -> list[bytes]:
+    """`count` images of 32 x 32 pixels in colour, as `jpeg` or `png`."""
+    encode = tf.io.encode_jpeg if kind == "jpeg" else tf.io.encode_png
+    with tf.Graph().as_default(), tf.compat.v1.Session(
+            config=tf.compat.v1.ConfigProto(device_count={"GPU": 0})) as session:
+        pixels = tf.compat.v1.placeholder(tf.uint8, _SHAPE)
+        image = encode(pixels)
+        return [session.run(image, {pixels: rng.integers(0, 256, _SHAPE, np.uint8)})
+                for _ in range(count)]

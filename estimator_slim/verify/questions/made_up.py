@@ -9,14 +9,25 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from estimator_slim.graph.inlining import inline_calls
-from estimator_slim.saved_model.reader import Servable
-from estimator_slim.verify.questions import cases
-from estimator_slim.verify.questions.cases import CASES, TYPICAL, Case
-from estimator_slim.verify.questions.checked_shapes import is_checked
+from estimator_slim.graph import inline_calls
+from estimator_slim.saved_model import Servable
+from estimator_slim.verify.questions.cases import (
+    BATCH,
+    CASES,
+    CHECKED_SHAPES,
+    FEATURES,
+    FLOATS,
+    IDS,
+    LENGTHS,
+    OPTIONAL,
+    QUANTITIES,
+    STRINGS,
+    TYPICAL,
+    Case,
+)
 from estimator_slim.verify.questions.composing import composed, composed_parts
 from estimator_slim.verify.questions.composites import Composite, composites
-from estimator_slim.verify.questions.domain import Domains
+from estimator_slim.verify.questions.domain import Domains, is_checked
 from estimator_slim.verify.questions.served_inputs import ServedInput, signature_inputs
 from estimator_slim.verify.request import Request
 
@@ -67,9 +78,9 @@ class _Taken:
         """What there is in the inputs that a case may be of."""
         found = {trait for one in self.single for trait in _traits(one, domains)}
         for composite in self.composites:
-            found |= {cases.LENGTHS, *_traits(composite.values, domains)}
+            found |= {LENGTHS, *_traits(composite.values, domains)}
             if composite.indices and is_checked(domains.consumers, composite.rest[0].tensor):
-                found.add(cases.CHECKED_SHAPES)
+                found.add(CHECKED_SHAPES)
         return found
 
 
@@ -78,7 +89,7 @@ def _made(taken: _Taken, domains: Domains, seed: int) -> Iterator[_Made]:
     for number, case in enumerate(CASES):
         if case.of and case.of not in traits:
             continue
-        times = TYPICAL.rows // fixed if case is TYPICAL and cases.BATCH not in traits else 1
+        times = TYPICAL.rows // fixed if case is TYPICAL and BATCH not in traits else 1
         rng = np.random.default_rng([seed, number])
         for _ in range(max(1, times)):
             rows = max(case.rows, fixed)
@@ -114,26 +125,26 @@ def _value(rng: np.random.Generator, taken: _Taken, domains: Domains, case: Case
 def _traits(one: ServedInput, domains: Domains) -> Iterator[str]:
     """What there is in an input that a case may be of."""
     if one.any_batch:
-        yield cases.BATCH
+        yield BATCH
     if one.is_sparse and is_checked(domains.consumers, one.dense_shape):
-        yield cases.CHECKED_SHAPES
+        yield CHECKED_SHAPES
     if one.optional or any(not feature.required for feature in one.features):
-        yield cases.OPTIONAL
+        yield OPTIONAL
     if len(one.features) > 1:
-        yield cases.FEATURES
+        yield FEATURES
     if (None in one.shape[1:] or any(feature.any_length for feature in one.features)
             or domains.of(one.tensor, one.dtype).separator):
-        yield cases.LENGTHS
+        yield LENGTHS
     values = [(feature.tensor, feature.dtype) for feature in one.features] or [(one.tensor, one.dtype)]
     for tensor, dtype in values:
         if dtype != tf.bool:
             domain = domains.of(tensor, dtype)
             yield _kind(dtype)
             yield from domain.unusual
-            yield from [cases.QUANTITIES] if domain.quantity else []
+            yield from [QUANTITIES] if domain.quantity else []
 
 
 def _kind(dtype: tf.DType) -> str:
     if dtype == tf.string:
-        return cases.STRINGS
-    return cases.IDS if dtype.is_integer else cases.FLOATS
+        return STRINGS
+    return IDS if dtype.is_integer else FLOATS

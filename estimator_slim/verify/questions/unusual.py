@@ -2,15 +2,26 @@
 
 Kernels of one operation differ there: Relu of NaN is 0 or NaN, by whether it is fused with what is
 before it. So a right slim servable may answer otherwise, unless such values do not come so far.
+
+Which integers are quantities, such as times and prices, and not ids, sizes or lengths.
+
+A size of a billion would take the memory of the machine, so what is not known to be a quantity is none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from estimator_slim.graph.graph import Graph, NodeDef
+import tensorflow as tf
+
+from estimator_slim.graph import Graph, NodeDef
 from estimator_slim.verify.questions.cases import INFINITIES, NANS
-from estimator_slim.verify.questions.readers import operations_behind
+from estimator_slim.verify.questions.consumers import (
+    Consumers,
+    operations_behind,
+    passed_to,
+    value_consumers,
+)
 
 _OF_BOTH = frozenset(("IsFinite", "CheckNumerics"))
 _TESTS = {"IsNan": NANS, "IsInf": INFINITIES}
@@ -31,3 +42,26 @@ def unusual(graph: Graph, readers_of: Mapping[str, list[NodeDef]],
             graph, readers_of, (node for node, _ in read), stop=_STOPS) & _UNCERTAIN:
         return frozenset((NANS, INFINITIES))
     return frozenset(_TESTS[op] for op in operations & set(_TESTS))
+
+
+_ARITHMETIC = frozenset(("AddV2", "Add", "Sub", "Mul", "Neg", "Abs", "FloorDiv", "FloorMod", "Mod",
+                         "ClipByValue"))
+_COMPARISONS = frozenset(("Equal", "NotEqual", "Less", "LessEqual", "Greater", "GreaterEqual"))
+_ENDS = _COMPARISONS | {"AsString", "Bucketize", "Shape", "ShapeN", "Size", "Rank", "Assert"}
+
+
+def is_quantity(consumers: Consumers, tensor: str) -> bool:
+    """True if all that becomes of the integers in `tensor` is floats, text and comparisons."""
+    return all(_ends(node) or bool(_values(node, index))
+               for node, index in value_consumers(consumers, tensor, _values))
+
+
+def _ends(node: NodeDef) -> bool:
+    return node.op in _ENDS or (node.op == "Cast" and not tf.as_dtype(node.attr["DstT"].type).is_integer)
+
+
+def _values(node: NodeDef, index: int) -> tuple[int, ...]:
+    """The outputs that input `index` has a part in, as an integer."""
+    if _ends(node):
+        return ()
+    return (0,) if node.op in _ARITHMETIC else tuple(passed_to(node, index))

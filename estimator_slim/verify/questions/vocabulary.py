@@ -11,9 +11,8 @@ from typing import Union
 import numpy as np
 import tensorflow as tf
 
-from estimator_slim.graph import names
-from estimator_slim.graph.graph import Graph, NodeDef
-from estimator_slim.saved_model.reader import Servable
+from estimator_slim.graph import Graph, NodeDef, names
+from estimator_slim.saved_model import Servable
 
 Keys = tuple[Union[bytes, int], ...]
 _FROM_FILE = ("InitializeTableFromTextFileV2", "InitializeTableFromTextFile")

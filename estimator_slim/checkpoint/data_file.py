@@ -1,0 +1,73 @@
+"""Bytes of a stored piece, out of a checkpoint's data file, on a local disk or a remote store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from estimator_slim.checkpoint.checksum import extend_crc, masked_crc
+from estimator_slim.checkpoint.index import Piece
+from estimator_slim.errors import SourceError
+
+
+def file_size(path: str) -> int:
+    """The bytes in a data file.
+
+    Raises:
+      SourceError: it is not there.
+    """
+    try:
+        return tf.io.gfile.stat(path).length
+    except tf.errors.OpError as error:
+        raise SourceError(
+            f"The checkpoint's data file {path}, which its index names, cannot be read: "
+            f"{error.message}. Copy the whole checkpoint again from its source, or export again."
+        ) from error
+
+
+def stream(name: str, piece: Piece, start: int, stop: int, step: int) -> Iterator[np.ndarray]:
+    """Bytes start..stop of a piece, uint8 [step] at a time.
+
+    Raises:
+      SourceError: they cannot be read; or they are the whole piece, and at the end of it
+        its checksum differs.
+    """
+    crc, whole = 0, (start, stop) == (0, piece.size)
+    for at in range(start, stop, step):
+        octets = read_octets(name, piece, at, min(step, stop - at))
+        crc = extend_crc(crc, octets) if whole else crc
+        yield octets
+    if whole and masked_crc(crc) != piece.crc:
+        raise SourceError(damaged(name, piece, "its bytes do not match their checksum"))
+
+
+def read_octets(name: str, piece: Piece, at: int, size: int) -> np.ndarray:
+    """So many bytes of a piece, from its byte `at` on, uint8 [size].
+
+    Raises:
+      SourceError: they cannot be read.
+    """
+    offset = piece.offset + at
+    try:
+        if "://" not in piece.path:  # a local disk: 2 to 4 times as fast as GFile
+            octets = np.fromfile(piece.path, np.uint8, size, offset=offset)
+        else:
+            with tf.io.gfile.GFile(piece.path, "rb") as file:
+                file.seek(offset)
+                octets = np.frombuffer(file.read(size), np.uint8)
+    except (OSError, tf.errors.OpError) as error:
+        raise SourceError(damaged(name, piece, str(error))) from error
+    if len(octets) != size:
+        detail = f"expected {size} bytes at byte {offset}, got {len(octets)}"
+        raise SourceError(damaged(name, piece, detail))
+    return octets
+
+
+def damaged(name: str, piece: Piece, detail: str) -> str:
+    """The message for bytes that are not as the index says."""
+    return (
+        f"Tensor {name!r} cannot be read from the checkpoint's data file {piece.path}: {detail}. "
+        "Copy the checkpoint again from its source, or export again."
+    )

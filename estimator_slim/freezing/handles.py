@@ -1,0 +1,70 @@
+"""Where a variable's handle goes: into loops, branches and functions, which may only read it there."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+
+from estimator_slim.graph import CALLS, Graph, NodeDef, names
+
+READS = ("ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape")
+_PASS_ON = ("Identity", "Enter", "Switch")
+# Operation → the input at which the arguments of its functions begin, and the attributes that name them.
+_FUNCTIONS = {
+    **dict.fromkeys(("While", "StatelessWhile"), (0, ("cond", "body"))),
+    **dict.fromkeys(("If", "StatelessIf"), (1, ("then_branch", "else_branch"))),
+    **dict.fromkeys(("Case", "StatelessCase"), (1, ("branches",))),
+    **dict.fromkeys(CALLS, (0, ("f",)))}
+
+_Uses = Mapping[str, list[tuple[NodeDef, int]]]
+
+
+class Handles:
+    """The handles of a graph's variables, as the graph is when this is made."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._functions = {f.signature.name: f for f in graph.library.function}
+        self._uses = {"": _uses(graph.nodes.values())}  # function (`` is the graph) → node → its readers
+
+    def only_read(self, variable: str) -> bool:
+        """True if nothing that gets the handle of the VarHandleOp `variable` can change its value."""
+        todo, seen = [("", variable)], set()
+        while todo:
+            function, name = todo.pop()
+            if (function, name) in seen:
+                continue
+            seen.add((function, name))
+            for node, index in self._uses_in(function).get(name, ()):
+                if node.op in _PASS_ON:
+                    todo.append((function, node.name))
+                elif node.op not in READS:
+                    passed = list(self._arguments(node, index))
+                    if not passed:
+                        return False
+                    todo += passed
+        return True
+
+    def _uses_in(self, function: str) -> _Uses:
+        if function not in self._uses:
+            self._uses[function] = _uses(self._functions[function].node_def)
+        return self._uses[function]
+
+    def _arguments(self, node: NodeDef, index: int) -> Iterator[tuple[str, str]]:
+        """(function, argument) for each function that gets input `index` of `node`; none: who knows."""
+        first, attributes = _FUNCTIONS.get(node.op, (0, ()))
+        for key in attributes:
+            value = node.attr[key]
+            for called in value.list.func or [value.func]:
+                function = self._functions.get(called.name)
+                if function is not None and first <= index < first + len(function.signature.input_arg):
+                    yield function.signature.name, function.signature.input_arg[index - first].name
+
+
+def _uses(nodes: Iterable[NodeDef]) -> _Uses:
+    """Node or argument → the (node, input index) pairs that read any output of it."""
+    found: dict[str, list[tuple[NodeDef, int]]] = defaultdict(list)
+    for node in nodes:
+        for index, name in enumerate(node.input):
+            if not names.is_control(name):
+                found[name.split(":")[0]].append((node, index))
+    return found

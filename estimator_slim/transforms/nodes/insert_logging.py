@@ -1,0 +1,118 @@
+"""insert_logging: the values of nodes on stderr, for every request."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import ClassVar
+
+import tensorflow as tf
+from tensorflow.python.framework import op_def_registry
+
+from estimator_slim.errors import OptionError
+from estimator_slim.graph import Graph, NodeDef, names
+from estimator_slim.transforms.base import Transform
+from estimator_slim.transforms.engine import output_types
+
+_SUFFIX = "__print__"
+_CONTROL_FLOW = ("Enter", "Exit", "Switch", "Merge", "NextIteration", "LoopCond", "ControlTrigger")
+_NOT_PRINTED = (tf.resource, tf.variant)
+
+
+@dataclass(frozen=True)
+class InsertLogging(Transform):
+    """Puts a Print behind nodes; answers stay the same.
+
+        Before: x ─ MatMul ─ Softmax
+        After:  x ─ MatMul ─ Print ─ Softmax
+
+    Only nodes that answer requests, constants aside, and whose first output another node reads. For
+    what freeze_requantization_ranges needs, insert_logging(op=RequantizationRange, show_name=true,
+    message="__requant_min_max:").
+
+    Ours: the engine's makes invalid nodes where an output is not read, of reference variables and of
+    operations without outputs, and leaves the loops of TensorFlow 1.x without an answer.
+
+    Attributes:
+      op: log these operations; none: all.
+      prefix: log nodes whose names begin with one of these; none: all.
+      show_op: print the operation before the values.
+      show_name: print the name of the Print, `<node>__print__`, before the values.
+      message: what to print before the values.
+      first_n: how often each Print prints, -1 for always.
+      summarize: how many values of a tensor are printed.
+    """
+
+    text_name: ClassVar[str] = "insert_logging"
+    by: ClassVar[str] = "ours"
+    op: tuple[str, ...] = ()
+    prefix: tuple[str, ...] = ()
+    show_op: bool = False
+    show_name: bool = False
+    message: str = ""
+    first_n: int = -1
+    summarize: int = 1024
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for option in ("first_n", "summarize"):
+            if not -1 <= getattr(self, option) < 2**31:
+                raise OptionError(f"insert_logging({option}=...) takes -1 or more, got "
+                                  f"{getattr(self, option)}")
+
+    def rewrite(self, graph: Graph) -> None:
+        read = _outputs_read(graph)
+        asked = graph.ancestors(names.node_of(tensor) for tensor in graph.interface.outputs())
+        printed = {}
+        for node in [n for n in graph.nodes.values() if n.name in asked and self._matches(n)]:
+            reason = _obstacle(graph, node, read[node.name])
+            if reason:
+                graph.skip(node.name, reason)
+            else:
+                printed[node.name] = self._print(graph, node, sorted(read[node.name]))
+        graph.redirect(printed)
+        for name, print_name in printed.items():
+            inputs = graph.nodes[print_name].input
+            inputs[:] = [name if i == print_name else i for i in inputs]
+
+    def _matches(self, node: NodeDef) -> bool:
+        return ((not self.op or node.op in self.op)
+                and (not self.prefix or node.name.startswith(self.prefix))
+                and not node.name.endswith(_SUFFIX))
+
+    def _print(self, graph: Graph, node: NodeDef, ports: list[int]) -> str:
+        types = output_types(node)
+        shown = (f";{node.op};" if self.show_op else "") + (
+            f";{node.name}{_SUFFIX};" if self.show_name else "")
+        return graph.add("Print", f"{node.name}{_SUFFIX}",
+                         [node.name, *(names.tensor(node.name, port) for port in ports)],
+                         T=types[0], U=[types[port] for port in ports], message=shown + self.message,
+                         first_n=self.first_n, summarize=self.summarize)
+
+
+def _outputs_read(graph: Graph) -> dict[str, set[int]]:
+    """Node → its outputs that other nodes read."""
+    read: dict[str, set[int]] = defaultdict(set)
+    for node in graph.nodes.values():
+        for name, port in map(names.split, node.input):
+            if port >= 0:
+                read[name].add(port)
+    return read
+
+
+def _obstacle(graph: Graph, node: NodeDef, ports: set[int]) -> str | None:
+    if 0 not in ports:
+        return "no node reads its first output"
+    if node.op.startswith(_CONTROL_FLOW):
+        return "it directs a branch or a loop"
+    if node.op == "Const":
+        return "it is a constant, by which TensorFlow may know a shape ahead"
+    if node.name in graph.interface.fed:
+        return "a signature feeds it"
+    op = op_def_registry.get(node.op)
+    if op is None:
+        return "it calls a function"
+    types = output_types(node)
+    if any(arg.is_ref for arg in op.output_arg) or any(types[port] in _NOT_PRINTED for port in ports):
+        return "its output is a handle, not a value"
+    return None

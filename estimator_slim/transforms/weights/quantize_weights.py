@@ -1,0 +1,148 @@
+"""quantize_weights: tables as codes, decoded row by row as requests look them up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import tensorflow as tf
+
+from estimator_slim.errors import OptionError
+from estimator_slim.freezing import scales_codes
+from estimator_slim.graph import Graph, Table, Weight, names, shared_name, tables_of
+from estimator_slim.quantization import NonFiniteError, PrecisionError, feedback_for
+from estimator_slim.transforms.base import Transform
+from estimator_slim.transforms.bounds import COARSE, INFINITIES, Bounds
+from estimator_slim.transforms.weights._coding import Coding, fit_coding
+from estimator_slim.transforms.weights._decoding import decode_lookups, stored_as_codes
+from estimator_slim.transforms.weights._next_layer import NextLayers
+
+_WIDEST = 1024  # passing errors on takes time with the square of the width
+_BOUNDS = {("row", 16): Bounds(max_error=0.01, min_agreement=0.99, snr=50.0, row_snr=40.0),
+           ("row", 8): Bounds(max_error=0.05, min_agreement=0.99, snr=30.0, row_snr=20.0),
+           ("row", 4): Bounds(max_error=0.2, min_agreement=0.99, snr=12.0, row_snr=-6.0),
+           ("table", 16): Bounds(max_error=0.01, min_agreement=0.99, snr=50.0, row_snr=40.0),
+           ("table", 8): Bounds(max_error=0.1, min_agreement=0.99, snr=20.0, row_snr=10.0)}
+_FLOATS = (tf.float32, tf.float64, tf.float16, tf.bfloat16)
+
+
+@dataclass(frozen=True)
+class QuantizeWeights(Transform):
+    """Stores float weights as codes of few bits with a scale for each row.
+
+    A large table that requests look up stays in codes; a request decodes the rows it reads:
+
+        Before: table [N, D] float32 ─ GatherV2(ids) ─ rows
+        After:  codes [N, D] int8    ─ GatherV2(ids) ─ Cast ─ Mul ─ rows
+                scale [N, 1] float32 ─ GatherV2(ids) ────────┘
+
+    A kernel that requests read as a whole is decoded once, at load, by the restore op, and so is what
+    loops and branches read, and a table of up to 256 KiB, where that much memory is worth less than the
+    time of every request:
+
+        Before: variables/: kernel float32                kernel ─ ReadVariableOp ─ MatMul
+        After:  variables/: kernel/codes, kernel/scale    (the same)
+
+    The engine's transform of this name decodes the whole table for every request. Here weights are
+    read and encoded in slices. With 8 bits no value moves by more than half its row's scale, which is
+    the row's largest magnitude / 127. Rows get an offset where it lowers the error enough to be worth
+    its bytes; rows of fewer than 64 values share a scale with neighbours of about their size. A weight
+    that would lose more than its bits promise, as times in float64 do in float32, stays as it is.
+
+    Attributes:
+      bits: 8; 4, two codes to a byte, with the range of each row chosen for the least squared error and,
+        where rows are added up and multiplied by a kernel, each value rounded for the least error behind
+        the kernel (tables only: other kernels then take 8, their errors add up in every answer); or 16,
+        float16.
+      granularity: `row`, or `table` for one scale for all of a weight.
+      minimum_size: weights of fewer values stay as they are; so do kernels small enough to be Consts.
+    """
+
+    text_name: ClassVar[str] = "quantize_weights"
+    by: ClassVar[str] = "ours"
+    lossy: ClassVar[bool] = True
+    bits: int = 8
+    granularity: str = "row"
+    minimum_size: int = 1024
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.bits not in (4, 8, 16):
+            raise OptionError(f"quantize_weights(bits=...) takes 8, 4 or 16, got {self.bits}")
+        if self.granularity not in ("row", "table"):
+            raise OptionError("quantize_weights(granularity=...) takes row or table, got "
+                              f"{self.granularity!r}")
+        if self.minimum_size < 0:
+            raise OptionError("quantize_weights(minimum_size=...) takes 0 or more values, got "
+                              f"{self.minimum_size}")
+
+    @property
+    def bounds(self) -> Bounds:
+        """By its bits and granularity; infinity times a weight that is rounded to 0 is no number."""
+        usual = _BOUNDS.get((self.granularity, self.bits), COARSE)
+        return replace(usual, unjudged=frozenset((INFINITIES,)))
+
+    def rewrite(self, graph: Graph) -> None:
+        layers = NextLayers(graph) if self.bits == 4 else None
+        found = tables_of(graph)
+        scales = _scales(graph, found)
+        for table in found:
+            reason = self._reason_to_skip(table.weight)
+            if reason is None and table.name in scales:
+                reason = "it scales or shifts what is stored as codes already"
+            if reason is None:
+                reason = self._quantize(graph, table, layers)
+            if reason and (table.lookups or table.name in graph.weights):
+                graph.skip(table.name, reason)
+
+    def _reason_to_skip(self, weight: Weight) -> str | None:
+        if weight.dtype not in _FLOATS or (self.bits == 16 and weight.dtype.size == 2):
+            return f"it holds {weight.dtype.name}"
+        if weight.stored is not None:
+            return "it is stored as codes already"
+        if len(weight.shape) < 2:
+            return "it has a single axis"
+        if weight.value_count < max(1, self.minimum_size):
+            return f"it has {weight.value_count} values, fewer than minimum_size"
+        return None
+
+    def _quantize(self, graph: Graph, table: Table, layers: NextLayers | None) -> str | None:
+        """Codes the weight; returns the reason where it cannot."""
+        holder, size = graph.nodes[table.name], table.weight.byte_count
+        if table.others and size <= graph.constant_bytes:
+            return f"something besides lookups reads it, and it is small ({size} bytes)"
+        if table.others and any(names.is_control(i) for i in holder.input):
+            return "something besides lookups reads it, in a loop or a branch"
+        try:
+            weight = table.weight.matrix() if table.others else table.weight
+            bits = max(self.bits, 8) if table.others else self.bits
+            coding = fit_coding(weight, bits=bits, granularity=self.granularity)
+        except (NonFiniteError, PrecisionError) as e:
+            return f"not every value can be coded: {e}"
+        if not table.others:
+            coding = self._for_next_layer(layers, table, coding)
+        if holder.op == "Const" and (table.others or size <= graph.constant_bytes):
+            graph.replace_by_weight(table.name, stored_as_codes(table.weight, coding))
+        elif table.others:
+            graph.weights[shared_name(holder)] = stored_as_codes(table.weight, coding)
+        else:
+            decode_lookups(graph, table.name, coding, table.lookups)
+        return None
+
+    def _for_next_layer(self, layers: NextLayers | None, table: Table, coding: Coding) -> Coding:
+        """Four-bit rows are rounded to the advantage of the layer that reads their sums, if one does."""
+        width = coding.weight.shape[-1]
+        is_matrix = coding.per_block == 1 and coding.weight.shape[1:] == (width,)
+        if layers is None or coding.bits != 4 or not is_matrix or width > _WIDEST:
+            return coding
+        weighing = layers.importance(table.lookups, width)
+        return coding if weighing is None else replace(coding, passing_on=feedback_for(weighing))
+
+
+def _scales(graph: Graph, found: Sequence[Table]) -> set[str]:
+    """The tables of a slim servable's scales and offsets: a value for each row (block) of codes."""
+    readers = graph.consumers()
+    return {table.name for table in found
+            if set(table.weight.shape[1:]) == {1} and table.lookups and not table.others
+            and all(scales_codes(graph, lookup, readers) for lookup in table.lookups)}

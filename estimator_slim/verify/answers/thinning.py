@@ -1,0 +1,83 @@
+"""How much of an answer is kept, so that all answers together stay small and both servables' alike.
+
+It depends on nothing but the answer's shapes and which of how many answers it is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from estimator_slim.verify.request import Output, Request, evenly
+
+_MOST = 1 << 22  # values of one output that are kept of all answers to one signature
+
+
+@dataclass(frozen=True)
+class Share:
+    """One answer's share of what is kept.
+
+    Attributes:
+      number: which answer to its signature it is, from 0.
+      count: how many there are.
+    """
+
+    number: int = 0
+    count: int = 1
+
+    def vectors(self, width: int) -> int:
+        """How many vectors of that many values are kept: one of some answers only where they are long.
+
+        All shares together are `_MOST` values and one vector at the most; the first is never 0.
+        """
+        before, after = (-(-number * _MOST // (self.count * width))
+                         for number in (self.number, self.number + 1))
+        return after - before
+
+
+def shares(requests: Sequence[Request]) -> list[Share]:
+    """The share of the answer to each request."""
+    counts, before = Counter(request.signature for request in requests), Counter[str]()
+    found = []
+    for request in requests:
+        found.append(Share(before[request.signature], counts[request.signature]))
+        before[request.signature] += 1
+    return found
+
+
+def thin(outputs: dict[str, np.ndarray], share: Share) -> dict[str, Output]:
+    """Of too many rows some, evenly chosen: the same ones of all outputs that have as many.
+
+    Of a row that is too large some of its parts, chosen likewise.
+    """
+    rows: dict[int, int] = {}
+    for value in outputs.values():
+        if value.ndim:
+            rows[len(value)] = min(rows.get(len(value), len(value)), _rows(value, share))
+    return {key: Output(_thinned(value, rows[len(value)], share) if value.ndim else value, value.shape)
+            for key, value in outputs.items()}
+
+
+def _rows(value: np.ndarray, share: Share) -> int:
+    """How many rows of one output are kept."""
+    most = _most(value, share)
+    return len(value) if value.size <= most else min(most, max(1, most * len(value) // value.size))
+
+
+def _most(value: np.ndarray, share: Share) -> int:
+    """How many values of one output are kept."""
+    width = max(1, value.shape[-1]) if value.ndim > 1 else 1
+    return min(_MOST, width * share.vectors(width))
+
+
+def _thinned(value: np.ndarray, rows: int, share: Share) -> np.ndarray:
+    most = _most(value, share)
+    if rows < len(value):
+        value = value[evenly(len(value), rows)]
+    for axis, length in enumerate(value.shape[1:], 1):
+        if value.size > most:
+            value = value.take(evenly(length, max(1, most * length // value.size)), axis)
+    return value

@@ -1,0 +1,95 @@
+"""What becomes of a tensor's values: the nodes that they reach as they are, only moved about."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from tensorflow.core.framework import function_pb2
+
+from estimator_slim.graph import Graph, NodeDef, names
+
+Consumers = Mapping[str, list[tuple[NodeDef, int]]]
+
+_FIRST_INPUT = frozenset((
+    "Identity", "StopGradient", "CheckNumerics", "EnsureShape", "PlaceholderWithDefault", "Cast",
+    "Reshape", "Squeeze", "ExpandDims", "Transpose", "Slice", "StridedSlice", "Tile", "BroadcastTo",
+    "GatherV2", "Gather", "GatherNd", "Unique", "UniqueV2", "FloorDiv", "FloorMod", "Enter", "Exit",
+    "NextIteration", "StringLower", "StringUpper", "StringStrip", "RegexReplace",
+    "StaticRegexReplace"))
+_ANY_INPUT = frozenset(("Pack", "ConcatV2", "Merge", "Maximum", "Minimum"))
+_OTHER: dict[str, dict[int, tuple[int, ...]]] = {  # operation: {input: outputs}
+    "StringSplit": {0: (1,)}, "StringSplitV2": {0: (1,)}, "SparseFillEmptyRows": {1: (1,)},
+    "SparseReorder": {1: (1,)}, "Select": {1: (0,), 2: (0,)}, "SelectV2": {1: (0,), 2: (0,)},
+    "SparseToDense": {2: (0,)}, "RaggedTensorToTensor": {1: (0,)}, "Switch": {0: (0, 1)}}
+
+
+def passed_to(node: NodeDef, index: int) -> Iterable[int]:
+    """The outputs that have the values of input `index`."""
+    if node.op in _ANY_INPUT or (node.op in _FIRST_INPUT and index == 0):
+        return (0,)
+    if node.op == "DynamicPartition" and index == 0:
+        return range(node.attr["num_partitions"].i)
+    if node.op == "IdentityN":
+        return (index,)
+    return _OTHER.get(node.op, {}).get(index, ())
+
+
+def value_consumers(consumers: Consumers, tensor: str,
+            passed: Callable[..., Iterable[int]] = passed_to) -> Iterator[tuple[NodeDef, int]]:
+    """(node, index of its input) for each node that the values of `tensor` come to.
+
+    They may be fewer there than in `tensor`, in another order and shape, lower case, cut at spaces,
+    or divided; so what an id must be below at a reader, it may well be below in `tensor`.
+
+    passed: (node, index) → the outputs that they come through to.
+    """
+    seen, todo = set(), [names.canonical(tensor)]
+    while todo:
+        name = todo.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        for node, index in consumers.get(name, ()):
+            yield node, index
+            todo += [names.tensor(node.name, port) for port in passed(node, index)]
+
+
+def consumers_of_nodes(consumers: Consumers) -> Mapping[str, list[NodeDef]]:
+    """Node → the nodes that read any of its outputs."""
+    result: dict[str, list[NodeDef]] = defaultdict(list)
+    for name, pairs in consumers.items():
+        result[names.node_of(name)] += [node for node, _ in pairs]
+    return result
+
+
+def operations_behind(graph: Graph, readers_of: Mapping[str, list[NodeDef]],
+                      nodes: Iterable[NodeDef], stop: frozenset[str] = frozenset()) -> set[str]:
+    """The operations of `nodes` and of everything that is computed from them, in functions too.
+
+    What is behind operations of `stop` is left out.
+    """
+    functions = {function.signature.name: function for function in graph.library.function}
+    behind = {node.name: node for node in nodes}
+    todo = list(behind)
+    while todo:
+        name = todo.pop()
+        for node in readers_of.get(name, ()) if behind[name].op not in stop else ():
+            if node.name not in behind:
+                behind[node.name] = node
+                todo.append(node.name)
+    return {op for node in behind.values() for op in _operations(node, functions)}
+
+
+def _operations(node: NodeDef, functions: Mapping[str, function_pb2.FunctionDef]) -> set[str]:
+    """The operation of `node`, and those of the functions that it names."""
+    found, todo = {node.op}, [node]
+    called: set[str] = set()
+    while todo:
+        for value in todo.pop().attr.values():
+            name = value.func.name
+            if name in functions and name not in called:
+                called.add(name)
+                todo += functions[name].node_def
+                found.update(inner.op for inner in functions[name].node_def)
+    return found
