@@ -134,13 +134,6 @@ def test_an_empty_list_of_transforms_only_freezes(source: str, tmp_path: Path) -
     assert_same(ask(str(tmp_path / "slim"), [requests()]), ask(source, [requests()]), atol=1e-6)
 
 
-def test_the_slim_servable_can_be_optimized_again(source: str, tmp_path: Path) -> None:
-    optimize_saved_model(source, tmp_path / "once")
-    optimize_saved_model(tmp_path / "once", tmp_path / "twice")
-    assert_same(ask(str(tmp_path / "twice"), [requests()]), ask(str(tmp_path / "once"),
-                                                                [requests()]), atol=1e-5)
-
-
 def test_disabled_it_does_nothing(source: str, tmp_path: Path) -> None:
     assert optimize_saved_model(source, tmp_path / "slim", enabled=False) is None
     assert contents(tmp_path) == {}

@@ -1,9 +1,7 @@
 """Variables become weights: nothing that could be trained is left in the graph."""
 
-from estimator_slim.freezing.decoded import scales_codes
 from estimator_slim.freezing.variables import freeze
 
 __all__ = [
     "freeze",
-    "scales_codes",
 ]

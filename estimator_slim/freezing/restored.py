@@ -14,7 +14,6 @@ from tensorflow.core.protobuf import saver_pb2
 
 from estimator_slim.checkpoint import CheckpointReader, stored_weight
 from estimator_slim.errors import SourceError
-from estimator_slim.freezing.decoded import decoded_weight
 from estimator_slim.graph import Graph, NodeDef, Weight, attributes, names
 
 ASSIGN_OPS = ("Assign", "AssignVariableOp")
@@ -34,7 +33,7 @@ def saved_variables(graph: Graph, saver: saver_pb2.SaverDef,
         if node.op in ASSIGN_OPS:
             variable, value = (graph.source(i) for i in node.input[:2])
             holder = graph.nodes[names.node_of(variable)]
-            weight = restored(value) or decoded_weight(graph, holder, value, restored)
+            weight = restored(value)
             if weight is not None:
                 _require_fit(holder, weight, reader.prefix)
                 found[holder.name] = weight

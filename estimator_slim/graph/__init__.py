@@ -6,7 +6,7 @@ from estimator_slim.graph.bodies import edit_bodies
 from estimator_slim.graph.consumers import SoleReaders, waits
 from estimator_slim.graph.control_flow import inside_branches, inside_loops, reached
 from estimator_slim.graph.functions import CALLS, called_by, followed_by_import, reachable
-from estimator_slim.graph.graph import VARIABLE_OPS, Graph, NodeDef, Skip, shared_name
+from estimator_slim.graph.graph import CODED, VARIABLE_OPS, Graph, NodeDef, Skip, shared_name
 from estimator_slim.graph.importing import drop_recorded_shapes, hold, imported, release
 from estimator_slim.graph.inlining import inline_calls
 from estimator_slim.graph.interface import INIT_SIGNATURE, Interface
@@ -26,6 +26,7 @@ from estimator_slim.graph.tables import Table, gathers_rows, tables_of
 from estimator_slim.graph.weight import SLICE_BYTES, Stored, Weight
 
 __all__ = [
+    "CODED",
     "CALLS",
     "Dims",
     "Graph",

@@ -21,6 +21,7 @@ from estimator_slim.graph.functions import reachable
 from estimator_slim.graph.interface import Interface
 from estimator_slim.graph.weight import Weight
 
+CODED = "_slim_coded"  # attribute of nodes that hold codes, scales or offsets: not to be coded again
 _LONGEST_CHAIN = 100  # of Identity nodes, or each of many readers would walk down a long one
 
 

@@ -36,6 +36,7 @@ class Servable:
       graph: the same graph, ready to be frozen; it has no weights yet.
       checkpoint: the prefix of its variables, or None where it has none.
       others: the MetaGraphs beside it.
+      is_slim: estimator_slim wrote it.
     """
 
     directory: str
@@ -43,6 +44,7 @@ class Servable:
     graph: Graph
     checkpoint: str | None
     others: tuple[meta_graph_pb2.MetaGraphDef, ...] = ()
+    is_slim: bool = False
 
 
 def read_servable(directory: str, tags: Sequence[str] = ("serve",)) -> Servable:
@@ -64,7 +66,8 @@ def read_servable(directory: str, tags: Sequence[str] = ("serve",)) -> Servable:
                   interface=interface_of(meta_graph), library=meta_graph.graph_def.library,
                   versions=meta_graph.graph_def.versions)
     others = tuple(m for m in saved_model.meta_graphs if set(m.meta_info_def.tags) != set(tags))
-    return Servable(directory, meta_graph, graph, prefix if has_variables else None, others)
+    return Servable(directory, meta_graph, graph, prefix if has_variables else None, others,
+                    is_slim=_has_mark(saved_model))
 
 
 def parse_saved_model(directory: str) -> saved_model_pb2.SavedModel:
@@ -130,4 +133,8 @@ def is_marked(directory: str) -> bool:
         saved_model = parse_saved_model(directory)
     except SourceError:
         return False
+    return _has_mark(saved_model)
+
+
+def _has_mark(saved_model: saved_model_pb2.SavedModel) -> bool:
     return any(_KEY in meta_graph.collection_def for meta_graph in saved_model.meta_graphs)

@@ -17,7 +17,16 @@ from tensorflow.core.framework import variable_pb2
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2, saver_pb2
 
 from estimator_slim.checkpoint import CheckpointReader, CheckpointWriter, stored_weight
-from estimator_slim.graph import VARIABLE_OPS, Graph, NodeDef, Weight, attributes, names, shared_name
+from estimator_slim.graph import (
+    CODED,
+    VARIABLE_OPS,
+    Graph,
+    NodeDef,
+    Weight,
+    attributes,
+    names,
+    shared_name,
+)
 from estimator_slim.log import tracked
 from estimator_slim.saved_model.reader import Servable, mark
 
@@ -89,6 +98,8 @@ def _saved_model(graph: Graph, source: Servable,
             _variable_defs(graph, saver))
     meta_graph.graph_def.CopyFrom(graph.graph_def())
     attributes.drop_unset(meta_graph.graph_def.node)
+    for node in meta_graph.graph_def.node:
+        node.attr.pop(CODED, None)  # the whole servable is marked
     return result
 
 

@@ -22,7 +22,6 @@ from by_hand import (
     variable,
 )
 
-from estimator_slim import SourceError
 from estimator_slim.graph import names
 
 ROWS = 9000
@@ -285,24 +284,3 @@ def test_the_entries_of_a_hash_table_stay_exact(tmp_path: Path) -> None:
         return {"ids": ids}, outputs(ids)
     path, _ = slim(servable(tmp_path, network, saver=saver), QUANTIZE)
     np.testing.assert_array_equal(answers(path, {"ids": np.arange(ROWS)})["rows"], TABLE)
-
-
-@pytest.mark.parametrize("shape", [(70_000, 3), (700, 400)], ids=["blocks", "rows"])
-def test_what_is_decoded_at_load_stays_as_it_is_when_it_is_optimized_again(
-        tmp_path: Path, shape: tuple) -> None:
-    def outputs(ids: Any) -> dict:
-        random = np.random.default_rng(4)
-        kernel = variable("kernel", random.normal(size=shape).astype(np.float32))
-        table = variable("table", random.normal(size=(900, 5)).astype(np.float32))
-        return {"kernel": kernel[:50] * 2, "rows": tf.gather(table, ids)}
-
-    once, _ = slim(serve(tmp_path, outputs), QUANTIZE)
-    twice, _ = slim(once, QUANTIZE)
-    request = {"ids": np.arange(900)}
-    for before, after in ((stored(once), stored(twice)),
-                          (answers(once, request), answers(twice, request))):
-        assert sorted(before) == sorted(after)
-        for key, value in before.items():
-            np.testing.assert_array_equal(after[key], value)
-    with pytest.raises(SourceError, match="codes only, .* optimize the original export instead"):
-        slim(once, "strip_unused_nodes", weights="constants")

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import tensorflow as tf
 
-from estimator_slim.graph import Graph, NodeDef, Stored, Weight, attributes
+from estimator_slim.graph import CODED, Graph, NodeDef, Stored, Weight, attributes, names
 from estimator_slim.transforms.weights._coding import WHOLE_TABLE, Coding
 
 
@@ -19,10 +19,20 @@ def decode_lookups(graph: Graph, name: str, coding: Coding, lookups: list[NodeDe
         After:  codes ─ GatherV2(ids) ─ Cast ─ Mul ─ rows
                 scale ─ GatherV2(ids) ────────┘
     """
-    tensors = {part: (graph.add_weight(f"{name}/{part}", weight), weight.dtype)
+    tensors = {part: (_add_part(graph, f"{name}/{part}", weight), weight.dtype)
                for part, weight in _parts(coding).items()}
     for lookup in lookups:
         _decode_after(graph, lookup, coding, tensors)
+
+
+def _add_part(graph: Graph, name: str, weight: Weight) -> str:
+    """Adds a part of a coding, noted as such at the node that holds it; returns its tensor."""
+    value = graph.add_weight(name, weight)
+    holder = graph.producer(value)
+    if holder.op == "ReadVariableOp":
+        holder = graph.nodes[names.node_of(holder.input[0])]
+    holder.attr[CODED].b = True
+    return value
 
 
 def stored_as_codes(weight: Weight, coding: Coding) -> Weight:

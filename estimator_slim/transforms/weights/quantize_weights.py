@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import tensorflow as tf
 
 from estimator_slim.errors import OptionError
-from estimator_slim.freezing import scales_codes
-from estimator_slim.graph import Graph, Table, Weight, names, shared_name, tables_of
+from estimator_slim.graph import CODED, Graph, Table, Weight, names, shared_name, tables_of
 from estimator_slim.quantization import NonFiniteError, PrecisionError, feedback_for
 from estimator_slim.transforms.base import Transform
 from estimator_slim.transforms.bounds import COARSE, INFINITIES, Bounds
@@ -85,12 +83,10 @@ class QuantizeWeights(Transform):
 
     def rewrite(self, graph: Graph) -> None:
         layers = NextLayers(graph) if self.bits == 4 else None
-        found = tables_of(graph)
-        scales = _scales(graph, found)
-        for table in found:
+        for table in tables_of(graph):
             reason = self._reason_to_skip(table.weight)
-            if reason is None and table.name in scales:
-                reason = "it scales or shifts what is stored as codes already"
+            if reason is None and CODED in graph.nodes[table.name].attr:
+                reason = "it is a part of what is stored as codes already"
             if reason is None:
                 reason = self._quantize(graph, table, layers)
             if reason and (table.lookups or table.name in graph.weights):
@@ -138,11 +134,3 @@ class QuantizeWeights(Transform):
             return coding
         weighing = layers.importance(table.lookups, width)
         return coding if weighing is None else replace(coding, passing_on=feedback_for(weighing))
-
-
-def _scales(graph: Graph, found: Sequence[Table]) -> set[str]:
-    """The tables of a slim servable's scales and offsets: a value for each row (block) of codes."""
-    readers = graph.consumers()
-    return {table.name for table in found
-            if set(table.weight.shape[1:]) == {1} and table.lookups and not table.others
-            and all(scales_codes(graph, lookup, readers) for lookup in table.lookups)}
