@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+import google_crc32c
 import numpy as np
 import tensorflow as tf
 
-from estimator_slim.checkpoint.checksum import extend_crc, masked_crc
-from estimator_slim.checkpoint.index import Piece
+from estimator_slim.checkpoint.checksum import masked_crc
+from estimator_slim.checkpoint.index import Piece, TensorEntry
 from estimator_slim.errors import SourceError
 
 
-def file_size(path: str) -> int:
-    """The bytes in a data file.
+def check_data_files(tensors: Mapping[str, TensorEntry]) -> None:
+    """Looks at the sizes of the files alone.
 
     Raises:
-      SourceError: it is not there.
+      SourceError: a file is not there, or ends before a piece that lies in it.
     """
-    try:
-        return tf.io.gfile.stat(path).length
-    except tf.errors.OpError as error:
-        raise SourceError(
-            f"The checkpoint's data file {path}, which its index names, cannot be read: "
-            f"{error.message}. Copy the whole checkpoint again from its source, or export again."
-        ) from error
+    sizes: dict[str, int] = {}
+    for name, entry in tensors.items():
+        for piece in entry.pieces:
+            if piece.path not in sizes:
+                sizes[piece.path] = _file_size(piece.path)
+            end = piece.offset + piece.size
+            if end > sizes[piece.path]:
+                detail = f"expected at least {end} bytes, got a file of {sizes[piece.path]}"
+                raise SourceError(damaged(name, piece, detail))
 
 
 def stream(name: str, piece: Piece, start: int, stop: int, step: int) -> Iterator[np.ndarray]:
@@ -37,7 +40,7 @@ def stream(name: str, piece: Piece, start: int, stop: int, step: int) -> Iterato
     crc, whole = 0, (start, stop) == (0, piece.size)
     for at in range(start, stop, step):
         octets = read_octets(name, piece, at, min(step, stop - at))
-        crc = extend_crc(crc, octets) if whole else crc
+        crc = google_crc32c.extend(crc, octets) if whole else crc
         yield octets
     if whole and masked_crc(crc) != piece.crc:
         raise SourceError(damaged(name, piece, "its bytes do not match their checksum"))
@@ -71,3 +74,13 @@ def damaged(name: str, piece: Piece, detail: str) -> str:
         f"Tensor {name!r} cannot be read from the checkpoint's data file {piece.path}: {detail}. "
         "Copy the checkpoint again from its source, or export again."
     )
+
+
+def _file_size(path: str) -> int:
+    try:
+        return tf.io.gfile.stat(path).length
+    except tf.errors.OpError as error:
+        raise SourceError(
+            f"The checkpoint's data file {path}, which its index names, cannot be read: "
+            f"{error.message}. Copy the whole checkpoint again from its source, or export again."
+        ) from error

@@ -25,6 +25,7 @@ HEADER_KEY = b""
 FORMAT_VERSION = 1
 
 _SLICE_MARK = b"\0"
+_MOST_BYTES = 1 << 30  # of an index
 _MOST_AXES = 32  # of an array; TensorFlow's own kernels take 8
 
 
@@ -58,13 +59,13 @@ def data_path(prefix: str, shard: int, shards: int) -> str:
     return f"{prefix}.data-{shard:05d}-of-{shards:05d}"
 
 
-def parse_index(data: bytes, prefix: str) -> dict[str, TensorEntry]:
-    """The tensors which the content of PREFIX.index describes, by name.
+def read_index(prefix: str) -> dict[str, TensorEntry]:
+    """The tensors which PREFIX.index describes, by name.
 
     Raises:
-      SourceError: the content is damaged, or of a kind that cannot be read.
+      SourceError: it is missing, too large, damaged, or of a kind that cannot be read.
     """
-    pairs = dict(read_table(data, f"{prefix}.index"))
+    pairs = dict(read_table(_content(f"{prefix}.index"), f"{prefix}.index"))
     try:
         return dict(_Index(pairs, prefix, _shards(pairs)).tensors())
     except (DecodeError, ValueError, TypeError, KeyError) as error:
@@ -81,6 +82,22 @@ def slice_key(name: str, slices: Iterable[tuple[int, int]]) -> bytes:
     escaped = name.encode().replace(b"\0", b"\0\xff").replace(b"\xff", b"\xff\0")
     key = _SLICE_MARK + escaped + b"\0\1" + bytes([len(rank)]) + rank
     return key + b"".join(_ordered(number) for extent in extents for number in extent)
+
+
+def _content(path: str) -> bytes:
+    try:
+        with tf.io.gfile.GFile(path, "rb") as file:
+            if file.size() > _MOST_BYTES:
+                raise SourceError(
+                    f"The checkpoint index {path} has {file.size():,} bytes: expected at most "
+                    f"{_MOST_BYTES:,}. Copy it again from its source, or export again."
+                )
+            return file.read()
+    except tf.errors.OpError as error:
+        raise SourceError(
+            f"The checkpoint index {path} cannot be read: {error.message}. Expected a TensorFlow "
+            "V2 checkpoint (PREFIX.index and PREFIX.data-*): check the path, or export again."
+        ) from error
 
 
 def _ordered(number: int) -> bytes:

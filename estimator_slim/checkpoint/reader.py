@@ -1,9 +1,9 @@
 """Reads any rows of any tensor of a TensorFlow V2 checkpoint, and no more bytes than needed.
 
-PREFIX.index                    → names, dtypes, shapes, pieces (bundle_index.py)
-PREFIX.data-00000-of-00002 ...  ← a few megabytes at a time (data_file.py)
+PREFIX.index                    → the name, dtype, shape and pieces of each tensor, all at once
+PREFIX.data-00000-of-00002 ...  ← the rows that somebody asks for, a few megabytes at a time
 
-A tensor of a checkpoint as a weight, read when somebody asks for its rows.
+`stored_weight` gives a tensor as a weight of the graph, whose rows are read when they are asked for.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import numpy as np
 import tensorflow as tf
 
 from estimator_slim.checkpoint.checksum import masked_crc
-from estimator_slim.checkpoint.data_file import damaged, file_size, read_octets, stream
-from estimator_slim.checkpoint.index import Piece, TensorEntry, parse_index
+from estimator_slim.checkpoint.data_file import check_data_files, damaged, read_octets, stream
+from estimator_slim.checkpoint.index import Piece, TensorEntry, read_index
 from estimator_slim.checkpoint.region import Region, parse_region, tile
 from estimator_slim.checkpoint.strings import decode_strings, encode_strings
 from estimator_slim.errors import SourceError
@@ -28,7 +28,6 @@ from estimator_slim.log import tracked
 BLOCK_BYTES = 4 << 20  # read at once
 MOST_BYTES = 1 << 31  # of one answer: a table's row, or a weight that is small
 MOST_STRING_BYTES = 1 << 27  # of a tensor of strings, which is read whole
-MOST_INDEX_BYTES = 1 << 30
 _POINTER = 8  # bytes of a string in an array, besides its characters
 _LONGEST_HINT = 1 << 10  # comparing names takes time with the square of their length
 
@@ -52,9 +51,8 @@ class CheckpointReader:
           SourceError: a file is missing, cut short, damaged, or of a kind that cannot be read.
         """
         self.prefix = prefix
-        content = _read_index(f"{prefix}.index")
-        self.tensors: Mapping[str, TensorEntry] = MappingProxyType(parse_index(content, prefix))
-        _check_data_files(self.tensors)
+        self.tensors: Mapping[str, TensorEntry] = MappingProxyType(read_index(prefix))
+        check_data_files(self.tensors)
 
     def rows(self, name: str, start: int, stop: int, region: Region | None = None) -> np.ndarray:
         """Rows start..stop of a tensor, or of a region of it: [stop - start, ...] in its dtype.
@@ -191,35 +189,6 @@ def _strings(name: str, piece: Piece) -> Iterator[Block]:
     if masked_crc(encode_strings(strings.tolist())[1]) != piece.crc:
         raise SourceError(damaged(name, piece, "its bytes do not match their checksum"))
     yield piece.region, strings
-
-
-def _read_index(path: str) -> bytes:
-    try:
-        with tf.io.gfile.GFile(path, "rb") as file:
-            if file.size() > MOST_INDEX_BYTES:
-                raise SourceError(
-                    f"The checkpoint index {path} has {file.size():,} bytes: expected at most "
-                    f"{MOST_INDEX_BYTES:,}. Copy it again from its source, or export again."
-                )
-            return file.read()
-    except tf.errors.OpError as error:
-        raise SourceError(
-            f"The checkpoint index {path} cannot be read: {error.message}. Expected a TensorFlow "
-            "V2 checkpoint (PREFIX.index and PREFIX.data-*): check the path, or export again."
-        ) from error
-
-
-def _check_data_files(tensors: Mapping[str, TensorEntry]) -> None:
-    """Raises SourceError unless every piece lies within its data file."""
-    sizes: dict[str, int] = {}
-    for name, entry in tensors.items():
-        for piece in entry.pieces:
-            if piece.path not in sizes:
-                sizes[piece.path] = file_size(piece.path)
-            end = piece.offset + piece.size
-            if end > sizes[piece.path]:
-                detail = f"expected at least {end} bytes, got a file of {sizes[piece.path]}"
-                raise SourceError(damaged(name, piece, detail))
 
 
 def stored_weight(reader: CheckpointReader, key: str, shape_and_slice: str = "") -> Weight:

@@ -1,11 +1,9 @@
-"""Variable-length numbers: 7 bits a byte, low bits first, the top bit set on all but the last.
+"""The bytes of a string tensor in a checkpoint, and their checksum.
 
-The bytes of a string tensor in a checkpoint.
+varint length of every string | 4 bytes masked CRC-32C of the lengths | the strings on end
 
-    varint length of every string | 4 bytes masked CRC-32C of the lengths | the strings on end
-
-The lengths are summed as 4-byte numbers (8 when 4 do not do), not as the varints they are
-stored as, and so they are in the checksum of the whole.
+What is summed are not the varints but the lengths as 4-byte numbers (8 bytes where 4 do not do);
+the checksum of the whole goes on from that of the lengths.
 """
 
 from __future__ import annotations
@@ -13,32 +11,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
+import google_crc32c
 import numpy as np
 
-from estimator_slim.checkpoint.checksum import extend_crc, masked_crc
+from estimator_slim.checkpoint.checksum import masked_crc
+from estimator_slim.graph import unpacked_strings, varint
 
-
-def read_varint(data: bytes, at: int) -> tuple[int, int]:
-    """The number, not negative, that begins at data[at], and where it ends.
-
-    Raises:
-      ValueError: it runs past the end or past 10 bytes.
-    """
-    number = 0
-    for shift, byte in enumerate(data[at : at + 10]):
-        number |= (byte & 0x7F) << 7 * shift
-        if byte < 0x80:
-            return number, at + shift + 1
-    raise ValueError(f"the number at byte {at} has no end")
-
-
-def varint(number: int) -> bytes:
-    """The bytes that `read_varint` reads as this number, which is not negative."""
-    encoded = bytearray()
-    while number >= 0x80:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes(encoded) + bytes([number])
+_CHECKSUM_BYTES = 4
 
 
 def decode_strings(content: bytes, count: int) -> np.ndarray:
@@ -47,26 +26,18 @@ def decode_strings(content: bytes, count: int) -> np.ndarray:
     Raises:
       ValueError: the content is damaged.
     """
-    lengths, at = [], 0
-    for _ in range(count):
-        length, at = read_varint(content, at)
-        lengths.append(length)
-    if at + 4 + sum(lengths) != len(content):
-        raise ValueError(f"{count} strings do not fill {len(content)} bytes")
-    strings, at = np.empty(count, object), at + 4
-    for i, length in enumerate(lengths):
-        strings[i] = content[at : at + length]
-        at += length
-    return strings
+    strings = unpacked_strings(content, count, gap=_CHECKSUM_BYTES)
+    result = np.empty(count, object)
+    result[:] = strings
+    return result
 
 
 def encode_strings(strings: Sequence[bytes]) -> tuple[bytes, int]:
     """The content which `decode_strings` reads, and its CRC-32C, not masked."""
     lengths = b"".join(varint(len(string)) for string in strings)
-    crc = extend_crc(0, b"".join(_as_summed(len(string)) for string in strings))
-    checksum = struct.pack("<I", masked_crc(crc))
-    joined = b"".join(strings)
-    return lengths + checksum + joined, extend_crc(extend_crc(crc, checksum), joined)
+    crc = google_crc32c.value(b"".join(_as_summed(len(string)) for string in strings))
+    tail = struct.pack("<I", masked_crc(crc)) + b"".join(strings)
+    return lengths + tail, google_crc32c.extend(crc, tail)
 
 
 def _as_summed(length: int) -> bytes:

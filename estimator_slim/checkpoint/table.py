@@ -12,15 +12,18 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 
-from estimator_slim.checkpoint.checksum import extend_crc, masked_crc
-from estimator_slim.checkpoint.strings import read_varint, varint
+import google_crc32c
+
+from estimator_slim.checkpoint.checksum import masked_crc
 from estimator_slim.errors import SourceError
+from estimator_slim.graph import read_varint, varint
 
 Pair = tuple[bytes, bytes]
 
 _MAGIC = struct.pack("<Q", 0xDB4775248B80FB57)
 _FOOTER = 48
 _TRAILER = 5
+_PLAIN = 0  # the kind of a block that is not compressed
 _BLOCK = 1 << 18  # bytes of entries after which a new block begins
 _EXPANSION = 64  # keys may be this much longer than the block that spells them by prefixes
 _LONGEST_KEY = 1 << 18
@@ -79,12 +82,12 @@ def _block(data: bytes, offset: int, size: int) -> bytes:
     end = offset + size
     if end + _TRAILER > len(data) - _FOOTER:
         raise ValueError(f"a block at byte {offset} of {size} bytes leaves its {len(data)} bytes")
-    kind, stored = struct.unpack_from("<BI", data, end)
-    if masked_crc(extend_crc(0, data[offset : end + 1])) != stored:
+    block, (kind, stored) = data[offset:end], struct.unpack_from("<BI", data, end)
+    if _checksum(block, kind) != stored:
         raise ValueError(f"the block at byte {offset} does not match its checksum")
-    if kind:
+    if kind != _PLAIN:
         raise ValueError(f"the block at byte {offset} is compressed (kind {kind}), not plain")
-    return data[offset:end]
+    return block
 
 
 def _entries(block: bytes) -> Iterator[Pair]:
@@ -130,6 +133,10 @@ def _append(table: bytearray, pairs: list[Pair]) -> bytes:
     restarts = restarts or [0]
     block += struct.pack(f"<{len(restarts) + 1}I", *restarts, len(restarts))
     handle = varint(len(table)) + varint(len(block))
-    block.append(0)
-    table += block + struct.pack("<I", masked_crc(extend_crc(0, block)))
+    table += block + struct.pack("<BI", _PLAIN, _checksum(bytes(block), _PLAIN))
     return handle
+
+
+def _checksum(block: bytes, kind: int) -> int:
+    """What is stored behind a block and the byte that tells its compression."""
+    return masked_crc(google_crc32c.extend(google_crc32c.value(block), bytes([kind])))

@@ -13,13 +13,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
+import google_crc32c
 import numpy as np
 import tensorflow as tf
 from numpy.typing import DTypeLike
 from tensorflow.core.framework import versions_pb2
 from tensorflow.core.protobuf import tensor_bundle_pb2
 
-from estimator_slim.checkpoint.checksum import extend_crc, masked_crc
+from estimator_slim.checkpoint.checksum import masked_crc
 from estimator_slim.checkpoint.index import FORMAT_VERSION, HEADER_KEY, data_path
 from estimator_slim.checkpoint.region import Shape
 from estimator_slim.checkpoint.strings import encode_strings
@@ -108,7 +109,7 @@ class CheckpointWriter:
         crc = 0
         for chunk in chunks:
             octets = chunk.tobytes()
-            crc = extend_crc(crc, octets)
+            crc = google_crc32c.extend(crc, octets)
             self._append(octets)
         return crc
 

@@ -11,6 +11,7 @@ from estimator_slim.graph.importing import drop_recorded_shapes, hold, imported,
 from estimator_slim.graph.inlining import inline_calls
 from estimator_slim.graph.interface import INIT_SIGNATURE, Interface
 from estimator_slim.graph.operations import attribute, require_registered
+from estimator_slim.graph.packed_strings import read_varint, unpacked_strings, varint
 from estimator_slim.graph.renaming import rename_nodes
 from estimator_slim.graph.shapes import Dims, Symbols
 from estimator_slim.graph.sparse_facts import (
@@ -62,11 +63,14 @@ __all__ = [
     "never_negative",
     "reachable",
     "reached",
+    "read_varint",
     "release",
     "rename_nodes",
     "require_registered",
     "same_length",
     "shared_name",
     "tables_of",
+    "unpacked_strings",
+    "varint",
     "waits",
 ]

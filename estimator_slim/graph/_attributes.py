@@ -11,6 +11,8 @@ import tensorflow as tf
 from tensorflow.core.framework import attr_value_pb2, node_def_pb2, op_def_pb2, tensor_pb2
 from tensorflow.python.framework import op_def_registry
 
+from estimator_slim.graph.packed_strings import unpacked_strings
+
 
 def encode(value: Any) -> attr_value_pb2.AttrValue:
     """The AttrValue of a bool, int, float, str, DType, TensorShape, ndarray, or a list of these."""
@@ -92,33 +94,3 @@ def _strings(proto: tensor_pb2.TensorProto) -> np.ndarray:
     result = np.empty(len(strings), object)
     result[:] = strings
     return result.reshape(shape)
-
-
-def unpacked_strings(content: bytes, count: int) -> list[bytes]:
-    """Strings as C++ packs them into tensor_content: their lengths as varints, then their bytes.
-
-    Raises:
-      ValueError: `content` is not that of `count` strings.
-    """
-    lengths: list[int] = []
-    at = 0
-    while len(lengths) < count and at < len(content):
-        length, at = _varint(content, at)
-        lengths.append(length)
-    if len(lengths) < count or at + sum(lengths) != len(content):
-        raise ValueError(f"{len(content)} bytes do not make {count} strings")
-    strings = []
-    for length in lengths:
-        strings.append(content[at:at + length])
-        at += length
-    return strings
-
-
-def _varint(content: bytes, at: int) -> tuple[int, int]:
-    """The number that begins at content[at], and where it ends."""
-    number = 0
-    for shift, byte in enumerate(content[at:at + 10]):
-        number |= (byte & 0x7F) << 7 * shift
-        if byte < 0x80:
-            return number, at + shift + 1
-    raise ValueError(f"the length at byte {at} has no end")

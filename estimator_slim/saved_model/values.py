@@ -14,7 +14,7 @@ import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
-from estimator_slim.graph import attributes
+from estimator_slim.graph import unpacked_strings
 
 MOST_BYTES = 1 << 31  # what a saved_model.pb can hold written out
 _ELEMENT_BYTES = 64   # of a string, a handle or a variant, about
@@ -68,7 +68,7 @@ def _check_content(proto: tensor_pb2.TensorProto) -> None:
         return
     if proto.tensor_content:
         if dtype == tf.string:
-            attributes.unpacked_strings(proto.tensor_content, count)
+            unpacked_strings(proto.tensor_content, count)
         elif len(proto.tensor_content) != count * dtype.size:
             raise ValueError(f"{len(proto.tensor_content)} bytes do not make the {dtype.name} tensor "
                              f"of shape {_dims(proto)}")

@@ -9,19 +9,20 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import google_crc32c
 import numpy as np
 import pytest
 import tensorflow as tf
 from damage import assert_refused, bounded_memory, edit_index
 from tensorflow.core.protobuf import tensor_bundle_pb2
 
-from estimator_slim.checkpoint import checksum
+from estimator_slim.checkpoint.checksum import masked_crc
 from estimator_slim.checkpoint.index import data_path, slice_key
 from estimator_slim.checkpoint.reader import CheckpointReader
 from estimator_slim.checkpoint.region import Region, tile
-from estimator_slim.checkpoint.strings import varint
 from estimator_slim.checkpoint.table import read_table, write_table
 from estimator_slim.errors import SourceError
+from estimator_slim.graph import varint
 
 Entry = tensor_bundle_pb2.BundleEntryProto
 FLOAT, STRING = 1, 7
@@ -191,7 +192,7 @@ def table(blocks: list[bytes], handles: list[tuple[bytes, int]]) -> bytes:
     def append(block: bytes, kind: int = 0) -> bytes:
         place = varint(len(content)) + varint(len(block))
         body = block + bytes([kind])
-        content.extend(body + struct.pack("<I", checksum.masked_crc(checksum.extend_crc(0, body))))
+        content.extend(body + struct.pack("<I", masked_crc(google_crc32c.value(body))))
         return place
 
     places = [append(block) for block in blocks]

@@ -26,7 +26,7 @@ from estimator_slim.checkpoint.region import parse_region
 from estimator_slim.checkpoint.strings import decode_strings, encode_strings
 from estimator_slim.checkpoint.table import read_table, write_table
 from estimator_slim.errors import OptionError
-from estimator_slim.graph import attributes
+from estimator_slim.graph import unpacked_strings
 from estimator_slim.saved_model.reader import read_servable
 from estimator_slim.transforms import TRANSFORMS
 from estimator_slim.transforms.text import parse
@@ -61,7 +61,7 @@ def test_any_text_is_a_slice_inside_its_tensor_or_an_error(text: str) -> None:
 @given(st.binary(max_size=60), st.integers(0, 50))
 def test_any_bytes_are_so_many_strings_or_an_error(content: bytes, count: int) -> None:
     with contextlib.suppress(ValueError):
-        strings = attributes.unpacked_strings(content, count)
+        strings = unpacked_strings(content, count)
         assert len(strings) == count
         assert sum(map(len, strings)) <= len(content)
     with contextlib.suppress(ValueError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from estimator_slim.checkpoint import checksum
 from estimator_slim.checkpoint.reader import CheckpointReader
 from estimator_slim.checkpoint.writer import CheckpointWriter
 from estimator_slim.errors import DestinationError
@@ -93,6 +93,24 @@ def test_the_bytes_do_not_depend_on_the_chunks(tmp_path: Path) -> None:
     assert contents[0] == contents[1] == contents[2]
 
 
+def test_the_files_are_byte_for_byte_those_of_every_release(tmp_path: Path) -> None:
+    table = np.arange(70_001 * 33, dtype=np.int32).astype(np.int8).reshape(70_001, 33)
+    words = np.array([b"", b"a\0b", b"x" * 300], object)
+    with CheckpointWriter(str(tmp_path / "c")) as writer:
+        writer.add("table", np.int8, table.shape, chunks(table, 9999))
+        writer.add("scalar", np.int64, (), [np.array(7)])
+        writer.add("none", np.float32, (0, 4), [])
+        writer.add("words", tf.string, (3,), [words])
+        for i in range(4000):  # an index of several blocks
+            row = np.full((1, 3), i, np.float32)
+            writer.add(f"scope/of/names/{'x' * 60}/{i}", np.float32, row.shape, [row])
+    files = sorted(tmp_path.iterdir())
+    assert {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files} == {
+        "c.data-00000-of-00001": "052cd522b57a2e715f6d7fac33c88b817ac0eed3aee13d179668fac771a5c0e4",
+        "c.index": "e538a1a1b21ca72e4316881564b64c5645357536baed27cf79a0bad588956363",
+    }
+
+
 def test_thousands_of_names_are_all_found(tmp_path: Path) -> None:
     prefix = str(tmp_path / "c")
     names = [f"a/very/long/scope/of/names/{'x' * 60}/{i}" for i in range(4000)]
@@ -108,7 +126,6 @@ def test_thousands_of_names_are_all_found(tmp_path: Path) -> None:
 
 def test_writing_takes_memory_for_a_chunk_alone(tmp_path: Path) -> None:
     prefix, chunk = str(tmp_path / "c"), np.ones((4000, 256), np.float32)  # 4 MB
-    checksum.extend_crc(0, chunk)  # its tables are made once
     tracemalloc.start()
     try:
         with CheckpointWriter(prefix) as writer:
@@ -155,17 +172,3 @@ def test_a_name_is_taken_once(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_an_error_at_once(tmp_path: Path) -> None:
     with pytest.raises(DestinationError, match="no/c.data-00000-of-00001 cannot be written"):
         CheckpointWriter(str(tmp_path / "no" / "c"))
-
-
-@pytest.mark.parametrize("size", [0, 1, 3, 4, 5, 1000, 65_535, 65_536, 65_537, 300_001])
-def test_a_checksum_does_not_depend_on_the_cuts(size: int) -> None:
-    data = RNG.integers(0, 256, size, dtype=np.uint8).tobytes()
-    by_hand = 0xFFFFFFFF
-    for octet in data:
-        by_hand ^= octet
-        for _ in range(8):
-            by_hand = (by_hand >> 1) ^ (0x82F63B78 if by_hand & 1 else 0)
-    assert checksum.extend_crc(0, data) == by_hand ^ 0xFFFFFFFF
-    assert checksum.extend_crc(checksum.extend_crc(0, data[: size // 3]), data[size // 3 :]) == (
-        checksum.extend_crc(0, data)
-    )
