@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import tensorflow as tf
 from by_hand import servable, v1, variable
 from models import MODELS
 
+from estimator_slim.errors import SourceError
 from estimator_slim.saved_model.reader import read_servable
 from estimator_slim.verify.answers.asking import Job, ask_here
 from estimator_slim.verify.questions.cases import TYPICAL
@@ -239,6 +241,32 @@ def test_a_receiver_of_comma_separated_values_gets_lines_of_its_columns(tmp_path
     assert len(np.unique(answers[TYPICAL.name]["age"].values)) > TYPICAL.rows // 2
     assert np.mean(answers[TYPICAL.name]["work"].values > 0) >= 0.5
     assert not isinstance(answers["empty strings"], Refusal)
+
+
+def words_counted() -> tuple[dict, dict]:
+    words = v1.placeholder(tf.string, [None], "words")
+    table = tf.lookup.experimental.MutableHashTable(tf.string, tf.int64, -1, name="counts")
+    v1.add_to_collection("fill", table.insert(["piano", "cello"], tf.constant([1, 2], tf.int64)))
+    return {"words": words}, {"count": table.lookup(words)}
+
+
+def filled() -> Any:
+    v1.get_default_session().run(v1.get_collection("fill"))
+    return v1.train.Saver()
+
+
+def test_the_keys_of_a_table_in_the_checkpoint_are_asked_for(tmp_path: Path) -> None:
+    directory = servable(tmp_path, words_counted, saver=filled)
+    assert share(made_up(directory)["words"].tolist(), {b"piano", b"cello"}) >= 0.5
+
+
+def test_a_damaged_checkpoint_with_keys_is_told_by_its_file(tmp_path: Path) -> None:
+    directory = servable(tmp_path, words_counted, saver=filled)
+    data = Path(directory, "variables/variables.data-00000-of-00001")
+    for damaged in (data.read_bytes().replace(b"piano", b"pianx"), b""):
+        data.write_bytes(damaged)
+        with pytest.raises(SourceError, match=re.escape(str(data))):
+            made_up(directory)
 
 
 def one_example_at_a_time() -> tuple[dict, dict]:

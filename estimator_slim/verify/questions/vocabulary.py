@@ -11,6 +11,7 @@ from typing import Union
 import numpy as np
 import tensorflow as tf
 
+from estimator_slim.checkpoint import CheckpointReader
 from estimator_slim.graph import Graph, NodeDef, names
 from estimator_slim.saved_model import Servable
 
@@ -63,7 +64,7 @@ def _restored(servable: Servable, tensor: str) -> np.ndarray | None:
     if node.op != "RestoreV2" or servable.checkpoint is None:
         return None
     stored = np.ravel(servable.graph.constant(node.input[1]))[port]
-    return tf.train.load_checkpoint(servable.checkpoint).get_tensor(tf.compat.as_str(stored))
+    return CheckpointReader(servable.checkpoint).value(tf.compat.as_str(stored))
 
 
 def _asset(servable: Servable, tensor: str) -> str | None:
