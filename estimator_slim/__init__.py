@@ -1,5 +1,10 @@
 """Every export of a TensorFlow Estimator gets a small, fast servable beside it."""
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from estimator_slim import options
 from estimator_slim.errors import (
     DestinationError,
@@ -9,10 +14,28 @@ from estimator_slim.errors import (
     TransformError,
     VerificationError,
 )
-from estimator_slim.exporter import OptimizingExporter
-from estimator_slim.optimize import optimize_saved_model
 from estimator_slim.report import Report, Verification
+
+if TYPE_CHECKING:
+    from estimator_slim.exporter import OptimizingExporter
+    from estimator_slim.optimize import optimize_saved_model
 
 __all__ = ["DestinationError", "EstimatorSlimError", "OptimizingExporter", "OptionError", "Report",
            "SourceError", "TransformError", "Verification", "VerificationError",
            "optimize_saved_model", "options"]
+
+flags = options  # its name before
+
+_WITH_TENSORFLOW = {"OptimizingExporter": "estimator_slim.exporter",
+                    "optimize_saved_model": "estimator_slim.optimize"}
+
+
+def __getattr__(name: str) -> Any:
+    """Loads TensorFlow, which takes seconds, when a name that needs it is asked for."""
+    if name not in _WITH_TENSORFLOW:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_WITH_TENSORFLOW[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_WITH_TENSORFLOW})

@@ -8,7 +8,7 @@ from absl import app, flags, logging
 
 from estimator_slim.errors import EstimatorSlimError, SourceError
 from estimator_slim.optimize import optimize_saved_model
-from estimator_slim.options import resolve
+from estimator_slim.options import FUNCTION, resolve
 from estimator_slim.paths import as_text, require_loadable
 from estimator_slim.report import verification_text
 from estimator_slim.saved_model import Servable, read_servable
@@ -55,7 +55,7 @@ def _wrong(command: str, paths: list[str]) -> str:
 
 
 def _optimize(*paths: str) -> int:
-    if not resolve().enabled:
+    if not resolve(FUNCTION).enabled:
         print(f"estimator-slim: off (--slim_enabled=false); nothing is written for {paths[0]}")
         return 0
     report = optimize_saved_model(*paths, tags=flags.FLAGS.tags)
@@ -72,7 +72,7 @@ def _optimize(*paths: str) -> int:
 
 
 def _compare(*paths: str) -> int:
-    options, tags = resolve(), flags.FLAGS.tags
+    options, tags = resolve(FUNCTION), flags.FLAGS.tags
     servable, slim = (_loadable(as_text(path, name), tags) for path, name in zip(paths, _COMPARED))
     allowed = allowed_by(options.transforms, max_error=options.max_error,
                      min_agreement=options.min_agreement)

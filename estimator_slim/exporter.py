@@ -11,9 +11,9 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_slim import log
-from estimator_slim import options as flags
 from estimator_slim.errors import OptionError
 from estimator_slim.optimize import optimize, slim_directory
+from estimator_slim.options import EXPORTER, RAISE, Options, are_parsed, chosen, given, resolve
 from estimator_slim.paths import as_text
 from estimator_slim.saved_model import is_marked, withdraw
 from estimator_slim.transforms import TransformList
@@ -68,13 +68,9 @@ class OptimizingExporter(tf.estimator.Exporter):
             raise OptionError("OptimizingExporter wraps a tf.estimator.Exporter, such as "
                               f"tf.estimator.BestExporter(...), got {type(exporter).__name__}")
         self._exporter = exporter
-        self._arguments = {
-            "transforms": transforms, "enabled": enabled, "on_error": on_error, "suffix": suffix,
-            "weights": weights, "meta_graphs": meta_graphs, "verify": verify, "max_error": max_error,
-            "min_agreement": min_agreement, "verify_examples": verify_examples,
-            "verify_input_fn": verify_input_fn, "warmup": warmup}
-        flags.resolve(**self._arguments)
-        self._require_own_suffix(flags.chosen("suffix", None) if flags.are_parsed() else None)
+        self._arguments = given(EXPORTER, locals())
+        resolve(EXPORTER, self._arguments)
+        self._require_own_suffix(chosen("suffix", None) if are_parsed() else None)
 
     @property
     def name(self) -> str:
@@ -96,12 +92,12 @@ class OptimizingExporter(tf.estimator.Exporter):
         """Writes the slim twin of a new original; removes the twins of those that are gone."""
         slim = slim_directory(original, self._chosen("suffix"))
         with self._failing(f"no slim servable of {original}"):
-            self._require_own_suffix(flags.chosen("suffix", None))
-            optimize(original, slim, _for(estimator, flags.resolve(**self._arguments)))
+            self._require_own_suffix(chosen("suffix", None))
+            optimize(original, slim, _for(estimator, resolve(EXPORTER, self._arguments)))
         _mirror_collection(original, os.path.dirname(slim))
 
     def _chosen(self, name: str) -> Any:
-        return flags.chosen(name, self._arguments[name])
+        return chosen(name, self._arguments[name])
 
     def _require_own_suffix(self, otherwise: str | None) -> None:
         """Two exporters around one must not write to one folder. `otherwise`: of who was given none."""
@@ -120,12 +116,12 @@ class OptimizingExporter(tf.estimator.Exporter):
         try:
             yield
         except Exception:
-            if self._chosen("on_error") == flags.RAISE:
+            if self._chosen("on_error") == RAISE:
                 raise
             log.exception("estimator_slim: %s; the original is as it was and training goes on", what)
 
 
-def _for(estimator: Any, options: flags.Options) -> flags.Options:
+def _for(estimator: Any, options: Options) -> Options:
     """The options with a `verify_input_fn` that is given what this Estimator gives to its input_fns."""
     if options.verify_input_fn is None:
         return options

@@ -12,13 +12,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import tensorflow as tf
 from absl import logging as absl_logging
 
-from estimator_slim import log
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @absl_logging.skip_log_prefix
@@ -47,6 +46,7 @@ def exception(message: str, *args: Any) -> None:
 
 @absl_logging.skip_log_prefix
 def _log(level: int, absl_level: int, message: str, args: tuple, **options: Any) -> None:
+    import tensorflow as tf  # takes seconds, and whoever logs a line has it already
     ours, theirs = absl_logging.get_absl_logger(), tf.get_logger()
     is_ours = ours.isEnabledFor(level)
     if theirs.isEnabledFor(level) and not (is_ours and ours.hasHandlers()):
@@ -73,6 +73,5 @@ def tracked(what: str, byte_count: int, slices: Iterable[tuple[int, np.ndarray]]
         now = time.monotonic()
         if now - told >= every and done < byte_count:
             told, rate = now, done / (now - started)
-            log.info("estimator_slim: %s, %.0f %% of %.0f MB, %.0f MB/s, %.0f s left", what,
-                     100 * done / byte_count, byte_count / 1e6, rate / 1e6,
-                     (byte_count - done) / rate)
+            info("estimator_slim: %s, %.0f %% of %.0f MB, %.0f MB/s, %.0f s left", what,
+                 100 * done / byte_count, byte_count / 1e6, rate / 1e6, (byte_count - done) / rate)

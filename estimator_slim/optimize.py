@@ -10,9 +10,9 @@ from typing import Any, Optional
 import tensorflow as tf
 
 from estimator_slim import log
-from estimator_slim import options as flags
 from estimator_slim.errors import DestinationError, SourceError
 from estimator_slim.freezing import freeze
+from estimator_slim.options import FUNCTION, OFF, RAISE, Options, given, resolve
 from estimator_slim.paths import Path, as_text, require_loadable
 from estimator_slim.report import Report
 from estimator_slim.saved_model import Servable, copy_assets, published, read_servable, write_servable
@@ -24,7 +24,7 @@ from estimator_slim.transforms import (
     place_weights,
     run_transforms,
 )
-from estimator_slim.verify import OFF, Request, compare_servables, judge, questions_for, write_warm_up
+from estimator_slim.verify import Request, compare_servables, judge, questions_for, write_warm_up
 
 
 def optimize_saved_model(
@@ -68,13 +68,7 @@ def optimize_saved_model(
       EstimatorSlimError: OptionError for wrong arguments, SourceError, DestinationError,
         TransformError or VerificationError for what its name says; nothing is left at or beside `dst`.
     """
-    if on_error is None and not flags.is_given("on_error"):
-        on_error = flags.RAISE
-    options = flags.resolve(transforms=transforms, enabled=enabled, on_error=on_error,
-                            suffix=suffix, weights=weights, meta_graphs=meta_graphs, verify=verify,
-                            max_error=max_error, min_agreement=min_agreement,
-                            verify_examples=verify_examples, verify_input_fn=verify_input_fn,
-                            warmup=warmup)
+    options = resolve(FUNCTION, given(FUNCTION, locals()), on_error=RAISE)
     source = as_text(src, "src")
     if not options.enabled:
         log.info("estimator_slim is off (enabled=False): %s is left as it is", source)
@@ -83,7 +77,7 @@ def optimize_saved_model(
     try:
         return optimize(source, destination, options, tags=tags)
     except Exception:
-        if options.on_error == flags.RAISE:
+        if options.on_error == RAISE:
             raise
         log.exception("estimator_slim: no slim servable of %s; the original is as it was",
                       source)
@@ -96,7 +90,7 @@ def slim_directory(source: str, suffix: str) -> str:
     return os.path.join(parent + suffix, version)
 
 
-def optimize(source: str, destination: str, options: flags.Options, *,
+def optimize(source: str, destination: str, options: Options, *,
              tags: Sequence[str] = ("serve",)) -> Report:
     """The work of `optimize_saved_model`, with everything chosen."""
     started = time.monotonic()
@@ -128,14 +122,14 @@ def optimize(source: str, destination: str, options: flags.Options, *,
     return report
 
 
-def _questions(servable: Servable, options: flags.Options) -> list[Request]:
+def _questions(servable: Servable, options: Options) -> list[Request]:
     if options.verify == OFF and not options.warmup:
         return []
     return questions_for(servable, input_fn=options.verify_input_fn, examples=options.verify_examples)
 
 
 def _check(report: Report, servable: Servable, slim: str, requests: Sequence[Request],
-           options: flags.Options, tags: Sequence[str]) -> None:
+           options: Options, tags: Sequence[str]) -> None:
     """Verifies the slim servable, gives it its warm-up records and completes the report."""
     started = time.monotonic()
     if options.verify != OFF:

@@ -28,6 +28,16 @@ def as_text(path: Path, name: str) -> str:
     return text.rstrip("/") or "/"
 
 
+def has_content(path: str) -> bool:
+    """True for a file that is there and not empty."""
+    import tensorflow as tf  # takes seconds, and many paths are only read as text
+    try:
+        found = tf.io.gfile.stat(path)
+    except tf.errors.OpError:
+        return False
+    return found.length > 0 and not found.is_directory
+
+
 def require_loadable(directory: str, error: type[EstimatorSlimError]) -> None:
     """Raises `error` where TensorFlow finds no variables: it takes their path for a pattern.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from estimator_slim.transforms import DEFAULT
+from estimator_slim.options import DEFAULT
 
 LOSSLESS = ("strip_unused_nodes remove_nodes(op=Identity) fold_constants merge_duplicate_nodes "
             "sort_by_execution_order")

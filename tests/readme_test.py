@@ -6,10 +6,8 @@ import dataclasses
 import re
 from pathlib import Path
 
-from absl import flags
-
-import estimator_slim  # noqa: F401
-from estimator_slim.transforms import DEFAULT, TRANSFORMS, transform_list
+from estimator_slim.options import DEFAULT, OPTIONS
+from estimator_slim.transforms import TRANSFORMS, transform_list
 from estimator_slim.transforms.base import Transform
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
@@ -50,16 +48,22 @@ def test_the_transforms_table_says_by_whom_and_why() -> None:
 
 
 def test_the_flags_table_lists_every_flag_with_its_default() -> None:
-    defined = {f"--{name}": flags.FLAGS[name].default for name in flags.FLAGS
-               if name.startswith("slim_")}
+    defined = {f"--slim_{name}": one.default for name, one in OPTIONS.items() if one.flag}
     listed = {CODE.findall(name)[0]: default for name, default, _ in rows("| flag ")}
-    assert sorted(listed) == sorted(defined)
+    assert list(listed) == list(defined)
     assert listed.pop("--slim_transforms") == "the list above"
     assert defined.pop("--slim_transforms") == DEFAULT
     for name, default in listed.items():
         value = defined[name]
         shown = str(value).lower() if isinstance(value, bool) else value
         assert default == f"`{shown}`", name
+
+
+def test_what_the_flags_table_says_of_a_flag_names_its_other_choices() -> None:
+    for name, default, meaning in rows("| flag "):
+        kind = OPTIONS[CODE.findall(name)[0][len("--slim_"):]].flag
+        others = {*kind} - {default.strip("`")} if isinstance(kind, tuple) else set()
+        assert others <= {*CODE.findall(meaning)}, name
 
 
 def test_the_default_list_is_the_one_that_runs() -> None:

@@ -14,7 +14,7 @@ from models import MODELS
 from promised import files, signatures, table_initializers
 
 from estimator_slim import optimize_saved_model
-from estimator_slim.transforms import DEFAULT
+from estimator_slim.options import DEFAULT
 
 NAMES = pytest.mark.parametrize("name", MODELS)
 

@@ -4,11 +4,9 @@ from estimator_slim.saved_model.files import copy_assets
 from estimator_slim.saved_model.publish import published, withdraw
 from estimator_slim.saved_model.reader import Servable, is_marked, read_servable
 from estimator_slim.saved_model.temporary import remove_abandoned, temporary_folder
-from estimator_slim.saved_model.writer import KEPT, SERVE, write_servable
+from estimator_slim.saved_model.writer import write_servable
 
 __all__ = [
-    "KEPT",
-    "SERVE",
     "Servable",
     "copy_assets",
     "is_marked",

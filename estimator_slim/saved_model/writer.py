@@ -30,15 +30,13 @@ from estimator_slim.graph import (
 from estimator_slim.log import tracked
 from estimator_slim.saved_model.reader import Servable, mark
 
-SERVE, ALL = KEPT = ("serve", "all")
-
 _SLIM = "slim/"
 _ASSETS = "saved_model_assets"
 _NODE_COLLECTIONS = ("saved_model_main_op", "legacy_init_op", "table_initializer")
 
 
 def write_servable(graph: Graph, source: Servable, directory: str, *,
-                   meta_graphs: str = SERVE) -> int:
+                   meta_graphs: str = "serve") -> int:
     """Writes `graph` into the existing, empty `directory` as a SavedModel like `source`.
 
     Returns how many nodes the serving graph and its functions have there, with those that restore and
@@ -51,12 +49,12 @@ def write_servable(graph: Graph, source: Servable, directory: str, *,
       DestinationError: a file cannot be written.
       SourceError: a tensor to be carried along is damaged.
     """
-    carried = carried_weights(source) if meta_graphs == ALL else {}
+    carried = carried_weights(source) if meta_graphs == "all" else {}
     parts = {**carried, **_parts(graph, _SLIM if carried else "")}
     complete = graph.copy()
     saver = _add_saver(complete, _SLIM if carried else "") if graph.weights else None
     saved_model = _saved_model(complete, source, saver)
-    if meta_graphs == ALL:
+    if meta_graphs == "all":
         saved_model.meta_graphs.extend(source.others)
     with tf.io.gfile.GFile(os.path.join(directory, "saved_model.pb"), "wb") as f:
         f.write(saved_model.SerializeToString(deterministic=True))

@@ -1,4 +1,4 @@
-"""Every transform there is, in one table, and the list that is run when nobody chose one."""
+"""Every transform there is, in one table."""
 
 from __future__ import annotations
 
@@ -40,23 +40,18 @@ from estimator_slim.transforms.normalisations import FoldBatchNorms, FoldOldBatc
 from estimator_slim.transforms.pipeline import allowed_by, run_transforms
 from estimator_slim.transforms.text import parse
 from estimator_slim.transforms.weights import (
-    AUTO,
     CONSTANT_BYTES,
-    PLACES,
     QuantizeWeights,
     RoundWeights,
     place_weights,
 )
 
 __all__ = [
-    "AUTO",
     "Bounds",
     "CONSTANT_BYTES",
-    "DEFAULT",
     "INFINITIES",
     "LOSSLESS",
     "NANS",
-    "PLACES",
     "TRANSFORMS",
     "Transform",
     "TransformList",
@@ -101,9 +96,6 @@ TRANSFORMS: dict[str, type[Transform]] = {kind.text_name: kind for kind in (
     BackportTensorArrayV3,
     SortByExecutionOrder,
 )}
-
-DEFAULT = ("strip_unused_nodes remove_nodes(op=Identity) fold_constants fold_batch_norms "
-           "simplify_lookups merge_duplicate_nodes quantize_weights sort_by_execution_order")
 
 
 def transform_list(spec: TransformList) -> list[Transform]:

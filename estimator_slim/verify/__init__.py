@@ -1,14 +1,11 @@
 """Whether a slim servable answers as its original does."""
 
-from estimator_slim.verify.gate import ENFORCE, MODES, OFF, compare_servables, judge
+from estimator_slim.verify.gate import compare_servables, judge
 from estimator_slim.verify.questions import as_called_by, questions_for
 from estimator_slim.verify.request import Request
 from estimator_slim.verify.warm_up import write_warm_up
 
 __all__ = [
-    "ENFORCE",
-    "MODES",
-    "OFF",
     "Request",
     "as_called_by",
     "compare_servables",

@@ -18,7 +18,6 @@ from estimator_slim.verify.answers import Heard, Job, ask
 from estimator_slim.verify.comparison import compare, fixed_outputs
 from estimator_slim.verify.request import Request
 
-ENFORCE, REPORT, OFF = MODES = ("enforce", "report", "off")
 _SECONDS = 600.0         # that asking both may take, and
 _BYTES_A_SECOND = 10e6   # for reading their files
 _SHOWN = 5               # failures in a message
@@ -69,7 +68,7 @@ def judge(report: Report, mode: str, *, lossless: bool = False) -> None:
         log.warning("estimator_slim: %s is not verified: %s", report.destination, why)
     if found.passed:
         log.info("estimator_slim: %s", found)
-    elif mode == ENFORCE:
+    elif mode == "enforce":
         raise VerificationError(f"{_message(report, found)}\n{_advice(found, lossless)}", report)
     else:
         for failure in found.failures:

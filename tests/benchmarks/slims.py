@@ -10,7 +10,8 @@ import statistics
 import subprocess
 import sys
 
-from estimator_slim.transforms import DEFAULT, transform_list
+from estimator_slim.options import DEFAULT
+from estimator_slim.transforms import transform_list
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LISTS = {

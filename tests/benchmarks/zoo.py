@@ -22,7 +22,7 @@ from markdown_table import show
 
 from estimator_slim import optimize_saved_model
 from estimator_slim.graph import names
-from estimator_slim.transforms import DEFAULT
+from estimator_slim.options import DEFAULT
 
 LISTS = {"lossless": DEFAULT.replace(" quantize_weights", ""), "8 bits": DEFAULT}
 ASKS, AGAIN, CLOSE = 400, 5, 0.98

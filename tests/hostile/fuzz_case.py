@@ -27,7 +27,7 @@ from damage import listing  # noqa: E402
 from mutations import mutate  # noqa: E402
 
 from estimator_slim import EstimatorSlimError, optimize_saved_model  # noqa: E402
-from estimator_slim.transforms import DEFAULT  # noqa: E402
+from estimator_slim.options import DEFAULT  # noqa: E402
 
 MEMORY = 8 << 30
 LOSSLESS = DEFAULT.replace("quantize_weights", "").replace("  ", " ")

@@ -8,7 +8,8 @@ import re
 import pytest
 
 from estimator_slim.errors import EstimatorSlimError, OptionError
-from estimator_slim.transforms import DEFAULT, TRANSFORMS
+from estimator_slim.options import DEFAULT
+from estimator_slim.transforms import TRANSFORMS
 from estimator_slim.transforms.base import Transform
 from estimator_slim.transforms.text import parse
 

@@ -20,8 +20,9 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from estimator_slim import Verification, optimize_saved_model
 from estimator_slim.graph import names
+from estimator_slim.options import DEFAULT
 from estimator_slim.saved_model.reader import read_servable
-from estimator_slim.transforms import DEFAULT, allowed_by, transform_list
+from estimator_slim.transforms import allowed_by, transform_list
 from estimator_slim.verify.answers.asking import Job
 from estimator_slim.verify.answers.child import ask
 from estimator_slim.verify.comparison.judging import compare, fixed_outputs

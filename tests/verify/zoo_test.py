@@ -10,8 +10,9 @@ import pytest
 from models import MODELS
 
 from estimator_slim import Verification, optimize_saved_model
+from estimator_slim.options import DEFAULT
 from estimator_slim.saved_model.reader import read_servable
-from estimator_slim.transforms import DEFAULT, allowed_by, transform_list
+from estimator_slim.transforms import allowed_by, transform_list
 from estimator_slim.verify.answers.asking import Heard, Job
 from estimator_slim.verify.answers.child import ask
 from estimator_slim.verify.comparison.judging import compare, fixed_outputs

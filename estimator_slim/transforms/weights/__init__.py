@@ -1,13 +1,11 @@
 """How weights are written: as codes, rounded, as constants or as variables."""
 
-from estimator_slim.transforms.weights.placing import AUTO, CONSTANT_BYTES, PLACES, place_weights
+from estimator_slim.transforms.weights.placing import CONSTANT_BYTES, place_weights
 from estimator_slim.transforms.weights.quantize_weights import QuantizeWeights
 from estimator_slim.transforms.weights.round_weights import RoundWeights
 
 __all__ = [
-    "AUTO",
     "CONSTANT_BYTES",
-    "PLACES",
     "QuantizeWeights",
     "RoundWeights",
     "place_weights",

@@ -13,7 +13,7 @@ import tensorflow as tf
 from estimator_slim.errors import DestinationError
 from estimator_slim.graph import Graph, NodeDef, names
 
-AUTO, VARIABLES, CONSTANTS = PLACES = ("auto", "variables", "constants")
+VARIABLES, CONSTANTS = "variables", "constants"
 
 CONSTANT_BYTES = 1 << 18       # auto: weights up to this size are Consts
 SMALLEST_VARIABLE = 1 << 10    # variables: Consts below this size stay

@@ -1,19 +1,29 @@
-"""The flags --slim_* in programs that call absl.app.run, and where nobody parses flags."""
+"""The options: flags in programs that call absl.app.run, arguments in code, and one table for both."""
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import by_hand
+import numpy as np
 import pytest
+import tensorflow as tf
 from absl import flags
+from absl.testing import flagsaver
+from by_hand import v1, variable
+from tensorflow.python.saved_model import loader_impl
 from training import export, versions
 
 import estimator_slim
-from estimator_slim.transforms import DEFAULT, transform_list
+from estimator_slim.options import DEFAULT, EXPORTER, FUNCTION, OPTIONS, Option, resolve
+from estimator_slim.transforms import transform_list
 
 # Optimizes argv[1] and prints what ran; {arguments}: keyword arguments given in code.
 PROGRAM = """
@@ -227,23 +237,123 @@ def test_examples_are_in_a_file_that_is_not_empty(tmp_path: Path, kind: str) -> 
 
 
 def test_every_flag_has_a_wrong_value_tested() -> None:
-    assert {flag.split("=")[0].lstrip("-") for flag, _ in wrong_values()} == slim_flags()
+    assert {flag.split("=")[0].lstrip("-") for flag, _ in wrong_values()} == {*with_flags()}
 
 
-@pytest.mark.parametrize("function", [estimator_slim.OptimizingExporter.__init__,
-                                      estimator_slim.optimize_saved_model],
-                         ids=["OptimizingExporter", "optimize_saved_model"])
-def test_every_flag_has_a_keyword_argument_of_its_name_that_defaults_to_it(function: Any) -> None:
-    defaults = {name: parameter.default
-                for name, parameter in inspect.signature(function).parameters.items()}
-    for flag in slim_flags():
-        assert defaults.get(flag[len("slim_"):], "missing") is None, flag
+# ---- one table
 
 
-def test_every_flag_is_of_this_package_by_its_name() -> None:
+TAKERS = {EXPORTER: estimator_slim.OptimizingExporter.__init__,
+          FUNCTION: estimator_slim.optimize_saved_model}
+NO_OPTIONS = ["self", "exporter", "src", "dst", "tags"]
+
+
+def taken_by(taker: str) -> list[str]:
+    return [name for name, one in OPTIONS.items() if taker in one.takers]
+
+
+def with_flags() -> dict[str, Option]:
+    return {f"slim_{name}": one for name, one in OPTIONS.items() if one.flag is not None}
+
+
+@pytest.mark.parametrize("taker", TAKERS)
+def test_keyword_arguments_are_the_options_in_their_order_and_none_chooses_by_itself(taker: str) -> None:
+    parameters = inspect.signature(TAKERS[taker]).parameters
+    defaults = {name: one.default for name, one in parameters.items() if name not in NO_OPTIONS}
+    assert list(defaults) == taken_by(taker)
+    assert {*defaults.values()} == {None}
+
+
+@pytest.mark.parametrize("taker", TAKERS)
+def test_every_argument_is_documented_in_its_order(taker: str) -> None:
+    function = TAKERS[taker]
+    arguments = re.split(r"^\w+:$", inspect.getdoc(function) or "", flags=re.MULTILINE)[1]
+    documented = re.findall(r"^  (\w+): ", arguments, re.MULTILINE)
+    assert documented == [name for name in inspect.signature(function).parameters if name != "self"]
+
+
+@pytest.mark.parametrize("taker", TAKERS)
+@pytest.mark.parametrize("name", OPTIONS)
+def test_what_an_argument_may_be_is_checked_at_once(taker: str, name: str, tmp_path: Path) -> None:
+    subject = tf.estimator.LatestExporter("latest", lambda: None) if taker == EXPORTER else tmp_path
+    with pytest.raises(estimator_slim.OptionError, match=name):
+        getattr(estimator_slim, taker)(subject, **{name: 3.5})
+
+
+def test_every_flag_is_of_the_table_and_of_this_package_by_its_name() -> None:
     defined = flags.FLAGS.flags_by_module_dict()[estimator_slim.options.__name__]
-    assert {flag.name for flag in defined} == slim_flags()
+    assert {flag.name: (flag.default, re.sub("^<.*>: ", "", flag.help)) for flag in defined} == {
+        name: (one.default, one.help) for name, one in with_flags().items()}
+    assert {name for name in flags.FLAGS if name.startswith("slim_")} == {*with_flags()}
 
 
-def slim_flags() -> set[str]:
-    return {name for name in flags.FLAGS if name.startswith("slim_")}
+@pytest.mark.parametrize("name", OPTIONS)
+def test_every_default_is_what_the_option_may_be(name: str) -> None:
+    OPTIONS[name].check(name, OPTIONS[name].default)
+
+
+def test_who_chose_an_option_is_kept() -> None:
+    with flagsaver.flagsaver(slim_suffix="_flag", slim_warmup=2):
+        flags.FLAGS(["program", "--slim_on_error=keep_original"])
+        options = resolve(FUNCTION, {"warmup": 3, "weights": None}, on_error="raise", meta_graphs="all")
+    by = options.chosen_by
+    assert (options.suffix, by["suffix"]) == ("_flag", "flag")
+    assert (options.warmup, by["warmup"]) == (3, "code")
+    assert (options.weights, by["weights"]) == ("auto", "default")
+    assert (options.on_error, by["on_error"]) == ("keep_original", "flag")
+    assert (options.meta_graphs, by["meta_graphs"]) == ("all", "default")
+
+
+def test_what_a_taker_does_not_take_stays_at_its_default(monkeypatch: Any) -> None:
+    monkeypatch.setitem(OPTIONS, "warmup", dataclasses.replace(OPTIONS["warmup"], takers=(EXPORTER,)))
+    with flagsaver.flagsaver(slim_warmup=2):
+        assert [resolve(taker).warmup for taker in (EXPORTER, FUNCTION)] == [2, 0]
+
+
+# ---- choices
+
+
+def weighed() -> Any:
+    """Two weights, of 4 KB and of 400 KB."""
+    x = v1.placeholder(tf.float32, [None, 10], "x")
+    small = variable("small", np.ones([10, 100], np.float32))
+    large = variable("large", np.ones([100, 1000], np.float32))
+    return {"x": x}, {"y": x @ small @ large}
+
+
+@pytest.fixture(scope="module")
+def done_with(tmp_path_factory: Any, exported: Callable, exported_once: str) -> Callable:
+    """`done_with(option, choice)`: what there is to see of the choice."""
+    folder = tmp_path_factory.mktemp("chosen")
+    two_weights = by_hand.servable(folder, weighed)
+
+    def on_error(choice: str) -> str:
+        try:
+            return str(estimator_slim.optimize_saved_model(folder / "missing", on_error=choice))
+        except estimator_slim.SourceError as e:
+            return type(e).__name__
+
+    def weights(choice: str) -> int:
+        found = by_hand.slim(two_weights, "", weights=choice)[0]
+        return sum(path.stat().st_size for path in Path(found, "variables").glob("*data*"))
+
+    def meta_graphs(choice: str) -> int:
+        found = by_hand.slim(exported("all_modes"), "", meta_graphs=choice)[0]
+        return len(loader_impl.parse_saved_model(found).meta_graphs)
+
+    def verify(choice: str) -> str:
+        try:
+            report = by_hand.slim(exported_once, "quantize_weights(bits=4, minimum_size=7)",
+                                  max_error=0, verify=choice)[1]
+        except estimator_slim.VerificationError as e:
+            return type(e).__name__
+        return str(report.verification and report.verification.passed)
+
+    seen = {"on_error": on_error, "weights": weights, "meta_graphs": meta_graphs, "verify": verify}
+    return lambda option, choice: seen[option](choice)
+
+
+@pytest.mark.parametrize("name", [name for name, one in OPTIONS.items() if isinstance(one.flag, tuple)])
+def test_each_choice_of_an_option_does_something_of_its_own(name: str, done_with: Callable) -> None:
+    choices = OPTIONS[name].flag
+    assert len({done_with(name, choice) for choice in choices}) == len(choices)

@@ -1,0 +1,71 @@
+"""What an option may be: each takes its name and what was given, and returns the value as it is used.
+
+All raise an OptionError that says what was expected, of whoever gave the value: code or a flag.
+"""
+
+from __future__ import annotations
+
+import numbers
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from estimator_slim.errors import OptionError
+from estimator_slim.paths import as_text, has_content
+
+if TYPE_CHECKING:
+    from estimator_slim.transforms import Transform
+
+
+def transforms(name: str, value: Any) -> tuple[Transform, ...]:
+    from estimator_slim.transforms import transform_list  # loads TensorFlow
+    return tuple(transform_list(value))
+
+
+def boolean(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise OptionError(f"{name}: expected True or False, got {value!r}")
+    return value
+
+
+def one_of(choices: tuple[str, ...], name: str, value: Any) -> str:
+    if value not in choices:
+        raise OptionError(f"{name}: expected one of {', '.join(choices)}, got {value!r}")
+    return value
+
+
+def suffix(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not value or "/" in value:
+        raise OptionError(f"{name}: expected a text that is not empty and has no '/', such as "
+                          f"'-slim', got {value!r}")
+    return value
+
+
+def share(name: str, value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= float(value) <= 1:
+        raise OptionError(f"{name}: expected a number from 0 to 1, got {value!r}")
+    return float(value)
+
+
+def examples(name: str, value: Any) -> str | None:
+    if value is None:
+        return None
+    path = as_text(value, name) if isinstance(value, (str, bytes, os.PathLike)) else ""
+    if path and has_content(path):
+        return path
+    raise OptionError(f"{name}: expected a TFRecord file of tf.Examples that is there and not "
+                      f"empty, got {value!r}")
+
+
+def input_fn(name: str, value: Any) -> Callable[..., Any] | None:
+    if value is not None and not callable(value):
+        raise OptionError(f"{name}: expected an input_fn of an Estimator, got {value!r}")
+    return value
+
+
+def records(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 0:
+        raise OptionError(f"{name}: expected a number of records, 0 or more, got {value!r}")
+    return int(value)

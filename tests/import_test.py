@@ -1,0 +1,48 @@
+"""Importing is quick: TensorFlow, which takes seconds, is loaded when something has to be done."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import estimator_slim
+
+LOADED = "\nimport sys; print({'tensorflow', 'numpy'} & {*sys.modules})"
+
+
+def run(program: str) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-c", program], text=True, check=False, capture_output=True,
+                          cwd=Path(__file__).parents[1])
+
+
+@pytest.mark.parametrize("module", ["", ".options", ".report", ".errors", ".paths", ".log"])
+def test_importing_loads_no_tensorflow(module: str) -> None:
+    done = run(f"import estimator_slim{module}{LOADED}")
+    assert (done.returncode, done.stdout.strip()) == (0, "set()"), done.stderr
+
+
+def test_parsing_flags_loads_no_tensorflow_until_a_list_is_given() -> None:
+    parsed = "import estimator_slim\nfrom absl import flags\nflags.FLAGS(['program', '--slim_warmup=2'"
+    assert run(f"{parsed}]){LOADED}").stdout.strip() == "set()"
+    assert "tensorflow" in run(f"{parsed}, '--slim_transforms=remove_device']){LOADED}").stdout
+
+
+def test_the_flags_are_there_after_the_import_alone() -> None:
+    done = run("import estimator_slim\nfrom absl import flags\nprint(flags.FLAGS['slim_suffix'].value)")
+    assert done.stdout.strip() == "-slim", done.stderr
+
+
+def test_every_public_name_is_there_and_is_listed() -> None:
+    done = run("import estimator_slim\nprint(*dir(estimator_slim))")
+    assert {*estimator_slim.__all__} <= {*done.stdout.split()}
+    everything: dict = {}
+    exec("from estimator_slim import *", everything)
+    assert {*estimator_slim.__all__} <= {*everything}
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'estimator_slim' has no attribute 'optimise'"):
+        estimator_slim.optimise  # noqa: B018
