@@ -11,6 +11,15 @@ import pytest
 import estimator_slim
 
 LOADED = "\nimport sys; print({'tensorflow', 'numpy'} & {*sys.modules})"
+HELP = """
+import sys
+from estimator_slim.cli import main
+sys.argv = ["estimator-slim", "--help"]
+try:
+    main()
+finally:
+    print({'tensorflow', 'numpy'} & {*sys.modules})
+"""
 
 
 def run(program: str) -> subprocess.CompletedProcess:
@@ -18,10 +27,16 @@ def run(program: str) -> subprocess.CompletedProcess:
                           cwd=Path(__file__).parents[1])
 
 
-@pytest.mark.parametrize("module", ["", ".options", ".report", ".errors", ".paths", ".log"])
+@pytest.mark.parametrize("module", ["", ".options", ".report", ".cli", ".errors", ".paths", ".log"])
 def test_importing_loads_no_tensorflow(module: str) -> None:
     done = run(f"import estimator_slim{module}{LOADED}")
     assert (done.returncode, done.stdout.strip()) == (0, "set()"), done.stderr
+
+
+def test_help_loads_no_tensorflow() -> None:
+    done = run(HELP)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "set()"), done.stderr
+    assert "--slim_transforms" in done.stdout
 
 
 def test_parsing_flags_loads_no_tensorflow_until_a_list_is_given() -> None:

@@ -1,0 +1,50 @@
+"""estimator-slim compare: how near a slim servable's answers are to its original's."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from estimator_slim.errors import SourceError
+from estimator_slim.options import FUNCTION, resolve
+from estimator_slim.paths import as_text, require_loadable
+from estimator_slim.report import verification_text
+
+if TYPE_CHECKING:
+    from estimator_slim.saved_model import Servable
+
+TAKES = "ORIGINAL SLIM"
+DOES = """asks both servables the same and shows how near their answers are; it fails if they are
+farther apart than these transforms explain."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Says to `parser` what stands behind the command."""
+    parser.add_argument("original", metavar="ORIGINAL")
+    parser.add_argument("slim", metavar="SLIM")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints what the comparison found; returns the exit code."""
+    from estimator_slim.transforms import allowed_by  # loads TensorFlow, as those below do
+    from estimator_slim.verify import compare_servables, questions_for
+    options, tags = resolve(FUNCTION), flags.FLAGS.tags
+    servable = _loadable(as_text(arguments.original, "ORIGINAL"), tags)
+    slim = _loadable(as_text(arguments.slim, "SLIM"), tags)
+    allowed = allowed_by(options.transforms, max_error=options.max_error,
+                         min_agreement=options.min_agreement)
+    requests = questions_for(servable, examples=options.verify_examples)
+    found = compare_servables(servable, slim.directory, requests, allowed, tags=tags)
+    print(verification_text(found))
+    return 0 if found.passed and found.outputs else 1
+
+
+def _loadable(directory: str, tags: list[str]) -> Servable:
+    """The servable, or a SourceError that says what is wrong with it."""
+    from estimator_slim.saved_model import read_servable
+    servable = read_servable(directory, tags)
+    if servable.checkpoint:
+        require_loadable(directory, SourceError)
+    return servable
