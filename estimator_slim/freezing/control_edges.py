@@ -6,11 +6,7 @@ weights, such an edge orders nothing and only keeps transforms away from the nod
 
 from __future__ import annotations
 
-import functools
-
-from tensorflow.python.framework import op_def_registry
-
-from estimator_slim.graph import Graph, NodeDef, names, shared_name
+from estimator_slim.graph import Graph, NodeDef, names, operations, shared_name
 
 _HANDLES = ("VarHandleOp", "HashTable", "HashTableV2", "MutableHashTable", "MutableHashTableV2")
 _LOOKUPS = ("LookupTableFind", "LookupTableFindV2", "LookupTableSize", "LookupTableSizeV2")
@@ -74,8 +70,7 @@ def _acts(graph: Graph, node: NodeDef, tables_change: bool) -> bool:
     return node.op not in _HANDLES and _is_stateful(node.op)
 
 
-@functools.cache
 def _is_stateful(op: str) -> bool:
     """True also for what takes a reference: Assign and InitializeTable are not declared stateful."""
-    known = op_def_registry.get(op)
-    return known is None or known.is_stateful or any(arg.is_ref for arg in known.input_arg)
+    return (not operations.is_registered(op) or operations.is_stateful(op)
+            or operations.takes_references(op))

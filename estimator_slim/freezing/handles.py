@@ -23,7 +23,7 @@ class Handles:
     """The handles of a graph's variables, as the graph is when this is made."""
 
     def __init__(self, graph: Graph) -> None:
-        self._functions = {f.signature.name: f for f in graph.library.function}
+        self._functions = graph.functions()
         self._uses = {"": _uses(graph.nodes.values())}  # function (`` is the graph) → node → its readers
 
     def only_read(self, variable: str) -> bool:

@@ -14,7 +14,7 @@ from tensorflow.core.protobuf import saver_pb2
 
 from estimator_slim.checkpoint import CheckpointReader, stored_weight
 from estimator_slim.errors import SourceError
-from estimator_slim.graph import Graph, NodeDef, Weight, attributes, names
+from estimator_slim.graph import Graph, NodeDef, Weight, attribute, attributes, names
 
 ASSIGN_OPS = ("Assign", "AssignVariableOp")
 
@@ -41,7 +41,7 @@ def saved_variables(graph: Graph, saver: saver_pb2.SaverDef,
 
 
 def _require_fit(variable: NodeDef, weight: Weight, prefix: str) -> None:
-    declared = attributes.dtype(variable, "dtype"), tf.TensorShape(variable.attr["shape"].shape)
+    declared = attributes.dtype(variable, "dtype"), tf.TensorShape(attribute(variable, "shape").shape)
     if declared[0].base_dtype != weight.dtype or not declared[1].is_compatible_with(weight.shape):
         raise SourceError(
             f"The graph's variable {variable.name!r} is of dtype {declared[0].name} and shape "

@@ -10,7 +10,6 @@ from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.framework import op_def_registry
 
 from estimator_slim.checkpoint import CheckpointReader
 from estimator_slim.errors import SourceError
@@ -22,9 +21,11 @@ from estimator_slim.graph import (
     Graph,
     NodeDef,
     Weight,
+    attribute,
     attributes,
     inline_calls,
     names,
+    operations,
     shared_name,
 )
 from estimator_slim.saved_model import Servable
@@ -85,16 +86,8 @@ def _readers(graph: Graph) -> dict[str, list[tuple[NodeDef, int]]]:
 
 def _only_reads(node: NodeDef, index: int) -> bool:
     """True if `node` takes the variable at `index` by value only."""
-    if names.is_control(node.input[index]) or node.op in READS:
-        return True
-    op = op_def_registry.get(node.op)
-    if op is None:
-        return False
-    takes_references = any(arg.is_ref or arg.type == tf.resource.as_datatype_enum
-                           for arg in op.input_arg)
-    takes_anything = any(arg.type_list_attr for arg in op.input_arg)
-    is_resource = node.attr["T"].type == tf.resource.as_datatype_enum
-    return not (takes_references or takes_anything or is_resource)
+    return (names.is_control(node.input[index]) or node.op in READS
+            or operations.takes_values(node))
 
 
 def _require_initialised(graph: Graph, variable: NodeDef, uses: list, directory: str) -> None:
@@ -139,7 +132,7 @@ def _read(graph: Graph, node: NodeDef, value: str, weight: Weight) -> bool:
     if node.op == "ResourceGather":
         axis = graph.add_constant(f"{node.name}/axis", _AXIS)
         graph.become(node, "GatherV2", [value, indices, axis], Taxis=tf.int32,
-                     batch_dims=int(node.attr["batch_dims"].i), **index_type)
+                     batch_dims=int(attribute(node, "batch_dims").i), **index_type)
     else:
         graph.become(node, "GatherNd", [value, indices], **index_type)
     return False

@@ -2,6 +2,8 @@
 
 from estimator_slim.graph import _attributes as attributes
 from estimator_slim.graph import _names as names
+from estimator_slim.graph import _operations as operations
+from estimator_slim.graph._operations import attribute
 from estimator_slim.graph.bodies import edit_bodies
 from estimator_slim.graph.consumers import SoleReaders, waits
 from estimator_slim.graph.control_flow import inside_branches, inside_loops, reached
@@ -10,7 +12,6 @@ from estimator_slim.graph.graph import CODED, VARIABLE_OPS, Graph, NodeDef, Skip
 from estimator_slim.graph.importing import drop_recorded_shapes, hold, imported, release
 from estimator_slim.graph.inlining import inline_calls
 from estimator_slim.graph.interface import INIT_SIGNATURE, Interface
-from estimator_slim.graph.operations import attribute, require_registered
 from estimator_slim.graph.packed_strings import read_varint, unpacked_strings, varint
 from estimator_slim.graph.renaming import rename_nodes
 from estimator_slim.graph.shapes import Dims, Symbols
@@ -61,12 +62,12 @@ __all__ = [
     "kept_by_filter",
     "names",
     "never_negative",
+    "operations",
     "reachable",
     "reached",
     "read_varint",
     "release",
     "rename_nodes",
-    "require_registered",
     "same_length",
     "shared_name",
     "tables_of",

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.framework import attr_value_pb2, node_def_pb2, op_def_pb2, tensor_pb2
-from tensorflow.python.framework import op_def_registry
+from tensorflow.core.framework import attr_value_pb2, node_def_pb2, tensor_pb2
+
+from estimator_slim.graph import _operations as operations
 
 from estimator_slim.graph.packed_strings import unpacked_strings
 
@@ -50,22 +51,17 @@ def _encode_list(values: list, result: attr_value_pb2.AttrValue.ListValue) -> No
 
 def dtype(node: node_def_pb2.NodeDef, key: str) -> tf.DType:
     """The type that attribute `key` of `node` names."""
-    return tf.dtypes.as_dtype(node.attr[key].type)
+    return tf.dtypes.as_dtype(operations.attribute(node, key).type)
 
 
 def drop_unset(nodes: Iterable[node_def_pb2.NodeDef]) -> None:
     """Drops attributes without a value: reading one that a node lacks leaves an empty one behind."""
     for node in nodes:
         unset = [key for key, value in node.attr.items() if value.WhichOneof("value") is None]
-        lists = {a.name for a in _declared(node.op) if a.type.startswith("list(")} if unset else ()
+        lists = operations.list_attributes(node.op) if unset else ()
         for key in unset:
             if key not in lists:  # an empty list may be spelt so
                 del node.attr[key]
-
-
-def _declared(op: str) -> Iterable[op_def_pb2.OpDef.AttrDef]:
-    known = op_def_registry.get(op)
-    return known.attr if known is not None else ()
 
 
 def constant(node: node_def_pb2.NodeDef) -> np.ndarray | None:
@@ -76,7 +72,7 @@ def constant(node: node_def_pb2.NodeDef) -> np.ndarray | None:
     Raises:
       ValueError, TypeError, OverflowError: the proto does not hold what it declares.
     """
-    proto = node.attr["value"].tensor
+    proto = operations.attribute(node, "value").tensor
     if not tf.dtypes.as_dtype(proto.dtype).is_numpy_compatible:
         return None
     return _strings(proto) if proto.dtype == tf.string.as_datatype_enum else tf.make_ndarray(proto)

@@ -9,11 +9,11 @@ from tensorflow.core.framework import function_pb2
 from tensorflow.core.framework.function_pb2 import FunctionDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.core.protobuf import meta_graph_pb2
-from tensorflow.python.framework import op_def_registry
 
 from estimator_slim.graph import _attributes as attributes
 from estimator_slim.graph import _names as names
-from estimator_slim.graph.functions import Body, body_of, called_by, followed_by_import, outputs_of
+from estimator_slim.graph import _operations as operations
+from estimator_slim.graph.functions import Body, body_of, called_by, followed_by_import
 from estimator_slim.graph.graph import Graph, Skip
 from estimator_slim.graph.interface import Interface
 
@@ -24,7 +24,7 @@ def edit_bodies(graph: Graph, edit: Callable[[Graph], None]) -> None:
     A body's arguments are fed and its outputs fetched; what it runs for its effect must stay, as the
     init op must. Functions whose types depend on the call are left as they are.
     """
-    library = {f.signature.name: f for f in graph.library.function}
+    library = graph.functions()
     edited = []
     for function in graph.library.function:
         body = body_of(function, library)
@@ -53,7 +53,7 @@ def _graph_of(graph: Graph, function: FunctionDef, body: Body,
     promised = meta_graph_pb2.SignatureDef(
         inputs={name: _info(name) for name in body.arguments},
         outputs={str(n): _info(tensor) for n, tensor in enumerate(body.outputs)})
-    acting = [node.name for node in body.nodes if _is_stateful(node)]
+    acting = [node.name for node in body.nodes if _acts(node)]
     interface = Interface({"body": promised}, init_ops=tuple(dict.fromkeys(body.controls + acting)))
     return Graph(nodes, interface, library=_named_in(body, library), versions=graph.versions,
                  constant_bytes=graph.constant_bytes)
@@ -75,9 +75,8 @@ def _info(tensor: str) -> meta_graph_pb2.TensorInfo:
     return meta_graph_pb2.TensorInfo(name=tensor if ":" in tensor else f"{tensor}:0")
 
 
-def _is_stateful(node: NodeDef) -> bool:
-    op = op_def_registry.get(node.op)
-    return op is None or op.is_stateful
+def _acts(node: NodeDef) -> bool:
+    return not operations.is_registered(node.op) or operations.is_stateful(node.op)
 
 
 def _function_of(graph: Graph, function: FunctionDef, body: Body,
@@ -103,7 +102,7 @@ def _function_of(graph: Graph, function: FunctionDef, body: Body,
 def _spellings(node: NodeDef, library: Mapping[str, FunctionDef]) -> Iterator[tuple[str, str]]:
     """`node:5` → `node:output:2` for every output of `node`."""
     port = 0
-    for arg, count in outputs_of(node, library):
+    for arg, count in operations.outputs_of(node, library):
         for index in range(count):
             yield names.tensor(node.name, port), f"{node.name}:{arg.name}:{index}"
             port += 1

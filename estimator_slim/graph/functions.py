@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from tensorflow.core.framework import function_pb2, op_def_pb2
+from tensorflow.core.framework import function_pb2
 from tensorflow.core.framework.function_pb2 import FunctionDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
-from tensorflow.python.framework import op_def_registry
 
 from estimator_slim.graph import _names as names
+from estimator_slim.graph import _operations as operations
 
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 
@@ -49,7 +49,7 @@ def called_by(node: NodeDef) -> Iterator[str]:
 
 def followed_by_import(node: NodeDef) -> str:
     """The function, if there is one of that name, whose body TensorFlow looks into at `node`."""
-    return node.attr["f"].func.name if node.op in CALLS else node.op
+    return operations.attribute(node, "f").func.name if node.op in CALLS else node.op
 
 
 def reachable(nodes: Iterable[NodeDef],
@@ -108,19 +108,7 @@ def _in_graph(name: str, arguments: tuple[str, ...], ports: Mapping[str, dict[st
 def _first_ports(node: NodeDef, library: Mapping[str, FunctionDef]) -> dict[str, int]:
     """The port at which each named output of `node` begins."""
     ports, port = {}, 0
-    for arg, count in outputs_of(node, library):
+    for arg, count in operations.outputs_of(node, library):
         ports[arg.name] = port
         port += count
     return ports
-
-
-def outputs_of(node: NodeDef, library: Mapping[str, FunctionDef]) -> Iterator[
-        tuple[op_def_pb2.OpDef.ArgDef, int]]:
-    """(output, number of tensors in it) for each output of the operation or function of `node`."""
-    known = library.get(node.op)
-    op = known.signature if known is not None else op_def_registry.get(node.op)
-    for arg in op.output_arg if op is not None else ():
-        if arg.type_list_attr:
-            yield arg, len(node.attr[arg.type_list_attr].list.type)
-        else:
-            yield arg, node.attr[arg.number_attr].i if arg.number_attr else 1

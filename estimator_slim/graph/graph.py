@@ -13,10 +13,12 @@ from typing import Any
 
 import tensorflow as tf
 from tensorflow.core.framework import function_pb2, versions_pb2
+from tensorflow.core.framework.function_pb2 import FunctionDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from estimator_slim.graph import _attributes as attributes
 from estimator_slim.graph import _names as names
+from estimator_slim.graph import _operations as operations
 from estimator_slim.graph.functions import reachable
 from estimator_slim.graph.interface import Interface
 from estimator_slim.graph.weight import Weight
@@ -62,6 +64,10 @@ class Graph:
     def node_count(self) -> int:
         """Nodes of the graph and of its functions."""
         return len(self.nodes) + sum(len(function.node_def) for function in self.library.function)
+
+    def functions(self) -> dict[str, FunctionDef]:
+        """Name → function of the library."""
+        return {function.signature.name: function for function in self.library.function}
 
     def graph_def(self) -> tf.compat.v1.GraphDef:
         """The GraphDef of the nodes, with library and versions."""
@@ -222,4 +228,4 @@ VARIABLE_OPS = ("VarHandleOp", "VariableV2", "Variable")
 
 def shared_name(variable: NodeDef) -> str:
     """The name that a variable's value goes by: its shared_name, or the node's own."""
-    return variable.attr["shared_name"].s.decode() or variable.name
+    return operations.attribute(variable, "shared_name").s.decode() or variable.name

@@ -13,7 +13,14 @@ import tensorflow as tf
 from estimator_slim.errors import SourceError
 from estimator_slim.graph import _attributes as attributes
 from estimator_slim.graph import _names as names
-from estimator_slim.graph.functions import CALLS, Body, FunctionDef, NodeDef, body_of, called_by
+from estimator_slim.graph.functions import (
+    Body,
+    FunctionDef,
+    NodeDef,
+    body_of,
+    called_by,
+    followed_by_import,
+)
 from estimator_slim.graph.graph import Graph
 
 _MOST_NODES = 1_000_000
@@ -32,7 +39,7 @@ def inline_calls(graph: Graph) -> None:
     Raises:
       SourceError: the graph would have more than a million nodes.
     """
-    library = {f.signature.name: f for f in graph.library.function}
+    library = graph.functions()
     sizes = _sizes(library)
     total = len(graph.nodes) + sum(sizes.get(_function(n, library), 0) for n in graph.nodes.values())
     if total > _MOST_NODES:
@@ -54,9 +61,8 @@ def inline_calls(graph: Graph) -> None:
 
 def _function(node: NodeDef, library: Mapping[str, FunctionDef]) -> str:
     """The function that `node` calls, or "" where it calls none."""
-    if node.op in CALLS:
-        return node.attr["f"].func.name
-    return node.op if node.op in library else ""
+    name = followed_by_import(node)
+    return name if name in library else ""
 
 
 def _sizes(library: Mapping[str, FunctionDef]) -> dict[str, int]:

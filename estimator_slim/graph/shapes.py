@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from estimator_slim.graph import _attributes as attributes
 from estimator_slim.graph import _names as names
+from estimator_slim.graph._operations import attribute, parsed_part
 from estimator_slim.graph.graph import Graph, NodeDef
 from estimator_slim.graph.importing import imported
 
@@ -117,8 +118,8 @@ class Symbols:
         left, right = self.shape(node.input[0]), self.shape(node.input[1])
         if left is None or right is None or len(left) != 2 or len(right) != 2:
             return None
-        return (left[1 if node.attr["transpose_a"].b else 0],
-                right[0 if node.attr["transpose_b"].b else 1])
+        return (left[1 if attribute(node, "transpose_a").b else 0],
+                right[0 if attribute(node, "transpose_b").b else 1])
 
     def _shape_of_Reshape(self, node: NodeDef, _: int) -> Dims:
         wanted = self.value(node.input[1])
@@ -130,7 +131,7 @@ class Symbols:
         rows, ids = self.shape(node.input[0]), self.shape(node.input[1])
         if rows is None or ids is None or self.value(node.input[2]) != (0,):
             return None
-        return None if node.attr["batch_dims"].i else ids + rows[1:]
+        return None if attribute(node, "batch_dims").i else ids + rows[1:]
 
     def _shape_of_sums(self, node: NodeDef, _: int) -> Dims:
         rows, segments = self.shape(node.input[0]), self.value(node.input[3])
@@ -208,7 +209,7 @@ class Symbols:
         return tuple(p[0] for p in parts if p)
 
     def _value_of_ConcatV2(self, node: NodeDef, _: int) -> Dims:
-        parts = [self.value(i) for i in node.input[:node.attr["N"].i]]
+        parts = [self.value(i) for i in node.input[:attribute(node, "N").i]]
         return None if None in parts else tuple(d for part in parts for d in part or ())
 
     def _value_of_Slice(self, node: NodeDef, _: int) -> Dims:
@@ -225,12 +226,12 @@ class Symbols:
         if value is None or not is_vector or any(b is None or len(b) != 1 for b in bounds):
             return None
         begin, end, step = (b[0] for b in bounds if b is not None)
-        if node.attr["ellipsis_mask"].i or node.attr["new_axis_mask"].i or not step:
+        if attribute(node, "ellipsis_mask").i or attribute(node, "new_axis_mask").i or not step:
             return None
-        if node.attr["shrink_axis_mask"].i:
+        if attribute(node, "shrink_axis_mask").i:
             return (value[begin],) if -len(value) <= begin < len(value) else None
-        return value[slice(None if node.attr["begin_mask"].i else begin,
-                           None if node.attr["end_mask"].i else end, step)]
+        return value[slice(None if attribute(node, "begin_mask").i else begin,
+                           None if attribute(node, "end_mask").i else end, step)]
 
     def _value_of_GatherV2(self, node: NodeDef, _: int) -> Dims:
         value, ids = self.value(node.input[0]), _numbers(self.value(node.input[1]))
@@ -268,13 +269,3 @@ def _numbers(value: Dims) -> tuple[int, ...] | None:
     """The elements, if every one of them is known."""
     known = tuple(v for v in value or () if isinstance(v, int))
     return known if value is not None and len(known) == len(value) else None
-
-
-def parsed_part(node: NodeDef, port: int) -> tuple[str, int]:
-    """Which part of which sparse feature an output of ParseExample(V2) is.
-
-    Returns (`indices`, `values` or `shape`, number of the feature), or (`dense`, 0).
-    """
-    count = node.attr["num_sparse" if node.op == "ParseExampleV2" else "Nsparse"].i
-    kind = port // count if count else 3
-    return (("indices", "values", "shape")[kind], port % count) if kind < 3 else ("dense", 0)

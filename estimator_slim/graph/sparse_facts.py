@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from estimator_slim.graph import _names as names
+from estimator_slim.graph._operations import attribute, parsed_part
 from estimator_slim.graph.graph import Graph, NodeDef
-from estimator_slim.graph.shapes import Symbols, parsed_part
+from estimator_slim.graph.shapes import Symbols
 
 _HASHES = ("StringToHashBucketFast", "StringToHashBucketStrong", "StringToHashBucket")
 _IN_ROW_ORDER = ("Where", "StringSplit", "StringSplitV2", "RaggedTensorToSparse")
@@ -53,7 +54,7 @@ def _not_negative_if(graph: Graph, node: NodeDef) -> list[str] | None:
 def all_below(graph: Graph, tensor: str, limit: int) -> bool:
     """True if every element of the integer `tensor` is certain to be below `limit`."""
     node = graph.producer(tensor)
-    return node.op in _HASHES and node.attr["num_buckets"].i <= limit
+    return node.op in _HASHES and attribute(node, "num_buckets").i <= limit
 
 
 def _is_in_vocabulary(graph: Graph, select: NodeDef) -> bool:
@@ -79,8 +80,8 @@ def _filled_with_line_numbers(graph: Graph, table: str) -> bool:
                                    "LookupTableRemove"))
                and graph.source(n.input[0]) == handle]
     return bool(fillers) and all(
-        n.op == "InitializeTableFromTextFileV2" and n.attr["value_index"].i == -1
-        and n.attr["offset"].i >= 0 for n in fillers)
+        n.op == "InitializeTableFromTextFileV2" and attribute(n, "value_index").i == -1
+        and attribute(n, "offset").i >= 0 for n in fillers)
 
 
 def in_row_order(graph: Graph, indices: str) -> bool:

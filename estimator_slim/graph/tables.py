@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from estimator_slim.graph import _names as names
+from estimator_slim.graph._operations import attribute
 from estimator_slim.graph.graph import Graph, NodeDef, shared_name
 from estimator_slim.graph.weight import Weight
 
@@ -66,7 +67,7 @@ def gathers_rows(graph: Graph, node: NodeDef) -> bool:
     """True if `node` gathers whole rows of its first input."""
     if node.op == "Gather":
         return True
-    return (node.op == "GatherV2" and not node.attr["batch_dims"].i
+    return (node.op == "GatherV2" and not attribute(node, "batch_dims").i
             and graph.constant(node.input[2]) == 0)
 
 

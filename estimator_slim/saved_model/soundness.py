@@ -13,14 +13,12 @@ Whether the operations of a graph are known here, and how many outputs they make
 
 from __future__ import annotations
 
-import functools
 import itertools
 import re
 from collections.abc import Iterable, Iterator
 
 import tensorflow as tf
 from tensorflow.core.framework import function_pb2
-from tensorflow.python.framework import op_def_registry
 
 from estimator_slim.graph import (
     Graph,
@@ -30,6 +28,7 @@ from estimator_slim.graph import (
     followed_by_import,
     imported,
     names,
+    operations,
     reachable,
 )
 from estimator_slim.saved_model.meta_graph import RequiredName
@@ -150,7 +149,7 @@ def unknown_operations(graph_def: tf.compat.v1.GraphDef) -> Iterator[str]:
     functions = {f.signature.name: f.node_def for f in graph_def.library.function}
     called = reachable(graph_def.node, graph_def.library).function
     used = {node.op for nodes in (graph_def.node, *(f.node_def for f in called)) for node in nodes}
-    unknown = sorted(op for op in used - functions.keys() if op_def_registry.get(op) is None)
+    unknown = sorted(op for op in used - functions.keys() if not operations.is_registered(op))
     if unknown:
         more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
         yield (f"its graph has the operations {', '.join(unknown[:_SHOWN])}{more}, which TensorFlow "
@@ -163,15 +162,8 @@ def too_many_outputs(nodes: Iterable[NodeDef]) -> Iterator[str]:
     """A clause about nodes that say in a few bytes that they have many outputs, each of which costs."""
     total = 0
     for node in nodes:
-        total += sum(max(0, node.attr[key].i) for key in _counts(node.op) if key in node.attr)
+        total += operations.counted_outputs(node)
         if total > MOST_OUTPUTS:
             yield (f"its nodes, up to {node.name!r}, have {total:,} outputs; expected at most "
                    f"{MOST_OUTPUTS:,} in all")
             return
-
-
-@functools.cache
-def _counts(op: str) -> tuple[str, ...]:
-    """The attributes that say how many outputs a node of `op` has."""
-    known = op_def_registry.get(op)
-    return tuple(arg.number_attr for arg in known.output_arg if arg.number_attr) if known else ()

@@ -18,11 +18,10 @@ from dataclasses import dataclass, fields
 from typing import ClassVar
 
 import tensorflow as tf
-from tensorflow.python.framework import op_def_registry
 from tensorflow.python.util import _pywrap_transform_graph as _engine
 
 from estimator_slim.errors import OptionError, TransformError
-from estimator_slim.graph import Graph, NodeDef, attribute, attributes, names
+from estimator_slim.graph import Graph, NodeDef, attribute, attributes, names, operations
 from estimator_slim.transforms.base import Transform
 
 _FOLDED = re.compile(r"(?P<base>.*?)(/_\d+)?__cf__\d+$")
@@ -124,27 +123,14 @@ def _placeholder(graph: Graph, name: str, tensor: str) -> NodeDef:
     node = NodeDef(name=name, op="Placeholder")
     source, port = names.split(tensor)
     original = graph.nodes[source]
-    dtype = tf.float32 if port < 0 else output_types(original)[port]
+    dtype = tf.float32 if port < 0 else operations.output_types(original, graph.functions())[port]
     node.attr["dtype"].CopyFrom(attributes.encode(dtype))
     if original.op.startswith("Placeholder"):
-        node.attr["shape"].CopyFrom(original.attr["shape"])
-    elif port >= 0 and any(arg.is_ref for arg in op_def_registry.get(original.op).output_arg):
+        node.attr["shape"].CopyFrom(attribute(original, "shape"))
+    elif port >= 0 and operations.makes_references(original.op):
         node.op = "VariableV2"
         node.attr["shape"].CopyFrom(attributes.encode(tf.TensorShape(None)))
     return node
-
-
-def output_types(node: NodeDef) -> list[tf.DType]:
-    """The type of each output of `node`, by its op's registration."""
-    types: list[tf.DType] = []
-    for arg in op_def_registry.get(node.op).output_arg:
-        if arg.type_list_attr:
-            types += [tf.dtypes.as_dtype(t) for t in attribute(node, arg.type_list_attr).list.type]
-            continue
-        dtype = attribute(node, arg.type_attr).type if arg.type_attr else arg.type
-        types += [tf.dtypes.as_dtype(dtype)] * (attribute(node, arg.number_attr).i
-                                                if arg.number_attr else 1)
-    return types
 
 
 def _run(graph: Graph, nodes: Iterable[NodeDef], inputs: list[str], outputs: list[str],

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import tensorflow as tf
 
 from estimator_slim.graph import (
     Graph,
@@ -15,6 +14,7 @@ from estimator_slim.graph import (
     Symbols,
     Weight,
     attribute,
+    attributes,
     inside_loops,
     names,
     waits,
@@ -79,7 +79,7 @@ def _chain(graph: Graph, gather: NodeDef) -> _Chain | None:
 def _obstacle(graph: Graph, chain: _Chain, readers: SoleReaders) -> str | None:
     convolution = chain.convolution
     is_plain = (attribute(convolution, "data_format").s == b"NHWC"
-                and convolution.attr["padding"].s == b"VALID"
+                and attribute(convolution, "padding").s == b"VALID"
                 and all(n == 1 for key in ("strides", "dilations")
                         for n in attribute(convolution, key).list.i))
     if not is_plain:
@@ -118,7 +118,7 @@ def _flatten(graph: Graph, chain: _Chain, rates: list[int], paddings: list[int])
         kernel = graph.add_weight(f"{convolution.name}/dilated", _dilated(graph, kernel, rates))
         dilations = [1, 1, 1, 1]
     graph.become(chain.gather, convolution.op, [chain.scatter.input[0], kernel],
-                 T=tf.dtypes.as_dtype(convolution.attr["T"].type), strides=[1, 1, 1, 1],
+                 T=attributes.dtype(convolution, "T"), strides=[1, 1, 1, 1],
                  dilations=dilations, **_padding(paddings))
 
 

@@ -155,9 +155,9 @@ def _obstacle(graph: Graph, chain: Chain, readers: SoleReaders, symbols: Symbols
 
 
 def _is_plain(convolution: NodeDef) -> bool:
-    return (convolution.attr["T"].type == tf.float32.as_datatype_enum
+    return (attribute(convolution, "T").type == tf.float32.as_datatype_enum
             and attribute(convolution, "data_format").s == b"NHWC"
-            and convolution.attr["padding"].s in (b"SAME", b"VALID")
+            and attribute(convolution, "padding").s in (b"SAME", b"VALID")
             and all(d == 1 for d in attribute(convolution, "dilations").list.i))
 
 
@@ -182,9 +182,9 @@ def fuse(graph: Graph, chain: Chain) -> None:
     pad = next((n for n in chain.before if n.op == "MirrorPad"), None)
     paddings = _NO_PADDINGS if pad is None else graph.constant(pad.input[1]).astype(np.int32)
     inputs = [x, graph.add_constant(f"{convolution.name}/paddings", paddings), kernel]
-    kept = {key: convolution.attr[key] for key in ("T", "strides", "padding")}
+    kept = {key: attribute(convolution, key) for key in ("T", "strides", "padding")}
     attrs = {key: type(value).FromString(value.SerializeToString()) for key, value in kept.items()}
-    attrs["mode"] = "REFLECT" if pad is None else pad.attr["mode"].s
+    attrs["mode"] = "REFLECT" if pad is None else attribute(pad, "mode").s
     if resize is None:
         graph.become(convolution, "FusedPadConv2D", inputs, **attrs)
     else:

@@ -14,6 +14,7 @@ from estimator_slim.graph import (
     Symbols,
     Weight,
     all_below,
+    attribute,
     attributes,
     in_row_order,
     never_negative,
@@ -41,7 +42,7 @@ def rewrite_indicators(graph: Graph, symbols: Symbols) -> None:
     """
     consumers = graph.consumers()
     for node in list(graph.nodes.values()):
-        if node.op != "MatMul" or node.attr["transpose_a"].b or node.attr["transpose_b"].b:
+        if node.op != "MatMul" or attribute(node, "transpose_a").b or attribute(node, "transpose_b").b:
             continue
         kernel = graph.weight(node.input[1])
         if kernel is None or len(consumers[graph.source(node.input[1])]) != 1 or len(node.input) != 2:
@@ -73,8 +74,8 @@ def _ids(graph: Graph, tensor: str, depth: int) -> SparseIds | None:
     total = graph.producer(tensor)
     hot = graph.producer(total.input[0]) if total.op == "Sum" else total
     dense = graph.producer(hot.input[0]) if hot.op == "OneHot" else hot
-    last_axis = "axis" not in hot.attr or hot.attr["axis"].i == -1
-    if dense.op != "SparseToDense" or total.attr["keep_dims"].b or not last_axis:
+    is_last = attribute(hot, "axis").i == -1
+    if dense.op != "SparseToDense" or attribute(total, "keep_dims").b or not is_last:
         return None
     if attributes.dtype(dense, "T") != tf.int64:
         return None

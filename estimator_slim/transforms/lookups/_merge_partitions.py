@@ -22,6 +22,7 @@ from estimator_slim.graph import (
     NodeDef,
     Table,
     Weight,
+    attribute,
     attributes,
     gathers_rows,
     names,
@@ -74,7 +75,7 @@ def merge_partitions(graph: Graph) -> None:
 
 
 def _stitch(graph: Graph, node: NodeDef) -> _Stitch | None:
-    count = node.attr["N"].i
+    count = attribute(node, "N").i
     places, rows = node.input[:count], node.input[count:2 * count]
     gathers = [graph.producer(tensor) for tensor in rows]
     if not all(g.op in ("Gather", "GatherV2") and gathers_rows(graph, g) for g in gathers):
@@ -94,7 +95,7 @@ def _stitch(graph: Graph, node: NodeDef) -> _Stitch | None:
 def _dealt(graph: Graph, tensors: list[str]) -> NodeDef | None:
     """The DynamicPartition whose outputs, all of them and in order, `tensors` are."""
     source = graph.producer(tensors[0])
-    if source.op != "DynamicPartition" or source.attr["num_partitions"].i != len(tensors):
+    if source.op != "DynamicPartition" or attribute(source, "num_partitions").i != len(tensors):
         return None
     outputs = [names.tensor(source.name, port) for port in range(len(tensors))]
     return source if [graph.source(t) for t in tensors] == outputs else None

@@ -12,6 +12,7 @@ from estimator_slim.graph import (
     NodeDef,
     Symbols,
     always_true,
+    attribute,
     is_dense_shape,
     kept_by_filter,
     names,
@@ -78,7 +79,7 @@ def _equals(graph: Graph, symbols: Symbols, node: NodeDef) -> Iterator[tuple[str
         if _same(old, new) and is_dense_shape(graph, node.input[1]):
             yield node.name, node.input[0]
             yield f"{node.name}:1", node.input[1]
-    elif node.op == "ConcatV2" and node.attr["N"].i == 1:
+    elif node.op == "ConcatV2" and attribute(node, "N").i == 1:
         yield node.name, node.input[0]
     elif node.op == "GatherV2":
         condition = kept_by_filter(graph, node)

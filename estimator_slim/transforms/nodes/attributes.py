@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from estimator_slim.errors import OptionError
-from estimator_slim.graph import VARIABLE_OPS, Graph, require_registered, shared_name
+from estimator_slim.graph import VARIABLE_OPS, Graph, operations, shared_name
 from estimator_slim.transforms.engine import NativeTransform
 
 
@@ -144,7 +144,8 @@ class RenameOp(NativeTransform):
         found = [name for name, node in graph.nodes.items() if node.op == self.old_op_name]
         if found:
             super().rewrite(graph)
-            require_registered((graph.nodes[name] for name in found), "give another new_op_name")
+            operations.require_registered((graph.nodes[name] for name in found),
+                                          "give another new_op_name")
 
 
 @contextlib.contextmanager
@@ -161,7 +162,8 @@ def edit_attributes(graph: Graph, key: str, op_name: str) -> Iterator[list[str]]
     known_as = {name: shared_name(graph.nodes[name]) for name in found
                 if graph.nodes[name].op in VARIABLE_OPS}
     yield found
-    require_registered((graph.nodes[name] for name in found), "give an op_name to spare others")
+    operations.require_registered((graph.nodes[name] for name in found),
+                                  "give an op_name to spare others")
     for name, old in known_as.items():
         if old in graph.weights:
             graph.weights[shared_name(graph.nodes[name])] = graph.weights[old]

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import tensorflow as tf
 
-from estimator_slim.graph import Graph, NodeDef, attribute, names
+from estimator_slim.graph import Graph, NodeDef, attribute, attributes, names
 from estimator_slim.transforms.engine import NativeTransform, hidden
 
 
@@ -89,6 +89,6 @@ def _as_string(graph: Graph, handle: str) -> None:
     consumers, todo = graph.consumers(), [handle]
     while todo:
         for node, index in consumers.get(todo.pop(), ()):
-            if node.op in _PASS_ON and index == 0 and node.attr["T"].type != tf.string.as_datatype_enum:
+            if node.op in _PASS_ON and index == 0 and attributes.dtype(node, "T") != tf.string:
                 node.attr["T"].type = tf.string.as_datatype_enum
                 todo += [node.name, *([names.tensor(node.name, 1)] if node.op == "Switch" else ())]

@@ -12,10 +12,19 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import tensorflow as tf
-from tensorflow.python.framework import op_def_registry
 
 from estimator_slim.errors import OptionError
-from estimator_slim.graph import Graph, NodeDef, attribute, called_by, hold, imported, names, release
+from estimator_slim.graph import (
+    Graph,
+    NodeDef,
+    attribute,
+    called_by,
+    hold,
+    imported,
+    names,
+    operations,
+    release,
+)
 from estimator_slim.transforms.engine import NativeTransform
 from estimator_slim.transforms.weights import CONSTANT_BYTES
 
@@ -106,7 +115,7 @@ def left_to_requests(graph: Graph, most_bytes: int, most_grown: int) -> list[Nod
     if all(node.op == "Const" for node in constant):
         return []
     understood = imported(graph.graph_def())
-    functions = {f.signature.name for f in graph.library.function}
+    functions = graph.functions().keys()
     reader_counts = _reader_counts(graph)
     longest: dict[str, float] = {}
     sizes: dict[str, float] = {}
@@ -174,11 +183,6 @@ def _in_order(nodes: Iterable[NodeDef], readers: Mapping[str, list[NodeDef]],
         found.append(node)
         for reader in readers.get(node.name, ()):
             waiting[reader.name] -= 1
-            if not waiting[reader.name] and _is_stateless(reader):
+            if not waiting[reader.name] and not operations.is_stateful(reader.op):
                 todo.append(reader)
     return found
-
-
-def _is_stateless(node: NodeDef) -> bool:
-    op = op_def_registry.get(node.op)
-    return op is None or not op.is_stateful

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import tensorflow as tf
-from tensorflow.python.framework import op_def_registry
 
 from estimator_slim.errors import OptionError
-from estimator_slim.graph import Graph, NodeDef, names
+from estimator_slim.graph import Graph, NodeDef, names, operations
 from estimator_slim.transforms.base import Transform
-from estimator_slim.transforms.engine import output_types
 
 _SUFFIX = "__print__"
 _CONTROL_FLOW = ("Enter", "Exit", "Switch", "Merge", "NextIteration", "LoopCond", "ControlTrigger")
@@ -81,7 +79,7 @@ class InsertLogging(Transform):
                 and not node.name.endswith(_SUFFIX))
 
     def _print(self, graph: Graph, node: NodeDef, ports: list[int]) -> str:
-        types = output_types(node)
+        types = operations.output_types(node, {})
         shown = (f";{node.op};" if self.show_op else "") + (
             f";{node.name}{_SUFFIX};" if self.show_name else "")
         return graph.add("Print", f"{node.name}{_SUFFIX}",
@@ -109,10 +107,9 @@ def _obstacle(graph: Graph, node: NodeDef, ports: set[int]) -> str | None:
         return "it is a constant, by which TensorFlow may know a shape ahead"
     if node.name in graph.interface.fed:
         return "a signature feeds it"
-    op = op_def_registry.get(node.op)
-    if op is None:
+    if not operations.is_registered(node.op):
         return "it calls a function"
-    types = output_types(node)
-    if any(arg.is_ref for arg in op.output_arg) or any(types[port] in _NOT_PRINTED for port in ports):
+    types = operations.output_types(node, {})
+    if operations.makes_references(node.op) or any(types[port] in _NOT_PRINTED for port in ports):
         return "its output is a handle, not a value"
     return None

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from estimator_slim.graph import Graph, NodeDef, Symbols
+from estimator_slim.graph import Graph, NodeDef, Symbols, attribute
 
 _MOST_PLACES = 10_000  # that rows come by, each counted once for every way to it
 _SUMS = tuple(f"SparseSegment{c}{n}" for c in ("Sum", "Mean", "SqrtN") for n in ("", "WithNumSegments"))
@@ -63,7 +63,7 @@ class NextLayers:
 
 def _of_kernel(graph: Graph, matmul: NodeDef, index: int, first: int,
                width: int) -> np.ndarray | None:
-    transposed = matmul.attr["transpose_a"].b or matmul.attr["transpose_b"].b
+    transposed = attribute(matmul, "transpose_a").b or attribute(matmul, "transpose_b").b
     kernel = graph.weight(matmul.input[1]) if matmul.op == "MatMul" and index == 0 else None
     if kernel is None or transposed or kernel.row_count < first + width:
         return None
