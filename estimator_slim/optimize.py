@@ -101,7 +101,8 @@ def optimize(source: str, destination: str, options: Options, *,
     servable = read_servable(source, tags)
     if servable.is_slim:
         raise SourceError(f"{source} is a slim servable, which estimator_slim wrote; expected an "
-                          "original. Optimize the export that it was made from, with other transforms if you like")
+                          "original. Optimize the export that it was made from, with other transforms "
+                          "if you like")
     if servable.checkpoint and options.verify != OFF:
         require_loadable(source, SourceError)
     requests = _questions(servable, options)

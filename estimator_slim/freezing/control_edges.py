@@ -6,7 +6,7 @@ weights, such an edge orders nothing and only keeps transforms away from the nod
 
 from __future__ import annotations
 
-from estimator_slim.graph import Graph, NodeDef, names, operations, shared_name
+from estimator_slim.graph import Graph, NodeDef, names, operations, reached, shared_name
 
 _HANDLES = ("VarHandleOp", "HashTable", "HashTableV2", "MutableHashTable", "MutableHashTableV2")
 _LOOKUPS = ("LookupTableFind", "LookupTableFindV2", "LookupTableSize", "LookupTableSizeV2")
@@ -22,7 +22,7 @@ def drop_idle_controls(graph: Graph) -> None:
 
         Before: Const(kernel) ─ ^Identity(y),  MatMul ─ Identity(y)         After: MatMul ─ Identity(y)
     """
-    waits = [name for node in graph.nodes.values() for name in node.input if names.is_control(name)]
+    waits = [name for node in graph.nodes.values() for name in names.control_inputs(node)]
     if not waits:
         return
     acting = _acting(graph)
@@ -39,18 +39,8 @@ def _is_harmless(node: NodeDef) -> bool:
 def _acting(graph: Graph) -> set[str]:
     """The nodes that do something, and all that depend on them."""
     tables_change = any(node.op.startswith(_LOOKUP_CHANGES) for node in _asked(graph))
-    readers: dict[str, list[str]] = {}
-    for node in graph.nodes.values():
-        for name in node.input:
-            readers.setdefault(names.node_of(name), []).append(node.name)
-    acting: set[str] = set()
-    todo = [n.name for n in graph.nodes.values() if _acts(graph, n, tables_change)]
-    while todo:
-        name = todo.pop()
-        if name not in acting:
-            acting.add(name)
-            todo += readers.get(name, ())
-    return acting
+    acting = [n.name for n in graph.nodes.values() if _acts(graph, n, tables_change)]
+    return reached(graph, acting).union(acting)
 
 
 def _asked(graph: Graph) -> list[NodeDef]:

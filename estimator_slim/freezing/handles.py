@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 
-from estimator_slim.graph import CALLS, Graph, NodeDef, names
+from estimator_slim.graph import CALLS, Consumers, Graph, Interface, NodeDef
 
 READS = ("ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape")
 _PASS_ON = ("Identity", "Enter", "Switch")
@@ -16,15 +15,13 @@ _FUNCTIONS = {
     **dict.fromkeys(("Case", "StatelessCase"), (1, ("branches",))),
     **dict.fromkeys(CALLS, (0, ("f",)))}
 
-_Uses = Mapping[str, list[tuple[NodeDef, int]]]
-
 
 class Handles:
     """The handles of a graph's variables, as the graph is when this is made."""
 
     def __init__(self, graph: Graph) -> None:
         self._functions = graph.functions()
-        self._uses = {"": _uses(graph.nodes.values())}  # function (`` is the graph) → node → its readers
+        self._consumers = {"": Consumers(graph)}  # by function; `` is the graph
 
     def only_read(self, variable: str) -> bool:
         """True if nothing that gets the handle of the VarHandleOp `variable` can change its value."""
@@ -34,7 +31,7 @@ class Handles:
             if (function, name) in seen:
                 continue
             seen.add((function, name))
-            for node, index in self._uses_in(function).get(name, ()):
+            for node, index in self._consumers_in(function).of_node(name):
                 if node.op in _PASS_ON:
                     todo.append((function, node.name))
                 elif node.op not in READS:
@@ -44,10 +41,11 @@ class Handles:
                     todo += passed
         return True
 
-    def _uses_in(self, function: str) -> _Uses:
-        if function not in self._uses:
-            self._uses[function] = _uses(self._functions[function].node_def)
-        return self._uses[function]
+    def _consumers_in(self, function: str) -> Consumers:
+        if function not in self._consumers:
+            nodes = {node.name: node for node in self._functions[function].node_def}
+            self._consumers[function] = Consumers(Graph(nodes, Interface({})))
+        return self._consumers[function]
 
     def _arguments(self, node: NodeDef, index: int) -> Iterator[tuple[str, str]]:
         """(function, argument) for each function that gets input `index` of `node`; none: who knows."""
@@ -58,13 +56,3 @@ class Handles:
                 function = self._functions.get(called.name)
                 if function is not None and first <= index < first + len(function.signature.input_arg):
                     yield function.signature.name, function.signature.input_arg[index - first].name
-
-
-def _uses(nodes: Iterable[NodeDef]) -> _Uses:
-    """Node or argument → the (node, input index) pairs that read any output of it."""
-    found: dict[str, list[tuple[NodeDef, int]]] = defaultdict(list)
-    for node in nodes:
-        for index, name in enumerate(node.input):
-            if not names.is_control(name):
-                found[name.split(":")[0]].append((node, index))
-    return found

@@ -61,7 +61,7 @@ def fill_at_load(graph: Graph, saver: saver_pb2.SaverDef, reader: CheckpointRead
     needed = graph.ancestors(graph.interface.roots())
     for node in list(_restoring(graph, saver)):
         entries = {i: _restored_from(graph, graph.source(tensor))
-                   for i, tensor in enumerate(node.input) if not names.is_control(tensor)}
+                   for i, tensor in enumerate(names.data_inputs(node))}
         if any(entries.values()) and node.op not in ASSIGN_OPS and _handle(graph, node) in needed:
             _run_at_load(graph, _filling(graph, node, entries, reader))
 

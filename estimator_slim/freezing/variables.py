@@ -18,6 +18,7 @@ from estimator_slim.freezing.handles import READS, Handles
 from estimator_slim.freezing.restored import ASSIGN_OPS, fill_at_load, saved_variables
 from estimator_slim.graph import (
     VARIABLE_OPS,
+    Consumers,
     Graph,
     NodeDef,
     Weight,
@@ -56,7 +57,7 @@ def freeze(servable: Servable, *, constant_bytes: int) -> Graph:
         node.attr.pop("_output_shapes", None)
     passed_on: dict[str, str] = {}
     handles = Handles(graph)
-    for name, uses in _readers(graph).items():
+    for name, uses in _uses(graph).items():
         variable = graph.nodes[name]
         if name not in saved:
             _require_initialised(graph, variable, uses, servable.directory)
@@ -76,11 +77,11 @@ def freeze(servable: Servable, *, constant_bytes: int) -> Graph:
     return graph
 
 
-def _readers(graph: Graph) -> dict[str, list[tuple[NodeDef, int]]]:
+def _uses(graph: Graph) -> dict[str, list[tuple[NodeDef, int]]]:
     """Variable node of the original → the (node, input index) pairs that use it."""
-    consumers = graph.consumers()
-    return {node.name: consumers.get(node.name, []) + consumers.get("^" + node.name, [])
-            for node in list(graph.nodes.values())
+    consumers = Consumers(graph)
+    return {node.name: consumers.of(node.name) + consumers.waiting_for(node.name)
+            for node in graph.nodes.values()
             if node.op in VARIABLE_OPS and shared_name(node) not in graph.weights}
 
 

@@ -5,7 +5,7 @@ from estimator_slim.graph import _names as names
 from estimator_slim.graph import _operations as operations
 from estimator_slim.graph._operations import attribute
 from estimator_slim.graph.bodies import edit_bodies
-from estimator_slim.graph.consumers import SoleReaders, waits
+from estimator_slim.graph.consumers import Consumers
 from estimator_slim.graph.control_flow import inside_branches, inside_loops, reached
 from estimator_slim.graph.functions import CALLS, called_by, followed_by_import, reachable
 from estimator_slim.graph.graph import CODED, VARIABLE_OPS, Graph, NodeDef, Skip, shared_name
@@ -30,6 +30,7 @@ from estimator_slim.graph.weight import SLICE_BYTES, Stored, Weight
 __all__ = [
     "CODED",
     "CALLS",
+    "Consumers",
     "Dims",
     "Graph",
     "INIT_SIGNATURE",
@@ -37,7 +38,6 @@ __all__ = [
     "NodeDef",
     "SLICE_BYTES",
     "Skip",
-    "SoleReaders",
     "Stored",
     "Symbols",
     "Table",
@@ -73,5 +73,4 @@ __all__ = [
     "tables_of",
     "unpacked_strings",
     "varint",
-    "waits",
 ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.core.protobuf import meta_graph_pb2
 
 
@@ -24,8 +25,18 @@ def split(name: str) -> tuple[str, int]:
 
 
 def node_of(name: str) -> str:
-    """The node behind a tensor or control name: `a:3`, `a` and `^a` → `a`."""
-    return split(name)[0]
+    """The node behind a tensor or control name: `a:3`, `a` and `^a` → `a`; so a function's `a:y:3`."""
+    return name.removeprefix("^").partition(":")[0]
+
+
+def data_inputs(node: NodeDef) -> list[str]:
+    """The tensors that `node` reads, in order."""
+    return [name for name in node.input if not is_control(name)]
+
+
+def control_inputs(node: NodeDef) -> list[str]:
+    """The control dependencies of `node`, which stand behind its other inputs."""
+    return [name for name in node.input if is_control(name)]
 
 
 def canonical(name: str) -> str:

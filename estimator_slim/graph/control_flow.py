@@ -10,28 +10,20 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from estimator_slim.graph import _names as names
+from estimator_slim.graph.consumers import Consumers
 from estimator_slim.graph.graph import Graph, NodeDef
 
 _ENTERS, _EXITS = ("Enter", "RefEnter"), ("Exit", "RefExit")
 _SWITCHES, _MERGES = ("Switch", "RefSwitch"), ("Merge", "RefMerge")
 
 
-def readers_of(graph: Graph) -> dict[str, list[NodeDef]]:
-    """Node → the nodes that read it or wait for it."""
-    readers: dict[str, list[NodeDef]] = defaultdict(list)
-    for node in graph.nodes.values():
-        for name in node.input:
-            readers[names.node_of(name)].append(node)
-    return readers
-
-
 def reached(graph: Graph, starts: Iterable[str], ends: Iterable[str] = ()) -> set[str]:
     """The nodes that depend on `starts`, not looking behind `ends`; without both."""
-    readers, stop = readers_of(graph), set(ends)
+    consumers, stop = Consumers(graph), set(ends)
     found: set[str] = set()
     todo = list(starts)
     while todo:
-        for node in readers.get(todo.pop(), ()):
+        for node in consumers.after(todo.pop()):
             if node.name not in found and node.name not in stop:
                 found.add(node.name)
                 todo.append(node.name)
@@ -54,7 +46,7 @@ def _has(graph: Graph, node: NodeDef, ops: tuple[str, ...]) -> bool:
 
 def inside_loops(graph: Graph) -> set[str]:
     """The nodes that run once for each turn of a loop."""
-    readers = readers_of(graph)
+    consumers = Consumers(graph)
     enters = [name for name, node in graph.nodes.items() if node.op in _ENTERS]
     depth: dict[str, int] = defaultdict(int)
     todo = list(enters)
@@ -62,7 +54,7 @@ def inside_loops(graph: Graph) -> set[str]:
         name = todo.pop()
         op = graph.nodes[name].op
         outside = depth[name] + (op in _ENTERS) - (op in _EXITS)
-        for node in readers[name]:
+        for node in consumers.after(name):
             if depth[node.name] < outside <= len(enters):  # a graph in order nests no deeper
                 depth[node.name] = outside
                 todo.append(node.name)

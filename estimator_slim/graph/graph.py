@@ -6,7 +6,6 @@ it is large; `weight()` tells the two apart for nobody: both are a Weight behind
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -24,7 +23,7 @@ from estimator_slim.graph.interface import Interface
 from estimator_slim.graph.weight import Weight
 
 CODED = "_slim_coded"  # attribute of nodes that hold codes, scales or offsets: not to be coded again
-_LONGEST_CHAIN = 100  # of Identity nodes, or each of many readers would walk down a long one
+_LONGEST_CHAIN = 100  # of Identity nodes, or each of many consumers would walk down a long one
 
 
 @dataclass(frozen=True)
@@ -112,13 +111,9 @@ class Graph:
         node = self.producer(tensor)
         return attributes.constant(node) if node.op == "Const" else None
 
-    def consumers(self) -> Mapping[str, list[tuple[NodeDef, int]]]:
-        """Tensor (or `^node`) name → the (node, input index) pairs that read it, as of now."""
-        result: dict[str, list[tuple[NodeDef, int]]] = defaultdict(list)
-        for node in self.nodes.values():
-            for index, name in enumerate(node.input):
-                result[names.canonical(name)].append((node, index))
-        return result
+    def waits(self, tensor: str) -> bool:
+        """True if the node that `tensor` comes from has a control dependency, which would go with it."""
+        return bool(names.control_inputs(self.producer(tensor)))
 
     def ancestors(self, roots: Iterable[str], stop: Iterable[str] = ()) -> set[str]:
         """The nodes that `roots` (nodes) depend on, themselves included, not looking behind `stop`."""
@@ -191,7 +186,7 @@ class Graph:
 
     def become(self, node: NodeDef, op: str, inputs: Iterable[str], **attrs: Any) -> None:
         """Turns `node` into another operation under its name; its control inputs stay."""
-        name, kept = node.name, [i for i in node.input if names.is_control(i)]
+        name, kept = node.name, names.control_inputs(node)
         node.Clear()
         node.name, node.op = name, op
         node.input.extend([names.canonical(i) for i in inputs] + kept)

@@ -53,7 +53,7 @@ def inline_calls(graph: Graph) -> None:
     while todo:
         call = todo.pop()
         body = body_of(library[_function(call, library)], library)
-        if body is not None and len(body.arguments) == len(_data(call)):
+        if body is not None and len(body.arguments) == len(names.data_inputs(call)):
             added = _inline(graph, call, body, library[_function(call, library)], replaced, in_frames)
             todo += [node for node in added if _function(node, library) in sizes]
     graph.redirect(replaced)
@@ -90,18 +90,14 @@ def _sizes(library: Mapping[str, FunctionDef]) -> dict[str, int]:
     return sizes
 
 
-def _data(node: NodeDef) -> list[str]:
-    return [i for i in node.input if not names.is_control(i)]
-
-
 def _inline(graph: Graph, call: NodeDef, body: Body, function: FunctionDef,
             replaced: dict[str, str], in_frames: bool) -> list[NodeDef]:
     """Adds the nodes of `body`, turns `call` into what waits for them; returns the nodes added."""
     new_name = _add_nodes(graph, call, body)
-    arguments = dict(zip(body.arguments, _data(call)))
-    before = [i for i in call.input if names.is_control(i)]
+    arguments = dict(zip(body.arguments, names.data_inputs(call)))
+    before = names.control_inputs(call)
     if in_frames and not before:
-        before = [f"^{names.node_of(i)}" for i in _data(call)[:1]]
+        before = [f"^{names.node_of(i)}" for i in names.data_inputs(call)[:1]]
 
     def moved(name: str) -> str:
         node, port = names.split(name)

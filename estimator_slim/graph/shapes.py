@@ -83,7 +83,7 @@ class Symbols:
                  or hasattr(self, f"_shape_of_{node.op}") or hasattr(self, f"_value_of_{node.op}"))
         if not ruled or tensor in self._fed:
             return []
-        return [name for name in node.input if not names.is_control(name)]
+        return names.data_inputs(node)
 
     def _settle(self, tensor: str) -> None:
         is_fed = tensor in self._fed
@@ -203,7 +203,7 @@ class Symbols:
         return self.shape(node.input[0])
 
     def _value_of_Pack(self, node: NodeDef, _: int) -> Dims:
-        parts = [self.value(i) for i in node.input if not names.is_control(i)]
+        parts = [self.value(i) for i in names.data_inputs(node)]
         if any(p is None or len(p) != 1 for p in parts):
             return None
         return tuple(p[0] for p in parts if p)

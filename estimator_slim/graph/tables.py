@@ -36,14 +36,14 @@ def tables_of(graph: Graph) -> list[Table]:
     for node in graph.nodes.values():
         if node.name in fetched:
             _add(graph, found, node.name, node, by_row=False)
-        for index, tensor in enumerate(node.input):
-            if not names.is_control(tensor) and not _passes_on(graph, node):
+        for index, tensor in enumerate(names.data_inputs(node)):
+            if not _passes_on(graph, node):
                 _add(graph, found, tensor, node, by_row=index == 0 and gathers_rows(graph, node))
     return list(found.values())
 
 
-def _add(graph: Graph, found: dict[str, Table], tensor: str, reader: NodeDef, *, by_row: bool) -> None:
-    """Puts `reader` of `tensor` down in the table that it reads, if that is one."""
+def _add(graph: Graph, found: dict[str, Table], tensor: str, consumer: NodeDef, *, by_row: bool) -> None:
+    """Puts `consumer` of `tensor` down in the table that it reads, if that is one."""
     holder = graph.producer(tensor)
     if holder.op == "ReadVariableOp":
         holder = graph.nodes[names.node_of(holder.input[0])]
@@ -53,7 +53,7 @@ def _add(graph: Graph, found: dict[str, Table], tensor: str, reader: NodeDef, *,
             return
         found[holder.name] = Table(holder.name, weight)
     table = found[holder.name]
-    (table.lookups if by_row and not table.weight.by_handle else table.others).append(reader)
+    (table.lookups if by_row and not table.weight.by_handle else table.others).append(consumer)
 
 
 def _held(graph: Graph, holder: NodeDef) -> Weight | None:

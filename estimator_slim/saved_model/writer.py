@@ -20,6 +20,7 @@ from estimator_slim.checkpoint import CheckpointReader, CheckpointWriter, stored
 from estimator_slim.graph import (
     CODED,
     VARIABLE_OPS,
+    Consumers,
     Graph,
     NodeDef,
     Weight,
@@ -125,10 +126,10 @@ def _listed(meta_graph: meta_graph_pb2.MetaGraphDef, key: str) -> list[str]:
 
 def _variable_defs(graph: Graph, saver: saver_pb2.SaverDef) -> Iterator[bytes]:
     """The `variables` collection, by which stock Python loaders find the variables."""
-    consumers = graph.consumers()
+    consumers = Consumers(graph)
     for node in graph.nodes.values():
         if node.op == "VarHandleOp" and shared_name(node) in graph.weights:
-            read = next(n.name for n, _ in consumers[node.name]
+            read = next(n.name for n, _ in consumers.of(node.name)
                         if n.op == "ReadVariableOp" and n.name.startswith("save/"))
             yield variable_pb2.VariableDef(
                 variable_name=f"{node.name}:0", initializer_name=saver.restore_op_name,

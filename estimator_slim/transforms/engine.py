@@ -72,7 +72,7 @@ def hidden(graph: Graph, hide: Iterable[str]) -> Iterator[None]:
     """
     originals = {name: NodeDef.FromString(graph.nodes[name].SerializeToString()) for name in hide}
     for name, node in originals.items():
-        count = sum(not names.is_control(i) for i in node.input)
+        count = len(names.data_inputs(node))
         graph.nodes[name].op = {1: "PreventGradient", 2: "SquaredDifference"}.get(count, "AddN")
     yield
     for name, original in originals.items():

@@ -45,10 +45,10 @@ def parse(text: str, table: Mapping[str, type[Transform]]) -> list[Transform]:
     Raises:
       OptionError: with the column (from 1) and, for an unknown name, the nearest right one.
     """
-    return list(_Reader(text, table).transforms())
+    return list(_Parser(text, table).transforms())
 
 
-class _Reader:
+class _Parser:
     """A position that moves over the text."""
 
     def __init__(self, text: str, table: Mapping[str, type[Transform]]):

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from estimator_slim import log
 from estimator_slim.errors import OptionError
+from estimator_slim.graph import Consumers
 from estimator_slim.saved_model import Servable, read_servable
 from estimator_slim.verify.prediction_logs import (
     INSTALL,
@@ -93,7 +94,7 @@ def _candidates(servable: Servable, requests: Sequence[Request], count: int,
 
 def _predictable(servable: Servable) -> Iterator[tuple[str, tuple[ServedInput, ...]]]:
     """The signatures that Serving's Predict takes: of its own methods, all tensors dense."""
-    for key, inputs in signature_inputs(servable, servable.graph.consumers()):
+    for key, inputs in signature_inputs(servable, Consumers(servable.graph)):
         signature = servable.graph.interface.signatures[key]
         infos = (*signature.inputs.values(), *signature.outputs.values())
         if signature.method_name in _METHODS and all(i.WhichOneof("encoding") == "name" for i in infos):

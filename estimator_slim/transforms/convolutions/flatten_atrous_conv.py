@@ -8,16 +8,15 @@ from typing import ClassVar
 import numpy as np
 
 from estimator_slim.graph import (
+    Consumers,
     Graph,
     NodeDef,
-    SoleReaders,
     Symbols,
     Weight,
     attribute,
     attributes,
     inside_loops,
     names,
-    waits,
 )
 from estimator_slim.transforms.base import Transform
 
@@ -55,10 +54,10 @@ class FlattenAtrousConv(Transform):
         found = [chain for node in graph.nodes.values() if (chain := _chain(graph, node))]
         if not found:
             return
-        readers, symbols, looped = SoleReaders(graph), Symbols(graph), inside_loops(graph)
+        consumers, symbols, looped = Consumers(graph), Symbols(graph), inside_loops(graph)
         for chain in found:
             reason = ("it stands inside a loop of TensorFlow 1.x" if chain.gather.name in looped
-                      else _obstacle(graph, chain, readers))
+                      else _obstacle(graph, chain, consumers))
             grid = None if reason else _grid(graph, chain, symbols)
             if grid is None:
                 graph.skip(chain.gather.name, reason or "its paddings and crops depend on the request")
@@ -76,7 +75,7 @@ def _chain(graph: Graph, gather: NodeDef) -> _Chain | None:
     return _Chain(scatter, convolution, gather) if scatter.op == "SpaceToBatchND" else None
 
 
-def _obstacle(graph: Graph, chain: _Chain, readers: SoleReaders) -> str | None:
+def _obstacle(graph: Graph, chain: _Chain, consumers: Consumers) -> str | None:
     convolution = chain.convolution
     is_plain = (attribute(convolution, "data_format").s == b"NHWC"
                 and attribute(convolution, "padding").s == b"VALID"
@@ -84,13 +83,13 @@ def _obstacle(graph: Graph, chain: _Chain, readers: SoleReaders) -> str | None:
                         for n in attribute(convolution, key).list.i))
     if not is_plain:
         return "between the two is no plain convolution: NHWC, padding VALID, strides and dilations of 1"
-    if any(waits(graph, tensor) for tensor in (
+    if any(graph.waits(tensor) for tensor in (
             chain.gather.input[0], *chain.gather.input[1:3], *convolution.input[:2],
             *chain.scatter.input[1:3])):
         return "a node of it waits for a control dependency"
     if convolution.op == "DepthwiseConv2dNative" and graph.weight(convolution.input[1]) is None:
         return f"the kernel of {convolution.name} is no constant"
-    return readers.obstacle(convolution.name) or readers.obstacle(chain.scatter.name)
+    return consumers.obstacle(convolution.name) or consumers.obstacle(chain.scatter.name)
 
 
 def _grid(graph: Graph, chain: _Chain, symbols: Symbols) -> tuple[list[int], list[int]] | None:

@@ -20,14 +20,13 @@ import numpy as np
 import tensorflow as tf
 
 from estimator_slim.graph import (
+    Consumers,
     Graph,
     NodeDef,
-    SoleReaders,
     Symbols,
     attribute,
     inside_loops,
     names,
-    waits,
 )
 from estimator_slim.transforms.base import Transform
 
@@ -116,10 +115,10 @@ def chains(graph: Graph, *ops: str) -> Iterator[Chain]:
     found = [chain for node in graph.nodes.values() if (chain := _chain(graph, node, ops))]
     if not found:
         return
-    readers, symbols, looped = SoleReaders(graph), Symbols(graph), inside_loops(graph)
+    consumers, symbols, looped = Consumers(graph), Symbols(graph), inside_loops(graph)
     for chain in found:
         reason = ("it stands inside a loop of TensorFlow 1.x" if chain.convolution.name in looped
-                  else _obstacle(graph, chain, readers, symbols))
+                  else _obstacle(graph, chain, consumers, symbols))
         if reason:
             graph.skip(chain.convolution.name, reason)
         else:
@@ -138,7 +137,7 @@ def _chain(graph: Graph, node: NodeDef, ops: tuple[str, ...]) -> Chain | None:
     return Chain(convolution, tuple(before))
 
 
-def _obstacle(graph: Graph, chain: Chain, readers: SoleReaders, symbols: Symbols) -> str | None:
+def _obstacle(graph: Graph, chain: Chain, consumers: Consumers, symbols: Symbols) -> str | None:
     shape = symbols.shape(chain.before[-1].input[0])
     if shape is None or shape[0] != 1:
         return ("TensorFlow's fused kernel answers only the first image of a batch, and nothing says "
@@ -146,9 +145,9 @@ def _obstacle(graph: Graph, chain: Chain, readers: SoleReaders, symbols: Symbols
     if not _is_plain(chain.convolution):
         return "the fused kernel knows only float32, NHWC, paddings SAME and VALID, and no dilations"
     for node in chain.before:
-        if waits(graph, node.name) or (node.op == "MirrorPad" and waits(graph, node.input[1])):
+        if graph.waits(node.name) or (node.op == "MirrorPad" and graph.waits(node.input[1])):
             return f"{node.name} waits for a control dependency"
-        reason = readers.obstacle(node.name) or _obstacle_in(graph, node, symbols)
+        reason = consumers.obstacle(node.name) or _obstacle_in(graph, node, symbols)
         if reason:
             return reason
     return None

@@ -107,7 +107,7 @@ def _measures_fed(graph: Graph, measure: NodeDef) -> bool:
 
 
 def _include_zero(graph: Graph, measure: NodeDef) -> None:
-    """Makes every reader of a measured bound read `minimum(·, 0)` or `maximum(·, 1e-6)` instead."""
+    """Makes every consumer of a measured bound read `minimum(·, 0)` or `maximum(·, 1e-6)` instead."""
     ports = ("Min", "Max") if measure.op == "RequantizationRange" else (measure.op,)
     bounds = {}
     for port, bound in enumerate(ports):
@@ -141,7 +141,7 @@ def _obstacle(graph: Graph, node: NodeDef, is_inside: bool, fetched: set[str]) -
         return None
     if is_inside:
         return "it stands in a loop or branch of TensorFlow 1.x"
-    if any(names.is_control(i) for i in node.input):
+    if names.control_inputs(node):
         return "it waits for a control dependency"
     if node.op == _FAKE_QUANT:
         return _range_obstacle(graph, node) or _hoisting_obstacle(graph, node, fetched)
@@ -168,7 +168,7 @@ def _hoisting_obstacle(graph: Graph, fake: NodeDef, fetched: set[str]) -> str | 
     tensor = names.canonical(fake.input[0])
     for _ in range(_HOISTS):
         over = graph.nodes[names.node_of(tensor)]
-        inputs = [i for i in over.input if not names.is_control(i)]
+        inputs = names.data_inputs(over)
         if tensor in graph.interface.fed or len(inputs) != 1:
             break
         if over.op not in _HOISTED_OVER:

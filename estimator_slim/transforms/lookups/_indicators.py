@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import tensorflow as tf
 
 from estimator_slim.graph import (
+    Consumers,
     Graph,
     NodeDef,
     Symbols,
@@ -40,24 +41,24 @@ def rewrite_indicators(graph: Graph, symbols: Symbols) -> None:
         After:  a ─ MatMul(its rows of the kernel) ─ AddN
                 ids ─ Unique ─ GatherV2(the other rows) ─ SparseSegmentSum ─┘
     """
-    consumers = graph.consumers()
+    consumers = Consumers(graph)
     for node in list(graph.nodes.values()):
         if node.op != "MatMul" or attribute(node, "transpose_a").b or attribute(node, "transpose_b").b:
             continue
         kernel = graph.weight(node.input[1])
-        if kernel is None or len(consumers[graph.source(node.input[1])]) != 1 or len(node.input) != 2:
+        if kernel is None or len(consumers.of(graph.source(node.input[1]))) != 1 or len(node.input) != 2:
             continue
         parts = list(_parts(graph, symbols, consumers, node.input[0], kernel))
         if any(part.ids for part in parts) and parts[-1].stop == kernel.shape[0]:
             _rewrite(graph, node, kernel, parts)
 
 
-def _parts(graph: Graph, symbols: Symbols, consumers: Mapping, tensor: str,
+def _parts(graph: Graph, symbols: Symbols, consumers: Consumers, tensor: str,
            kernel: Weight) -> Iterator[_Part]:
     """The columns of a layer's input; they end where a width is not known."""
     concat = graph.producer(tensor)
     axis = graph.constant(concat.input[-1]) if concat.op == "ConcatV2" else None
-    is_joined = axis is not None and int(axis) in (1, -1) and len(consumers[concat.name]) == 1
+    is_joined = axis is not None and int(axis) in (1, -1) and len(consumers.of(concat.name)) == 1
     first = 0
     for part in list(concat.input[:-1]) if is_joined else [tensor]:
         shape = symbols.shape(part)

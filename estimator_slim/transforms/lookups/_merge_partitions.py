@@ -194,14 +194,14 @@ def _hand_on_waits(graph: Graph, stitches: list[_Stitch]) -> None:
     """Lets lookups wait for what their parts waited for, and who waited for the parts for them."""
     merged = {g.name: s.node.name for s in stitches for g in s.gathers}
     for stitch in stitches:
-        stitch.node.input.extend(i for g in stitch.gathers for i in g.input if names.is_control(i))
+        stitch.node.input.extend(i for g in stitch.gathers for i in names.control_inputs(g))
     before = {s.node.name: graph.ancestors([s.node.name]) for s in stitches}
     for node in graph.nodes.values():
-        waits = [i for i in node.input if names.is_control(i)]
+        waits = names.control_inputs(node)
         if node.name in merged or not any(i[1:] in merged for i in waits):
             continue
         others = dict.fromkeys(merged.get(i[1:], i[1:]) for i in waits)
-        node.input[:] = [*(i for i in node.input if not names.is_control(i)),
+        node.input[:] = [*names.data_inputs(node),
                          *(f"^{name}" for name in others if node.name not in before.get(name, ()))]
 
 

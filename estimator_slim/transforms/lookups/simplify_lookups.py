@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from estimator_slim.graph import (
+    Consumers,
     Dims,
     Graph,
     NodeDef,
@@ -62,12 +63,12 @@ class SimplifyLookups(Transform):
 
 def _unnecessary(graph: Graph, symbols: Symbols) -> Iterator[tuple[str, str]]:
     """(tensor, the equal tensor that it is made from) for every node that changes nothing."""
-    consumed = {names.canonical(i) for node in graph.nodes.values() for i in node.input}
+    consumers = Consumers(graph)
     for node in graph.nodes.values():
-        if any(names.is_control(i) for i in node.input):
+        if names.control_inputs(node):
             continue
         for tensor, equal in _equals(graph, symbols, node):
-            if tensor in consumed and tensor not in graph.interface.fed:
+            if consumers.of(tensor) and tensor not in graph.interface.fed:
                 yield tensor, names.canonical(equal)
 
 
@@ -110,8 +111,7 @@ def _equal_numbers(graph: Graph, symbols: Symbols) -> dict[str, str]:
         if value is None or all(isinstance(v, int) for v in value):
             continue
         kind = (value, symbols.dtype(node.name), len(symbols.shape(node.name) or ()))
-        if first.setdefault(kind, node.name) != node.name and not any(
-                names.is_control(i) for i in node.input):
+        if first.setdefault(kind, node.name) != node.name and not names.control_inputs(node):
             replaced[node.name] = first[kind]
     return replaced
 

@@ -23,7 +23,6 @@ from estimator_slim.graph import (
     inside_loops,
     never_negative,
     tables_of,
-    waits,
 )
 from estimator_slim.transforms.base import Transform
 
@@ -64,7 +63,7 @@ class SparsifyGather(Transform):
             ids = sparse_rows(table.weight)
             if ids is None:
                 continue
-            if (table.others or waits(graph, table.name)
+            if (table.others or graph.waits(table.name)
                     or any(node.name in looped for node in table.lookups)):
                 graph.skip(table.name, "most of its rows are zero, but it waits for a control "
                                        "dependency, or is read other than by rows, or inside a loop")

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import tensorflow as tf
 
-from estimator_slim.graph import Graph, NodeDef, attribute, attributes, names
+from estimator_slim.graph import Consumers, Graph, NodeDef, attribute, attributes, names
 from estimator_slim.transforms.engine import NativeTransform, hidden
 
 
@@ -40,7 +40,7 @@ class BackportConcatv2(NativeTransform):
 
 
 def _obstacle(node: NodeDef) -> str | None:
-    if any(names.is_control(i) for i in node.input):
+    if names.control_inputs(node):
         return "it waits for a control dependency"
     if attribute(node, "Tidx").type != tf.int32.as_datatype_enum:
         return "its axis is an int64, which Concat does not take"
@@ -86,9 +86,9 @@ class BackportTensorArrayV3(NativeTransform):
 
 def _as_string(graph: Graph, handle: str) -> None:
     """Makes the nodes that pass `handle` on pass a string."""
-    consumers, todo = graph.consumers(), [handle]
+    consumers, todo = Consumers(graph), [handle]
     while todo:
-        for node, index in consumers.get(todo.pop(), ()):
+        for node, index in consumers.of(todo.pop()):
             if node.op in _PASS_ON and index == 0 and attributes.dtype(node, "T") != tf.string:
                 node.attr["T"].type = tf.string.as_datatype_enum
                 todo += [node.name, *([names.tensor(node.name, 1)] if node.op == "Switch" else ())]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from estimator_slim.errors import OptionError
 from estimator_slim.graph import (
+    Consumers,
     Graph,
     NodeDef,
     attribute,
@@ -111,12 +112,13 @@ def left_to_requests(graph: Graph, most_bytes: int, most_grown: int) -> list[Nod
     more than `most_grown` and than what they alone read, or of a size that nobody knows before they
     are executed.
     """
-    constant = _constant(graph)
+    consumers = Consumers(graph)
+    constant = _constant(graph, consumers)
     if all(node.op == "Const" for node in constant):
         return []
     understood = imported(graph.graph_def())
     functions = graph.functions().keys()
-    reader_counts = _reader_counts(graph)
+    single = _read_once(graph, consumers)
     longest: dict[str, float] = {}
     sizes: dict[str, float] = {}
     held = []
@@ -125,19 +127,17 @@ def left_to_requests(graph: Graph, most_bytes: int, most_grown: int) -> list[Nod
         outputs = understood.get_operation_by_name(node.name).outputs
         sizes[node.name] = sum(_byte_count(output, longest[node.name]) for output in outputs)
         sources = {names.node_of(name) for name in node.input} or {node.name}
-        read = sum(sizes.get(source, 0) for source in sources if reader_counts[source] <= 1)
+        read = sum(sizes.get(source, 0) for source in sources if source in single)
         is_small = sizes[node.name] <= min(most_bytes, max(most_grown, read))
         if node.op in _OUTSIDE or not is_small or not functions.isdisjoint(called_by(node)):
             held.append(node)
     return held
 
 
-def _reader_counts(graph: Graph) -> Counter[str]:
-    """How many nodes read each node, and signatures that fetch it."""
-    counts = Counter(source for node in graph.nodes.values()
-                     for source in {names.node_of(name) for name in node.input})
-    counts.update(names.node_of(tensor) for tensor in graph.interface.outputs())
-    return counts
+def _read_once(graph: Graph, consumers: Consumers) -> set[str]:
+    """The nodes that at most one node reads or one signature fetches."""
+    fetched = Counter(names.node_of(tensor) for tensor in graph.interface.outputs())
+    return {name for name in graph.nodes if len(consumers.after(name)) + fetched[name] <= 1}
 
 
 def _byte_count(tensor: tf.Tensor, longest: float) -> float:
@@ -161,28 +161,18 @@ def _longest_string(node: NodeDef, longest: Mapping[str, float]) -> float:
     return math.inf
 
 
-def _constant(graph: Graph) -> list[NodeDef]:
+def _constant(graph: Graph, consumers: Consumers) -> list[NodeDef]:
     """The Consts and the nodes without a state that are worked out from them alone, in order."""
-    readers: dict[str, list[NodeDef]] = {}
-    waiting: dict[str, int] = {}
-    for node in graph.nodes.values():
-        sources = {names.node_of(name) for name in node.input}
-        waiting[node.name] = 0 if node.op in _OF_SHAPE else len(sources)
-        for source in sources:
-            readers.setdefault(source, []).append(node)
-    return _in_order(graph.nodes.values(), readers, waiting)
-
-
-def _in_order(nodes: Iterable[NodeDef], readers: Mapping[str, list[NodeDef]],
-              waiting: dict[str, int]) -> list[NodeDef]:
+    waiting = {name: 0 if node.op in _OF_SHAPE else len({names.node_of(i) for i in node.input})
+               for name, node in graph.nodes.items()}
     found = []
-    todo = [node for node in nodes
+    todo = [node for node in graph.nodes.values()
             if not waiting[node.name] and (node.op == "Const" or node.op in _OF_SHAPE)]
     while todo:
         node = todo.pop()
         found.append(node)
-        for reader in readers.get(node.name, ()):
-            waiting[reader.name] -= 1
-            if not waiting[reader.name] and not operations.is_stateful(reader.op):
-                todo.append(reader)
+        for consumer in consumers.after(node.name):
+            waiting[consumer.name] -= 1
+            if not waiting[consumer.name] and not operations.is_stateful(consumer.op):
+                todo.append(consumer)
     return found

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import ClassVar
 
 import tensorflow as tf
 
 from estimator_slim.errors import OptionError
-from estimator_slim.graph import Graph, NodeDef, names, operations
+from estimator_slim.graph import Consumers, Graph, NodeDef, names, operations
 from estimator_slim.transforms.base import Transform
 
 _SUFFIX = "__print__"
@@ -59,15 +58,16 @@ class InsertLogging(Transform):
                                   f"{getattr(self, option)}")
 
     def rewrite(self, graph: Graph) -> None:
-        read = _outputs_read(graph)
+        consumers = Consumers(graph)
         asked = graph.ancestors(names.node_of(tensor) for tensor in graph.interface.outputs())
         printed = {}
         for node in [n for n in graph.nodes.values() if n.name in asked and self._matches(n)]:
-            reason = _obstacle(graph, node, read[node.name])
+            ports = consumers.outputs_read(node.name)
+            reason = _obstacle(graph, node, ports)
             if reason:
                 graph.skip(node.name, reason)
             else:
-                printed[node.name] = self._print(graph, node, sorted(read[node.name]))
+                printed[node.name] = self._print(graph, node, ports)
         graph.redirect(printed)
         for name, print_name in printed.items():
             inputs = graph.nodes[print_name].input
@@ -88,17 +88,7 @@ class InsertLogging(Transform):
                          first_n=self.first_n, summarize=self.summarize)
 
 
-def _outputs_read(graph: Graph) -> dict[str, set[int]]:
-    """Node → its outputs that other nodes read."""
-    read: dict[str, set[int]] = defaultdict(set)
-    for node in graph.nodes.values():
-        for name, port in map(names.split, node.input):
-            if port >= 0:
-                read[name].add(port)
-    return read
-
-
-def _obstacle(graph: Graph, node: NodeDef, ports: set[int]) -> str | None:
+def _obstacle(graph: Graph, node: NodeDef, ports: list[int]) -> str | None:
     if 0 not in ports:
         return "no node reads its first output"
     if node.op.startswith(_CONTROL_FLOW):

@@ -13,6 +13,7 @@ from typing import ClassVar
 from estimator_slim.errors import OptionError
 from estimator_slim.graph import (
     VARIABLE_OPS,
+    Consumers,
     Graph,
     NodeDef,
     inside_branches,
@@ -80,10 +81,9 @@ class RemoveNodes(NativeTransform):
             raise OptionError("remove_nodes needs the ops to remove, as in remove_nodes(op=Identity)")
 
     def rewrite(self, graph: Graph) -> None:
-        waited_for = {names.node_of(i) for node in graph.nodes.values() for i in node.input
-                      if names.is_control(i)}
+        consumers = Consumers(graph)
         kept = [node.name for node in graph.nodes.values() if node.op in self.op and (
-            node.name in waited_for or any(names.is_control(i) for i in node.input))]
+            consumers.waiting_for(node.name) or names.control_inputs(node))]
         for name in kept:
             graph.skip(name, "a control dependency goes through it")
         with hidden(graph, kept):
@@ -108,7 +108,7 @@ class RemoveControlDependencies(Transform):
     by: ClassVar[str] = "ours"
 
     def rewrite(self, graph: Graph) -> None:
-        if not any(names.is_control(i) for node in graph.nodes.values() for i in node.input):
+        if not any(map(names.control_inputs, graph.nodes.values())):
             return
         loading = graph.ancestors(graph.interface.load_roots())
         needed = reached(graph, _state(graph)).union(inside_branches(graph), inside_loops(graph))

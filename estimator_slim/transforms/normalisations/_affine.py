@@ -53,7 +53,7 @@ class Affine:
 
 def affine_of(graph: Graph, node: NodeDef, index: int, channels: Channels) -> Affine | None:
     """What `node` does to its input `index`, which has these `channels`; None if that is not affine."""
-    if any(names.is_control(i) for i in node.input):
+    if names.control_inputs(node):
         return None
     if node.op in ("Add", "AddV2", "Sub", *_PRODUCTS):
         vector = _vector(graph, node.input[1 - index], channels)
@@ -78,7 +78,7 @@ def _vector(graph: Graph, tensor: str, channels: Channels) -> np.ndarray | None:
     weight = graph.weight(tensor)
     if weight is None or not weight.dtype.is_floating or weight.value_count > _MOST_VALUES:
         return None
-    if any(names.is_control(i) for i in graph.producer(tensor).input):
+    if graph.waits(tensor):
         return None  # it belongs to a loop or a branch, and what is made of it would not
     shape = (1,) * (channels.rank - len(weight.shape)) + weight.shape
     wanted = tuple(channels.count if i == channels.axis else 1 for i in range(channels.rank))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from estimator_slim.graph import Graph, NodeDef, SoleReaders, Symbols, Weight
+from estimator_slim.graph import Consumers, Graph, NodeDef, Symbols, Weight
 from estimator_slim.transforms.normalisations._affine import ADDITIONS, Affine, affine_of, trains
 from estimator_slim.transforms.normalisations._channels import Channels, channels_of, passed_on
 from estimator_slim.transforms.normalisations._layers import Layer, layer_of, obstacle
@@ -52,16 +52,16 @@ def fold_backward(graph: Graph, ops: tuple[str, ...] = ()) -> None:
     layers = [layer for node in graph.nodes.values() if (layer := layer_of(graph, node)) is not None]
     if not layers:
         return
-    readers, symbols = SoleReaders(graph), Symbols(graph)
-    folds = [_fold(graph, readers, symbols, layer, ops) for layer in layers]
+    consumers, symbols = Consumers(graph), Symbols(graph)
+    folds = [_fold(graph, consumers, symbols, layer, ops) for layer in layers]
     for fold in folds:
         if fold is not None:
             _rewrite(graph, fold)
 
 
-def _fold(graph: Graph, readers: SoleReaders, symbols: Symbols, layer: Layer,
+def _fold(graph: Graph, consumers: Consumers, symbols: Symbols, layer: Layer,
           ops: tuple[str, ...]) -> _Fold | None:
-    steps = list(_steps(graph, readers, symbols, layer))
+    steps = list(_steps(graph, consumers, symbols, layer))
     while steps and steps[-1].affine is None:
         steps.pop()
     affines = [step.affine for step in steps if step.affine is not None]
@@ -70,23 +70,23 @@ def _fold(graph: Graph, readers: SoleReaders, symbols: Symbols, layer: Layer,
         return None
     total = functools.reduce(Affine.then, affines)
     kernel = layer.scaled_outputs(total.scale) if (total.scale != 1).any() else None
-    reason = obstacle(layer, readers, total, kernel)
+    reason = obstacle(layer, consumers, total, kernel)
     if reason is not None:
         graph.skip(folded[-1].name, reason)
         return None
     return _Fold(layer, tuple(steps), kernel, total.shift.astype(np.float32))
 
 
-def _steps(graph: Graph, readers: SoleReaders, symbols: Symbols, layer: Layer) -> Iterator[_Step]:
+def _steps(graph: Graph, consumers: Consumers, symbols: Symbols, layer: Layer) -> Iterator[_Step]:
     """What follows `layer`, one behind the other."""
     tensor = layer.node.name
     channels = channels_of(symbols, tensor, layer.outputs, first=layer.channels_first)
     while channels is not None:
-        reader = readers.only(tensor)
-        if reader is None:
-            _skip_readers(graph, readers, tensor, channels)
+        only = consumers.only(tensor)
+        if only is None:
+            _skip_consumers(graph, consumers, tensor, channels)
             return
-        node, index = reader
+        node, index = only
         affine = affine_of(graph, node, index, channels)
         if affine is None:
             if trains(node):
@@ -97,11 +97,11 @@ def _steps(graph: Graph, readers: SoleReaders, symbols: Symbols, layer: Layer) -
         tensor = node.name
 
 
-def _skip_readers(graph: Graph, readers: SoleReaders, tensor: str, channels: Channels) -> None:
+def _skip_consumers(graph: Graph, consumers: Consumers, tensor: str, channels: Channels) -> None:
     """Says of what could be folded if nothing else looked at `tensor` that it is not."""
-    for node, index in readers.of(tensor):
+    for node, index in consumers.of(tensor):
         if node.op not in ADDITIONS and affine_of(graph, node, index, channels) is not None:
-            graph.skip(node.name, readers.obstacle(tensor) or "")
+            graph.skip(node.name, consumers.obstacle(tensor) or "")
 
 
 def _is_worth_it(folded: list[str], ops: tuple[str, ...]) -> bool:

@@ -45,7 +45,7 @@ def passed_on(graph: Graph, symbols: Symbols, node: NodeDef, channels: Channels)
     In row-major order [a, b, c] → [a * b, c] leaves every element in its channel. BatchToSpaceND moves
     and drops positions, but adds none.
     """
-    if any(names.is_control(i) for i in node.input):
+    if names.control_inputs(node):
         return None
     if node.op == "Identity":
         return channels

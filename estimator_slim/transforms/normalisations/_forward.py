@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from estimator_slim.graph import Graph, NodeDef, SoleReaders, Symbols, Weight, names
+from estimator_slim.graph import Consumers, Graph, NodeDef, Symbols, Weight, names
 from estimator_slim.transforms.normalisations._affine import ADDITIONS, Affine, affine_of
 from estimator_slim.transforms.normalisations._channels import Channels, channels_of, passed_on
 from estimator_slim.transforms.normalisations._layers import Layer, layer_of, obstacle
@@ -50,22 +50,22 @@ def fold_forward(graph: Graph) -> bool:
     layers = [layer for node in graph.nodes.values() if (layer := layer_of(graph, node)) is not None]
     if not layers:
         return False
-    readers, symbols = SoleReaders(graph), Symbols(graph)
-    folds = [_fold(graph, readers, symbols, layer) for layer in layers if not layer.is_transposed]
+    consumers, symbols = Consumers(graph), Symbols(graph)
+    folds = [_fold(graph, consumers, symbols, layer) for layer in layers if not layer.is_transposed]
     found = [fold for fold in folds if fold is not None]
     for fold in found:
         _rewrite(graph, fold)
     return bool(found)
 
 
-def _fold(graph: Graph, readers: SoleReaders, symbols: Symbols, layer: Layer) -> _Fold | None:
-    steps = _scaled_first(graph, list(_steps(graph, readers, symbols, layer)))
+def _fold(graph: Graph, consumers: Consumers, symbols: Symbols, layer: Layer) -> _Fold | None:
+    steps = _scaled_first(graph, list(_steps(graph, consumers, symbols, layer)))
     affines = [step.affine for step in reversed(steps) if step.affine is not None]
     if not affines:
         return None
     total = functools.reduce(Affine.then, affines)
     kernel = layer.scaled_inputs(total.scale)
-    reason = obstacle(layer, readers, total, kernel)
+    reason = obstacle(layer, consumers, total, kernel)
     if reason is None and layer.pads and total.shift.any():
         reason = f"{layer.node.name!r} pads its input with zeros, which it would have to shift"
     if reason is not None:
@@ -74,7 +74,7 @@ def _fold(graph: Graph, readers: SoleReaders, symbols: Symbols, layer: Layer) ->
     return _Fold(layer, steps, kernel, layer.shifted_by(total.shift).astype(np.float32))
 
 
-def _steps(graph: Graph, readers: SoleReaders, symbols: Symbols, layer: Layer) -> Iterator[_Step]:
+def _steps(graph: Graph, consumers: Consumers, symbols: Symbols, layer: Layer) -> Iterator[_Step]:
     """What precedes `layer`, one before the other."""
     tensor = names.canonical(layer.node.input[0])
     channels = channels_of(symbols, tensor, layer.inputs, first=layer.channels_first)
@@ -82,7 +82,7 @@ def _steps(graph: Graph, readers: SoleReaders, symbols: Symbols, layer: Layer) -
         step = _step(graph, symbols, tensor, channels)
         if step is None:
             return
-        reason = readers.obstacle(tensor)
+        reason = consumers.obstacle(tensor)
         if reason is not None:
             if step.affine is not None and step.node.op not in ADDITIONS:
                 graph.skip(step.node.name, reason)
@@ -94,7 +94,7 @@ def _steps(graph: Graph, readers: SoleReaders, symbols: Symbols, layer: Layer) -
 
 def _step(graph: Graph, symbols: Symbols, tensor: str, channels: Channels) -> _Step | None:
     node = graph.nodes[names.node_of(tensor)]
-    if any(names.is_control(i) for i in node.input):
+    if names.control_inputs(node):
         return None
     for index, source in enumerate(node.input[:2]):
         before = channels_of(symbols, source, channels.count, first=not channels.are_last)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import tensorflow as tf
 
-from estimator_slim.graph import Graph, NodeDef, SoleReaders, Weight, attribute
+from estimator_slim.graph import Consumers, Graph, NodeDef, Weight, attribute
 from estimator_slim.transforms.normalisations._affine import Affine
 
 _AXES = {"MatMul": (2, 0, (1,)), "Conv2D": (4, 2, (3,)), "Conv3D": (5, 3, (4,)),
@@ -99,7 +99,7 @@ def layer_of(graph: Graph, node: NodeDef) -> Layer | None:
     return Layer(node, kernel, input_axis, output_axes)
 
 
-def obstacle(layer: Layer, readers: SoleReaders, affine: Affine, kernel: Weight | None) -> str | None:
+def obstacle(layer: Layer, consumers: Consumers, affine: Affine, kernel: Weight | None) -> str | None:
     """Why `layer` cannot take up `affine` by `kernel` (None: with the one it has), or None if it can."""
     name = layer.node.name
     if layer.kernel.dtype != tf.float32:
@@ -110,7 +110,7 @@ def obstacle(layer: Layer, readers: SoleReaders, affine: Affine, kernel: Weight 
         return None
     if layer.kernel.stored is not None:
         return f"the kernel of {name!r} is stored as codes already"
-    if not readers.are_alone_with(layer.node.input[1]):
+    if not consumers.are_alone_with(layer.node.input[1]):
         return f"something else reads the kernel of {name!r}, too"
     return None if _is_finite(kernel) else f"float32 does not hold its product with {name!r}'s kernel"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from estimator_slim.graph import Graph, NodeDef, Symbols, attribute
+from estimator_slim.graph import Consumers, Graph, NodeDef, Symbols, attribute
 
 _MOST_PLACES = 10_000  # that rows come by, each counted once for every way to it
 _SUMS = tuple(f"SparseSegment{c}{n}" for c in ("Sum", "Mean", "SqrtN") for n in ("", "WithNumSegments"))
@@ -17,7 +17,7 @@ class NextLayers:
 
     def __init__(self, graph: Graph):
         self._graph = graph.copy()
-        self._symbols, self._consumers = Symbols(self._graph), self._graph.consumers()
+        self._symbols, self._consumers = Symbols(self._graph), Consumers(self._graph)
 
     def importance(self, lookups: Iterable[NodeDef], width: int) -> np.ndarray | None:
         """The sum of k @ k.T over the kernels k that looked-up rows are added up and multiplied by.
@@ -34,28 +34,29 @@ class NextLayers:
             if not todo:
                 return total
             name, first = todo.pop()
-            is_read = name in self._consumers and f"^{name}" not in self._consumers
-            if not is_read or name in self._graph.interface.outputs():
+            read = self._consumers.of(name)
+            is_waited_for = self._consumers.waiting_for(name)
+            if not read or is_waited_for or name in self._graph.interface.outputs():
                 return None
-            for reader, index in self._consumers[name]:
-                found = self._through(reader, index)
+            for consumer, index in read:
+                found = self._through(consumer, index)
                 if found is not None:
-                    todo.append((reader.name, first + found))
+                    todo.append((consumer.name, first + found))
                     continue
-                weighing = _of_kernel(self._graph, reader, index, first, width)
+                weighing = _of_kernel(self._graph, consumer, index, first, width)
                 if weighing is None:
                     return None
                 total += weighing
         return None
 
-    def _through(self, reader: NodeDef, index: int) -> int | None:
-        """The column at which input `index` begins in the output of `reader`, where it passes it on."""
-        if reader.op == "Identity" or (reader.op in _SUMS and index == 0):
+    def _through(self, node: NodeDef, index: int) -> int | None:
+        """The column at which input `index` begins in the output of `node`, where it passes it on."""
+        if node.op == "Identity" or (node.op in _SUMS and index == 0):
             return 0
-        axis = self._graph.constant(reader.input[-1]) if reader.op == "ConcatV2" else None
+        axis = self._graph.constant(node.input[-1]) if node.op == "ConcatV2" else None
         if axis is None or int(axis) not in (1, -1):
             return None
-        before = [self._symbols.shape(tensor) for tensor in reader.input[:index]]
+        before = [self._symbols.shape(tensor) for tensor in node.input[:index]]
         widths = [shape[1] if shape is not None and len(shape) == 2 else None for shape in before]
         known = [width for width in widths if isinstance(width, int)]
         return sum(known) if len(known) == len(widths) else None

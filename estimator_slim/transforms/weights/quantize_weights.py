@@ -108,7 +108,7 @@ class QuantizeWeights(Transform):
         holder, size = graph.nodes[table.name], table.weight.byte_count
         if table.others and size <= graph.constant_bytes:
             return f"something besides lookups reads it, and it is small ({size} bytes)"
-        if table.others and any(names.is_control(i) for i in holder.input):
+        if table.others and names.control_inputs(holder):
             return "something besides lookups reads it, in a loop or a branch"
         try:
             weight = table.weight.matrix() if table.others else table.weight

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from estimator_slim.graph import names
-from estimator_slim.verify.questions.consumers import Consumers, value_consumers
+from estimator_slim.graph import Consumers, names
+from estimator_slim.verify.questions.consumers import value_consumers
 from estimator_slim.verify.questions.served_inputs import ServedInput
 
 # Of operations: which inputs are indices and dense shape of one sparse tensor.
@@ -91,9 +91,9 @@ def _are_named(indices: ServedInput, values: ServedInput, shape: ServedInput) ->
 
 
 def _are_read_together(consumers: Consumers, indices: ServedInput, shape: ServedInput) -> bool:
-    readers_of_shape = {(node.name, index) for node, index in value_consumers(consumers, shape.tensor)}
+    of_shape = {(node.name, index) for node, index in value_consumers(consumers, shape.tensor)}
     return any(node.op in _SPARSE and _SPARSE[node.op][0] == index
-               and (node.name, _SPARSE[node.op][1]) in readers_of_shape
+               and (node.name, _SPARSE[node.op][1]) in of_shape
                for node, index in value_consumers(consumers, indices.tensor))
 
 

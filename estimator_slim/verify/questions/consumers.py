@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from tensorflow.core.framework import function_pb2
 
-from estimator_slim.graph import Graph, NodeDef, names
-
-Consumers = Mapping[str, list[tuple[NodeDef, int]]]
+from estimator_slim.graph import Consumers, Graph, NodeDef, attribute, names
 
 _FIRST_INPUT = frozenset((
     "Identity", "StopGradient", "CheckNumerics", "EnsureShape", "PlaceholderWithDefault", "Cast",
@@ -29,7 +26,7 @@ def passed_to(node: NodeDef, index: int) -> Iterable[int]:
     if node.op in _ANY_INPUT or (node.op in _FIRST_INPUT and index == 0):
         return (0,)
     if node.op == "DynamicPartition" and index == 0:
-        return range(node.attr["num_partitions"].i)
+        return range(attribute(node, "num_partitions").i)
     if node.op == "IdentityN":
         return (index,)
     return _OTHER.get(node.op, {}).get(index, ())
@@ -40,7 +37,7 @@ def value_consumers(consumers: Consumers, tensor: str,
     """(node, index of its input) for each node that the values of `tensor` come to.
 
     They may be fewer there than in `tensor`, in another order and shape, lower case, cut at spaces,
-    or divided; so what an id must be below at a reader, it may well be below in `tensor`.
+    or divided; so what an id must be below at a consumer, it may well be below in `tensor`.
 
     passed: (node, index) → the outputs that they come through to.
     """
@@ -50,31 +47,23 @@ def value_consumers(consumers: Consumers, tensor: str,
         if name in seen:
             continue
         seen.add(name)
-        for node, index in consumers.get(name, ()):
+        for node, index in consumers.of(name):
             yield node, index
             todo += [names.tensor(node.name, port) for port in passed(node, index)]
 
 
-def consumers_of_nodes(consumers: Consumers) -> Mapping[str, list[NodeDef]]:
-    """Node → the nodes that read any of its outputs."""
-    result: dict[str, list[NodeDef]] = defaultdict(list)
-    for name, pairs in consumers.items():
-        result[names.node_of(name)] += [node for node, _ in pairs]
-    return result
-
-
-def operations_behind(graph: Graph, readers_of: Mapping[str, list[NodeDef]],
-                      nodes: Iterable[NodeDef], stop: frozenset[str] = frozenset()) -> set[str]:
+def operations_behind(graph: Graph, consumers: Consumers, nodes: Iterable[NodeDef],
+                      stop: frozenset[str] = frozenset()) -> set[str]:
     """The operations of `nodes` and of everything that is computed from them, in functions too.
 
     What is behind operations of `stop` is left out.
     """
-    functions = {function.signature.name: function for function in graph.library.function}
+    functions = graph.functions()
     behind = {node.name: node for node in nodes}
     todo = list(behind)
     while todo:
         name = todo.pop()
-        for node in readers_of.get(name, ()) if behind[name].op not in stop else ():
+        for node in consumers.after(name) if behind[name].op not in stop else ():
             if node.name not in behind:
                 behind[node.name] = node
                 todo.append(node.name)

@@ -8,20 +8,14 @@ crashes on tells nothing and costs another load of it.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import tensorflow as tf
 
-from estimator_slim.graph import VARIABLE_OPS, Graph, NodeDef, names
+from estimator_slim.graph import VARIABLE_OPS, Consumers, Graph, NodeDef, attribute, names
 from estimator_slim.saved_model import Servable
-from estimator_slim.verify.questions.consumers import (
-    Consumers,
-    consumers_of_nodes,
-    operations_behind,
-    value_consumers,
-)
+from estimator_slim.verify.questions.consumers import operations_behind, value_consumers
 from estimator_slim.verify.questions.unusual import is_quantity, unusual
 from estimator_slim.verify.questions.vocabulary import Keys, Vocabularies
 
@@ -70,13 +64,9 @@ class Domains:
 
     def __init__(self, servable: Servable):
         self._graph: Graph = servable.graph
-        self.consumers = servable.graph.consumers()
+        self.consumers = Consumers(servable.graph)
         self._vocabularies = Vocabularies(servable)
         self._domains: dict[str, Domain] = {}
-
-    @functools.cached_property
-    def _readers_of(self) -> Mapping[str, list[NodeDef]]:
-        return consumers_of_nodes(self.consumers)
 
     def of(self, tensor: str, dtype: tf.DType) -> Domain:
         """The domain of the values in `tensor`."""
@@ -93,10 +83,10 @@ class Domains:
             return self._of_numbers(tensor, dtype, keys, read)
         csv = next((node for node, index in read if node.op == "DecodeCSV" and index == 0), None)
         if csv is not None:
-            return Domain(columns=tuple(self._columns(csv)), separator=csv.attr["field_delim"].s or b",")
+            return Domain(columns=tuple(self._columns(csv)), separator=attribute(csv, "field_delim").s)
         separators = [self._separator(node) for node, _ in read if node.op in _SPLITS]
         if not operations & (_FINDS | _HASHES | _IMAGES | {"StringToNumber"}):
-            operations = operations_behind(self._graph, self._readers_of, (node for node, _ in read))
+            operations = operations_behind(self._graph, self.consumers, (node for node, _ in read))
             keys = self._vocabularies.of_words() if operations & _FINDS else []
             separators += [b" "] if operations & _SPLITS else []
         return Domain(_merged(keys), _edges(keys), separators[0] if separators else None,
@@ -108,7 +98,7 @@ class Domains:
         known = keys or limit or not dtype.is_integer or dtype.size < _LARGE
         return Domain(_merged(keys), _edges(keys), limit=limit, boundaries=_boundaries(read),
                       quantity=not known and is_quantity(self.consumers, tensor),
-                      unusual=unusual(self._graph, self._readers_of, read) if dtype.is_floating
+                      unusual=unusual(self._graph, self.consumers, read) if dtype.is_floating
                       else frozenset())
 
     def _columns(self, csv: NodeDef) -> Iterator[tuple[tf.DType, Domain]]:

@@ -16,6 +16,7 @@ from tensorflow.python.util import function_utils
 
 from estimator_slim import log
 from estimator_slim.errors import OptionError
+from estimator_slim.graph import Consumers
 from estimator_slim.saved_model import Servable
 from estimator_slim.verify.answers import refusal
 from estimator_slim.verify.questions.features import fed, values_of
@@ -41,7 +42,7 @@ def input_fn_requests(input_fn: Callable[..., Any], servable: Servable, *,
         log.warning("estimator_slim: verify_input_fn gives no batch")
         return []
     result = []
-    for key, inputs in signature_inputs(servable, servable.graph.consumers()):
+    for key, inputs in signature_inputs(servable, Consumers(servable.graph)):
         found = [Request(key, values, "input_fn", labels) for batch in taken
                  for values, labels in _asked(inputs, batch)]
         if not found:

@@ -49,7 +49,7 @@ def made_up_requests(servable: Servable, *, seed: int = 0) -> list[Request]:
 
 
 def _without_calls(servable: Servable) -> Servable:
-    """The same with what TensorFlow 2 calls inlined, so that the readers of its inputs are seen."""
+    """The same with what TensorFlow 2 calls inlined, so that the consumers of its inputs are seen."""
     if not servable.graph.library.function:
         return servable
     graph = servable.graph.copy()

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from estimator_slim.graph import Graph, NodeDef, names
+from estimator_slim.graph import Consumers, Graph, NodeDef, names
 from estimator_slim.saved_model import Servable
-from estimator_slim.verify.questions.consumers import Consumers
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,7 @@ def parsed_features(graph: Graph, consumers: Consumers, tensor: str) -> tuple[Fe
 
 
 def _parsers(consumers: Consumers, tensor: str) -> Iterator[NodeDef]:
-    for node, index in consumers.get(names.canonical(tensor), ()):
+    for node, index in consumers.of(tensor):
         if index == 0 and node.op in _READ:
             yield node
         elif index == 0 and node.op in _PASSED:

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from estimator_slim import log
 from estimator_slim.errors import OptionError
+from estimator_slim.graph import Consumers
 from estimator_slim.saved_model import Servable
 from estimator_slim.verify.answers import refusal
 from estimator_slim.verify.prediction_logs import INSTALL, WARM_UP_FILE, is_installed, read_warm_up
@@ -100,7 +101,7 @@ def example_requests(path: str, servable: Servable) -> list[Request]:
     examples = np.empty(len(records), object)
     examples[:] = records
     return [Request(key, {inputs[0].key: batch}, os.path.basename(path))
-            for key, inputs in signature_inputs(servable, servable.graph.consumers())
+            for key, inputs in signature_inputs(servable, Consumers(servable.graph))
             if len(inputs) == 1 and inputs[0].features for batch in _batches(inputs[0], examples)]
 
 

@@ -10,18 +10,11 @@ A size of a billion would take the memory of the machine, so what is not known t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import tensorflow as tf
 
-from estimator_slim.graph import Graph, NodeDef
+from estimator_slim.graph import Consumers, Graph, NodeDef
 from estimator_slim.verify.questions.cases import INFINITIES, NANS
-from estimator_slim.verify.questions.consumers import (
-    Consumers,
-    operations_behind,
-    passed_to,
-    value_consumers,
-)
+from estimator_slim.verify.questions.consumers import operations_behind, passed_to, value_consumers
 
 _OF_BOTH = frozenset(("IsFinite", "CheckNumerics"))
 _TESTS = {"IsNan": NANS, "IsInf": INFINITIES}
@@ -31,7 +24,7 @@ _STOPS = frozenset(("Bucketize", "Less", "LessEqual", "Greater", "GreaterEqual",
                     "Shape", "ShapeN", "Size", "Rank", "IsNan", "IsInf", "IsFinite"))
 
 
-def unusual(graph: Graph, readers_of: Mapping[str, list[NodeDef]],
+def unusual(graph: Graph, consumers: Consumers,
             read: list[tuple[NodeDef, int]]) -> frozenset[str]:
     """What may be among floats that come to the nodes `read`: `nans`, `infinities`.
 
@@ -39,7 +32,7 @@ def unusual(graph: Graph, readers_of: Mapping[str, list[NodeDef]],
     """
     operations = {node.op for node, _ in read}
     if operations & _OF_BOTH or not operations_behind(
-            graph, readers_of, (node for node, _ in read), stop=_STOPS) & _UNCERTAIN:
+            graph, consumers, (node for node, _ in read), stop=_STOPS) & _UNCERTAIN:
         return frozenset((NANS, INFINITIES))
     return frozenset(_TESTS[op] for op in operations & set(_TESTS))
 

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from estimator_slim.checkpoint import CheckpointReader
-from estimator_slim.graph import Graph, NodeDef, names
+from estimator_slim.graph import Graph, NodeDef, attribute, names
 from estimator_slim.saved_model import Servable
 
 Keys = tuple[Union[bytes, int], ...]
@@ -78,8 +78,8 @@ def _asset(servable: Servable, tensor: str) -> str | None:
 
 
 def _keys_of_lines(node: NodeDef, path: str) -> Iterator[bytes | int]:
-    column, delimiter = node.attr["key_index"].i, node.attr["delimiter"].s or b"\t"
-    size = node.attr["vocab_size"].i
+    column, delimiter = attribute(node, "key_index").i, attribute(node, "delimiter").s or b"\t"
+    size = attribute(node, "vocab_size").i
     limit = size if size > 0 else None
     with tf.io.gfile.GFile(path, "rb") as file:
         for number, line in _first_and_last(itertools.islice(enumerate(file), limit)):
