@@ -84,5 +84,5 @@ def frozen(source: str, before: str = "") -> Graph:
     """The graph of a servable as the first transform gets it, after those of `before`."""
     graph = freeze(read_servable(source), constant_bytes=CONSTANT_BYTES)
     for one in transform_list(before):
-        graph = one.apply(graph)
+        graph, _ = one.apply(graph)
     return graph

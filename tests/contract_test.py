@@ -53,7 +53,7 @@ class Bench:
         return transform(name, graph, log)
 
     def apply(self, name: str, graph: Graph) -> Graph:
-        return self.transform(name, graph).apply(graph)
+        return self.transform(name, graph).apply(graph)[0]
 
     def after(self, name: str, fixture: str) -> Graph:
         """The fixture's graph after the transform."""

@@ -8,7 +8,7 @@ from estimator_slim.graph.bodies import edit_bodies
 from estimator_slim.graph.consumers import Consumers
 from estimator_slim.graph.control_flow import inside_branches, inside_loops, reached
 from estimator_slim.graph.functions import CALLS, called_by, followed_by_import, reachable
-from estimator_slim.graph.graph import CODED, VARIABLE_OPS, Graph, NodeDef, Skip, shared_name
+from estimator_slim.graph.graph import CODED, VARIABLE_OPS, Graph, NodeDef, shared_name
 from estimator_slim.graph.importing import drop_recorded_shapes, hold, imported, release
 from estimator_slim.graph.inlining import inline_calls
 from estimator_slim.graph.interface import INIT_SIGNATURE, Interface
@@ -37,7 +37,6 @@ __all__ = [
     "Interface",
     "NodeDef",
     "SLICE_BYTES",
-    "Skip",
     "Stored",
     "Symbols",
     "Table",

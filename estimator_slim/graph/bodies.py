@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 import tensorflow as tf
 from tensorflow.core.framework import function_pb2
@@ -14,30 +15,34 @@ from estimator_slim.graph import _attributes as attributes
 from estimator_slim.graph import _names as names
 from estimator_slim.graph import _operations as operations
 from estimator_slim.graph.functions import Body, body_of, called_by, followed_by_import
-from estimator_slim.graph.graph import Graph, Skip
+from estimator_slim.graph.graph import Graph
 from estimator_slim.graph.interface import Interface
 
+Said = TypeVar("Said")
 
-def edit_bodies(graph: Graph, edit: Callable[[Graph], None]) -> None:
+
+def edit_bodies(graph: Graph, edit: Callable[[Graph], Said]) -> list[tuple[str, Said]]:
     """Lets `edit` change the body of every function of `graph`'s library, as a graph, in place.
 
     A body's arguments are fed and its outputs fetched; what it runs for its effect must stay, as the
     init op must. Functions whose types depend on the call are left as they are.
+
+    Returns:
+      (name of the function, what `edit` returned for its body) for each.
     """
     library = graph.functions()
-    edited = []
+    edited, said = [], []
     for function in graph.library.function:
         body = body_of(function, library)
         if body is None:
             edited.append(function)
             continue
         inner = _graph_of(graph, function, body, library)
-        edit(inner)
+        said.append((function.signature.name, edit(inner)))
         inner.prune()
         edited.append(_function_of(inner, function, body, library))
-        graph.skipped += tuple(Skip(f"{function.signature.name}: {s.node}", s.reason)
-                               for s in inner.skipped)
     graph.library = function_pb2.FunctionDefLibrary(function=edited, gradient=graph.library.gradient)
+    return said
 
 
 def _graph_of(graph: Graph, function: FunctionDef, body: Body,

@@ -26,14 +26,6 @@ CODED = "_slim_coded"  # attribute of nodes that hold codes, scales or offsets: 
 _LONGEST_CHAIN = 100  # of Identity nodes, or each of many consumers would walk down a long one
 
 
-@dataclass(frozen=True)
-class Skip:
-    """A node that a transform could have changed and left alone, and why."""
-
-    node: str
-    reason: str
-
-
 @dataclass
 class Graph:
     """Nodes and what belongs to them.
@@ -45,7 +37,6 @@ class Graph:
       library: the functions that nodes call.
       versions: of the GraphDef.
       constant_bytes: `add_weight` makes a Const of a weight up to this size, a variable of others.
-      skipped: what the transform that made this graph left alone.
     """
 
     nodes: dict[str, NodeDef]
@@ -55,7 +46,6 @@ class Graph:
         default_factory=function_pb2.FunctionDefLibrary)
     versions: versions_pb2.VersionDef = field(default_factory=versions_pb2.VersionDef)
     constant_bytes: int = 0
-    skipped: tuple[Skip, ...] = ()
 
     # ---- reading
 
@@ -136,7 +126,7 @@ class Graph:
         for name, node in self.nodes.items():
             nodes[name] = NodeDef()
             nodes[name].CopyFrom(node)
-        return replace(self, nodes=nodes, weights=dict(self.weights), skipped=())
+        return replace(self, nodes=nodes, weights=dict(self.weights))
 
     def unique(self, name: str) -> str:
         """`name`, or `name_1`, `name_2`, ... if there is such a node."""
@@ -201,10 +191,6 @@ class Graph:
         self.weights = {name: weight for name, weight in self.weights.items() if name in used}
         if self.library.function:
             self.library = reachable(self.nodes.values(), self.library)
-
-    def skip(self, node: str, reason: str) -> None:
-        """Records that a transform left `node` alone."""
-        self.skipped += (Skip(node, reason),)
 
 
 def _end(tensor: str, tensors: Mapping[str, str], ends: dict[str, str]) -> str:

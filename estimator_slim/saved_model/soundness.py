@@ -95,7 +95,7 @@ def _unsound_bodies(graph_def: tf.compat.v1.GraphDef) -> Iterator[str]:
             yield f"two nodes of its function {function.signature.name!r} have the same name"
     try:
         edit_bodies(Graph({}, Interface({}), library=called, versions=graph_def.versions),
-                    lambda body: imported(body.graph_def()) and None)
+                    lambda body: imported(body.graph_def()))
     except (ValueError, KeyError) as e:
         yield f"TensorFlow {tf.__version__} does not accept one of its functions ({e})"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Union
 
 from estimator_slim.errors import OptionError
-from estimator_slim.transforms.base import Transform
+from estimator_slim.transforms.base import Skip, Transform
 from estimator_slim.transforms.bounds import INFINITIES, LOSSLESS, NANS, Bounds
 from estimator_slim.transforms.convolutions import (
     FlattenAtrousConv,
@@ -52,6 +52,7 @@ __all__ = [
     "INFINITIES",
     "LOSSLESS",
     "NANS",
+    "Skip",
     "TRANSFORMS",
     "Transform",
     "TransformList",

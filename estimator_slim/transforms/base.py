@@ -1,8 +1,8 @@
 """What every transform is: options checked at construction, and a pure Graph → Graph.
 
 A subclass is a frozen dataclass; its fields are its options, under the names that the text form
-uses. It implements `rewrite`, which edits a private copy in place; `apply` makes that copy, prunes
-what the edit left unused and checks that TensorFlow accepts the result.
+uses. It implements `rewrite`, which edits a private copy in place and returns what it left alone;
+`apply` makes that copy, prunes what the edit left unused and checks that TensorFlow accepts the result.
 """
 
 from __future__ import annotations
@@ -11,14 +11,23 @@ import dataclasses
 import math
 import re
 import typing
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from estimator_slim.errors import OptionError, TransformError
-from estimator_slim.graph import Graph, Skip, edit_bodies, imported
+from estimator_slim.graph import Graph, edit_bodies, imported
 from estimator_slim.transforms.bounds import COARSE, LOSSLESS, Bounds
 
 BARE = re.compile(r"[^\s,()\"'=]+")  # a value that needs no quotes
+
+
+@dataclass(frozen=True)
+class Skip:
+    """A node that a transform could have changed and left alone, and why."""
+
+    node: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -47,35 +56,40 @@ class Transform:
                 raise OptionError(f"{self.text_name}({option.name}=...) takes {KINDS[kind]}, got "
                                   f"{value!r}")
 
-    def apply(self, graph: Graph) -> Graph:
-        """The transformed graph; `graph` itself is not touched.
+    def apply(self, graph: Graph) -> tuple[Graph, list[Skip]]:
+        """The transformed graph, and what was left alone; `graph` itself is not touched.
 
         Raises:
           TransformError: the transform failed, or TensorFlow does not accept what it made.
         """
         edited = graph.copy()
         try:
-            self.rewrite(edited)
+            skips = self._edit(edited)
             edited.prune()
             if self.enters_functions:
-                edit_bodies(edited, self.rewrite)
+                skips += [Skip(f"{function}: {skip.node}", skip.reason)
+                          for function, inside in edit_bodies(edited, self._edit)
+                          for skip in inside]
                 edited.prune()
             check(edited)
         except Exception as e:
             if self.ignore_errors:
-                return dataclasses.replace(graph, skipped=(Skip("", f"ignored error: {e}"),))
+                return graph, [Skip("", f"ignored error: {e}")]
             if isinstance(e, TransformError):
                 raise
             raise TransformError(f"{type(e).__name__}: {e}") from e
-        return edited
+        return edited, skips
+
+    def _edit(self, graph: Graph) -> list[Skip]:
+        return list(self.rewrite(graph) or ())
 
     @property
     def bounds(self) -> Bounds:
         """How far answers may be off after it."""
         return COARSE if self.lossy else LOSSLESS
 
-    def rewrite(self, graph: Graph) -> None:
-        """Edits `graph` in place."""
+    def rewrite(self, graph: Graph) -> Iterable[Skip] | None:
+        """Edits `graph` in place; returns what it left alone, and why (None: nothing)."""
         raise NotImplementedError
 
     def __str__(self) -> str:

@@ -22,7 +22,7 @@ from tensorflow.python.util import _pywrap_transform_graph as _engine
 
 from estimator_slim.errors import OptionError, TransformError
 from estimator_slim.graph import Graph, NodeDef, attribute, attributes, names, operations
-from estimator_slim.transforms.base import Transform
+from estimator_slim.transforms.base import Skip, Transform
 
 _FOLDED = re.compile(r"(?P<base>.*?)(/_\d+)?__cf__\d+$")
 
@@ -45,8 +45,9 @@ class NativeTransform(Transform):
                 raise OptionError(f"{self.text_name}({option}=...) cannot hold a double quote or a "
                                   f"backslash, which the engine's parser does not take; got {text!r}")
 
-    def rewrite(self, graph: Graph) -> None:
+    def rewrite(self, graph: Graph) -> Iterable[Skip] | None:
         (run_whole if self.whole else run_between)(graph, self.engine_text())
+        return ()
 
     def engine_text(self) -> str:
         """What the engine is told; its parser knows no quotes but these, and few signs without them."""

@@ -24,13 +24,13 @@ def run_transforms(graph: Graph, transforms: Sequence[Transform]) -> tuple[Graph
     for transform in transforms:
         started = time.monotonic()
         try:
-            result = transform.apply(graph)
+            result, skips = transform.apply(graph)
         except TransformError as e:
             before = " ".join(s.transform for s in steps) or "nothing"
             raise TransformError(f"transform {transform} failed (after {before}): {e}\nLeave it out "
                                  "of the list, or give it ignore_errors=true") from e
         steps.append(Step(str(transform), time.monotonic() - started, len(graph.nodes),
-                          len(result.nodes), [(s.node, s.reason) for s in result.skipped]))
+                          len(result.nodes), [(s.node, s.reason) for s in skips]))
         log.debug("estimator_slim: %s", steps[-1])
         graph = result
     return graph, steps

@@ -84,7 +84,7 @@ def run_ours(work: Path, texts: list[str]) -> Counter | str:
             log.write_text("".join(f";{n.name}__print__;__requant_min_max:[-16][16]\n"
                                    for n in graph.nodes.values() if n.op == "RequantizationRange"))
             for one in transform_list(text.format(log=log)):
-                graph = one.apply(graph)
+                graph, _ = one.apply(graph)
     except EstimatorSlimError as error:
         return str(error)
     return Counter(node.op for node in graph.nodes.values())

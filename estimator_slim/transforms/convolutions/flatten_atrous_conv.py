@@ -18,7 +18,7 @@ from estimator_slim.graph import (
     inside_loops,
     names,
 )
-from estimator_slim.transforms.base import Transform
+from estimator_slim.transforms.base import Skip, Transform
 
 _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
 
@@ -50,19 +50,22 @@ class FlattenAtrousConv(Transform):
     by: ClassVar[str] = "ours"
     enters_functions: ClassVar[bool] = True
 
-    def rewrite(self, graph: Graph) -> None:
+    def rewrite(self, graph: Graph) -> list[Skip]:
         found = [chain for node in graph.nodes.values() if (chain := _chain(graph, node))]
         if not found:
-            return
+            return []
+        skips = []
         consumers, symbols, looped = Consumers(graph), Symbols(graph), inside_loops(graph)
         for chain in found:
             reason = ("it stands inside a loop of TensorFlow 1.x" if chain.gather.name in looped
                       else _obstacle(graph, chain, consumers))
             grid = None if reason else _grid(graph, chain, symbols)
             if grid is None:
-                graph.skip(chain.gather.name, reason or "its paddings and crops depend on the request")
+                skips.append(Skip(chain.gather.name,
+                                  reason or "its paddings and crops depend on the request"))
             else:
                 _flatten(graph, chain, *grid)
+        return skips
 
 
 def _chain(graph: Graph, gather: NodeDef) -> _Chain | None:

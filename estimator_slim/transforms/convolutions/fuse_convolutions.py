@@ -12,7 +12,6 @@ batch has to be one image by its static shape. They know no data format but NHWC
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -28,7 +27,7 @@ from estimator_slim.graph import (
     inside_loops,
     names,
 )
-from estimator_slim.transforms.base import Transform
+from estimator_slim.transforms.base import Skip, Transform
 
 
 @dataclass(frozen=True)
@@ -46,9 +45,8 @@ class FusePadAndConv(Transform):
     by: ClassVar[str] = "ours"
     enters_functions: ClassVar[bool] = True
 
-    def rewrite(self, graph: Graph) -> None:
-        for chain in chains(graph, "MirrorPad"):
-            fuse(graph, chain)
+    def rewrite(self, graph: Graph) -> list[Skip]:
+        return _fuse_all(graph, "MirrorPad")
 
 
 @dataclass(frozen=True)
@@ -66,9 +64,8 @@ class FuseResizeAndConv(Transform):
     by: ClassVar[str] = "ours"
     enters_functions: ClassVar[bool] = True
 
-    def rewrite(self, graph: Graph) -> None:
-        for chain in chains(graph, "ResizeBilinear"):
-            fuse(graph, chain)
+    def rewrite(self, graph: Graph) -> list[Skip]:
+        return _fuse_all(graph, "ResizeBilinear")
 
 
 @dataclass(frozen=True)
@@ -86,16 +83,15 @@ class FuseResizePadAndConv(Transform):
     by: ClassVar[str] = "ours"
     enters_functions: ClassVar[bool] = True
 
-    def rewrite(self, graph: Graph) -> None:
-        for chain in chains(graph, "MirrorPad", "ResizeBilinear"):
-            fuse(graph, chain)
+    def rewrite(self, graph: Graph) -> list[Skip]:
+        return _fuse_all(graph, "MirrorPad", "ResizeBilinear")
 
 
 _NO_PADDINGS = np.zeros((4, 2), np.int32)
 
 
 @dataclass(frozen=True)
-class Chain:
+class _Chain:
     """What is to become one node.
 
     Attributes:
@@ -107,25 +103,24 @@ class Chain:
     before: tuple[NodeDef, ...]
 
 
-def chains(graph: Graph, *ops: str) -> Iterator[Chain]:
-    """Every Conv2D behind nodes of `ops`, the nearest first, that the kernels do right.
-
-    Others are skipped with the reason.
-    """
+def _fuse_all(graph: Graph, *ops: str) -> list[Skip]:
+    """Fuses every Conv2D behind nodes of `ops`, the nearest first, that the kernels do right."""
     found = [chain for node in graph.nodes.values() if (chain := _chain(graph, node, ops))]
     if not found:
-        return
+        return []
+    skips = []
     consumers, symbols, looped = Consumers(graph), Symbols(graph), inside_loops(graph)
     for chain in found:
         reason = ("it stands inside a loop of TensorFlow 1.x" if chain.convolution.name in looped
                   else _obstacle(graph, chain, consumers, symbols))
         if reason:
-            graph.skip(chain.convolution.name, reason)
+            skips.append(Skip(chain.convolution.name, reason))
         else:
-            yield chain
+            _fuse(graph, chain)
+    return skips
 
 
-def _chain(graph: Graph, node: NodeDef, ops: tuple[str, ...]) -> Chain | None:
+def _chain(graph: Graph, node: NodeDef, ops: tuple[str, ...]) -> _Chain | None:
     convolution, before = node, []
     if node.op != "Conv2D":
         return None
@@ -134,10 +129,10 @@ def _chain(graph: Graph, node: NodeDef, ops: tuple[str, ...]) -> Chain | None:
         if node.op != op:
             return None
         before.append(node)
-    return Chain(convolution, tuple(before))
+    return _Chain(convolution, tuple(before))
 
 
-def _obstacle(graph: Graph, chain: Chain, consumers: Consumers, symbols: Symbols) -> str | None:
+def _obstacle(graph: Graph, chain: _Chain, consumers: Consumers, symbols: Symbols) -> str | None:
     shape = symbols.shape(chain.before[-1].input[0])
     if shape is None or shape[0] != 1:
         return ("TensorFlow's fused kernel answers only the first image of a batch, and nothing says "
@@ -173,7 +168,7 @@ def _obstacle_in(graph: Graph, node: NodeDef, symbols: Symbols) -> str | None:
     return None
 
 
-def fuse(graph: Graph, chain: Chain) -> None:
+def _fuse(graph: Graph, chain: _Chain) -> None:
     """Turns the convolution of `chain` into the fused node; it keeps its name."""
     convolution = chain.convolution
     x, kernel = chain.before[-1].input[0], convolution.input[1]

@@ -20,6 +20,7 @@ import tensorflow as tf
 
 from estimator_slim.errors import OptionError
 from estimator_slim.graph import Graph, NodeDef, inside_branches, inside_loops, names
+from estimator_slim.transforms.base import Skip
 from estimator_slim.transforms.engine import NativeTransform, hidden
 
 _LIMITS = {"Min": np.float32(0), "Max": np.float32(1e-6)}  # kernels refuse a range of one number
@@ -70,10 +71,8 @@ class QuantizeNodes(NativeTransform):
         _check_range("input", self.input_min, self.input_max)
         _check_range("fallback", self.fallback_min, self.fallback_max)
 
-    def rewrite(self, graph: Graph) -> None:
+    def rewrite(self, graph: Graph) -> list[Skip]:
         before, hide = set(graph.nodes), unquantizable(graph)
-        for name, reason in hide.items():
-            graph.skip(name, reason)
         with hidden(graph, hide):
             super().rewrite(graph)
         for node in [node for name, node in graph.nodes.items() if name not in before]:
@@ -84,6 +83,7 @@ class QuantizeNodes(NativeTransform):
                 graph.become(node, "Const", (), dtype=tf.float32, value=np.float32(bound))
             elif node.op in _MEASURES:
                 _include_zero(graph, node)
+        return [Skip(name, reason) for name, reason in hide.items()]
 
     def engine_text(self) -> str:
         told = super(QuantizeNodes, replace(self, input_min=None, input_max=None)).engine_text()

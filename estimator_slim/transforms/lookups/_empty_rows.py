@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from estimator_slim.graph import Graph, NodeDef, attributes, gathers_rows, in_row_order, names
+from estimator_slim.transforms.base import Skip
 from estimator_slim.transforms.lookups._lookup_sum import SparseIds, become_lookup_sum
 
 _SUMS = ("SparseSegmentSum", "SparseSegmentMean", "SparseSegmentSqrtN")
@@ -21,23 +22,26 @@ class _Match:
     total: NodeDef     # SparseSegment*(lookup, positions in unique, rows)
 
 
-def rewrite_empty_rows(graph: Graph) -> bool:
-    """Replaces each such expansion whose indices are certain to be in order; True if any was.
+def rewrite_empty_rows(graph: Graph) -> tuple[bool, list[Skip]]:
+    """Replaces each such expansion whose indices are certain to be in order.
 
         Before: SparseFillEmptyRows ─ Unique ─ GatherV2 ─ SparseSegmentSqrtN ─ Select(empty, 0, ·)
         After:  Unique ─ GatherV2 ─ SparseSegmentSqrtNWithNumSegments
+
+    Returns:
+      True if there was any, and those that were left alone.
     """
-    changed = False
+    changed, skips = False, []
     for node in list(graph.nodes.values()):
         match = _match(graph, node) if node.op in ("Select", "SelectV2") else None
         if match is None:
             continue
         if not in_row_order(graph, match.fill.input[0]):
-            graph.skip(node.name, "the order of its sparse indices is not certain")
+            skips.append(Skip(node.name, "the order of its sparse indices is not certain"))
             continue
         _rewrite(graph, node, match)
         changed = True
-    return changed
+    return changed, skips
 
 
 def _match(graph: Graph, select: NodeDef) -> _Match | None:

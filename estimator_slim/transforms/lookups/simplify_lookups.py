@@ -19,7 +19,7 @@ from estimator_slim.graph import (
     names,
     same_length,
 )
-from estimator_slim.transforms.base import Transform
+from estimator_slim.transforms.base import Skip, Transform
 from estimator_slim.transforms.lookups._empty_rows import rewrite_empty_rows
 from estimator_slim.transforms.lookups._indicators import rewrite_indicators
 from estimator_slim.transforms.lookups._merge_partitions import merge_partitions
@@ -46,19 +46,23 @@ class SimplifyLookups(Transform):
     text_name: ClassVar[str] = "simplify_lookups"
     by: ClassVar[str] = "ours"
 
-    def rewrite(self, graph: Graph) -> None:
+    def rewrite(self, graph: Graph) -> list[Skip]:
+        skips: list[Skip] = []
         merge_partitions(graph)
         for _ in range(_ROUNDS):
             graph.prune()
             symbols = Symbols(graph)
             replaced = dict(_unnecessary(graph, symbols))
             graph.redirect(replaced)
-            if not rewrite_empty_rows(graph) and not replaced:
+            changed, left_alone = rewrite_empty_rows(graph)
+            skips += left_alone
+            if not changed and not replaced:
                 break
         graph.prune()
         rewrite_indicators(graph, Symbols(graph))
         graph.prune()
         graph.redirect(_equal_numbers(graph, Symbols(graph)))
+        return skips
 
 
 def _unnecessary(graph: Graph, symbols: Symbols) -> Iterator[tuple[str, str]]:

@@ -24,7 +24,7 @@ from estimator_slim.graph import (
     never_negative,
     tables_of,
 )
-from estimator_slim.transforms.base import Transform
+from estimator_slim.transforms.base import Skip, Transform
 
 
 @dataclass(frozen=True)
@@ -57,18 +57,19 @@ class SparsifyGather(Transform):
         if not self.group_init_node:
             raise OptionError("sparsify_gather(group_init_node=...) takes the name of a node, got ''")
 
-    def rewrite(self, graph: Graph) -> None:
-        looped = inside_loops(graph)
+    def rewrite(self, graph: Graph) -> list[Skip]:
+        looped, skips = inside_loops(graph), []
         for table in [t for t in tables_of(graph) if t.lookups and _has_rows(t)]:
             ids = sparse_rows(table.weight)
             if ids is None:
                 continue
             if (table.others or graph.waits(table.name)
                     or any(node.name in looped for node in table.lookups)):
-                graph.skip(table.name, "most of its rows are zero, but it waits for a control "
-                                       "dependency, or is read other than by rows, or inside a loop")
+                skips.append(Skip(table.name, "most of its rows are zero, but it waits for a control "
+                                  "dependency, or is read other than by rows, or inside a loop"))
             else:
                 self._sparsify(graph, table, ids)
+        return skips
 
     def _sparsify(self, graph: Graph, table: Table, ids: np.ndarray) -> None:
         handle = _add_hash_table(graph, table.name)

@@ -11,6 +11,7 @@ from typing import ClassVar
 import tensorflow as tf
 
 from estimator_slim.graph import Consumers, Graph, NodeDef, attribute, attributes, names
+from estimator_slim.transforms.base import Skip
 from estimator_slim.transforms.engine import NativeTransform, hidden
 
 
@@ -29,14 +30,13 @@ class BackportConcatv2(NativeTransform):
     by: ClassVar[str] = "mended"
     enters_functions: ClassVar[bool] = True
 
-    def rewrite(self, graph: Graph) -> None:
+    def rewrite(self, graph: Graph) -> list[Skip]:
         found = [node for node in graph.nodes.values() if node.op == "ConcatV2"]
         kept = {node.name: reason for node in found if (reason := _obstacle(node))}
-        for name, reason in kept.items():
-            graph.skip(name, reason)
         if len(kept) < len(found):
             with hidden(graph, kept):
                 super().rewrite(graph)
+        return [Skip(name, reason) for name, reason in kept.items()]
 
 
 def _obstacle(node: NodeDef) -> str | None:
@@ -69,19 +69,20 @@ class BackportTensorArrayV3(NativeTransform):
     text_name: ClassVar[str] = "backport_tensor_array_v3"
     by: ClassVar[str] = "mended"
 
-    def rewrite(self, graph: Graph) -> None:
+    def rewrite(self, graph: Graph) -> list[Skip]:
         arrays = [node.name for node in graph.nodes.values() if node.op in _ARRAYS]
         if graph.versions.producer >= _REMOVED_IN:
-            for name in arrays:
-                graph.skip(name, "TensorFlow takes TensorArrayV2 in graphs of a version below "
-                                 f"{_REMOVED_IN}, and this one is of {graph.versions.producer}")
-        elif arrays:
+            return [Skip(name, "TensorFlow takes TensorArrayV2 in graphs of a version below "
+                         f"{_REMOVED_IN}, and this one is of {graph.versions.producer}")
+                    for name in arrays]
+        if arrays:
             super().rewrite(graph)
             for name in arrays:
                 _as_string(graph, name)
                 flow = graph.nodes.get(f"{name}/replacement_flow_node")
                 if flow is not None:
                     flow.input.append(f"^{name}")
+        return []
 
 
 def _as_string(graph: Graph, handle: str) -> None:

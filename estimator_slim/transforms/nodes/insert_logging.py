@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from estimator_slim.errors import OptionError
 from estimator_slim.graph import Consumers, Graph, NodeDef, names, operations
-from estimator_slim.transforms.base import Transform
+from estimator_slim.transforms.base import Skip, Transform
 
 _SUFFIX = "__print__"
 _CONTROL_FLOW = ("Enter", "Exit", "Switch", "Merge", "NextIteration", "LoopCond", "ControlTrigger")
@@ -57,21 +57,22 @@ class InsertLogging(Transform):
                 raise OptionError(f"insert_logging({option}=...) takes -1 or more, got "
                                   f"{getattr(self, option)}")
 
-    def rewrite(self, graph: Graph) -> None:
+    def rewrite(self, graph: Graph) -> list[Skip]:
         consumers = Consumers(graph)
         asked = graph.ancestors(names.node_of(tensor) for tensor in graph.interface.outputs())
-        printed = {}
+        printed, skips = {}, []
         for node in [n for n in graph.nodes.values() if n.name in asked and self._matches(n)]:
             ports = consumers.outputs_read(node.name)
             reason = _obstacle(graph, node, ports)
             if reason:
-                graph.skip(node.name, reason)
+                skips.append(Skip(node.name, reason))
             else:
                 printed[node.name] = self._print(graph, node, ports)
         graph.redirect(printed)
         for name, print_name in printed.items():
             inputs = graph.nodes[print_name].input
             inputs[:] = [name if i == print_name else i for i in inputs]
+        return skips
 
     def _matches(self, node: NodeDef) -> bool:
         return ((not self.op or node.op in self.op)

@@ -22,7 +22,7 @@ from estimator_slim.graph import (
     reached,
     shared_name,
 )
-from estimator_slim.transforms.base import Transform
+from estimator_slim.transforms.base import Skip, Transform
 from estimator_slim.transforms.engine import NativeTransform, hidden
 
 
@@ -47,11 +47,12 @@ class StripUnusedNodes(Transform):
     type_for_name: tuple[str, ...] = ()
     shape_for_name: tuple[str, ...] = ()
 
-    def rewrite(self, graph: Graph) -> None:
-        if self != StripUnusedNodes(ignore_errors=self.ignore_errors):
-            for tensor in graph.interface.inputs():
-                graph.skip(tensor, "a signature's input keeps its type and shape")
+    def rewrite(self, graph: Graph) -> list[Skip]:
         graph.prune()
+        if self == StripUnusedNodes(ignore_errors=self.ignore_errors):
+            return []
+        return [Skip(tensor, "a signature's input keeps its type and shape")
+                for tensor in graph.interface.inputs()]
 
 
 @dataclass(frozen=True)
@@ -80,14 +81,13 @@ class RemoveNodes(NativeTransform):
         if not self.op:
             raise OptionError("remove_nodes needs the ops to remove, as in remove_nodes(op=Identity)")
 
-    def rewrite(self, graph: Graph) -> None:
+    def rewrite(self, graph: Graph) -> list[Skip]:
         consumers = Consumers(graph)
         kept = [node.name for node in graph.nodes.values() if node.op in self.op and (
             consumers.waiting_for(node.name) or names.control_inputs(node))]
-        for name in kept:
-            graph.skip(name, "a control dependency goes through it")
         with hidden(graph, kept):
             super().rewrite(graph)
+        return [Skip(name, "a control dependency goes through it") for name in kept]
 
 
 @dataclass(frozen=True)

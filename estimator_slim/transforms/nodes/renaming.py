@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from estimator_slim.errors import OptionError, TransformError
 from estimator_slim.graph import VARIABLE_OPS, Graph, rename_nodes, shared_name
-from estimator_slim.transforms.base import Transform
+from estimator_slim.transforms.base import Skip, Transform
 
 _NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
 
@@ -46,14 +46,15 @@ class RenameNode(Transform):
                               "node and a new one, of letters, digits, '_', '.', '/', '-' and '>', got "
                               f"{self.old_node_name!r} and {self.new_node_name!r}")
 
-    def rewrite(self, graph: Graph) -> None:
+    def rewrite(self, graph: Graph) -> list[Skip]:
         if self.old_node_name not in graph.nodes:
-            graph.skip(self.old_node_name, "there is no node of this name")
-        elif self.new_node_name != self.old_node_name:
+            return [Skip(self.old_node_name, "there is no node of this name")]
+        if self.new_node_name != self.old_node_name:
             if self.new_node_name in graph.nodes:
                 raise TransformError(f"another node is called {self.new_node_name!r} already; give "
                                      f"{self.old_node_name!r} a name that is free")
             rename_nodes(graph, {self.old_node_name: self.new_node_name})
+        return []
 
 
 _SIGNS = string.digits + string.ascii_letters

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from estimator_slim.graph import Consumers, Graph, NodeDef, Symbols, Weight
+from estimator_slim.transforms.base import Skip
 from estimator_slim.transforms.normalisations._affine import ADDITIONS, Affine, affine_of, trains
 from estimator_slim.transforms.normalisations._channels import Channels, channels_of, passed_on
 from estimator_slim.transforms.normalisations._layers import Layer, layer_of, obstacle
@@ -42,26 +43,31 @@ class _Fold:
     bias: np.ndarray
 
 
-def fold_backward(graph: Graph, ops: tuple[str, ...] = ()) -> None:
+def fold_backward(graph: Graph, ops: tuple[str, ...] = ()) -> list[Skip]:
     """Folds what follows each layer as far as it is affine and nothing else looks at it.
 
     Args:
       graph: edited in place.
       ops: where given, only what has one of these operations in it is folded.
+
+    Returns:
+      What was left alone.
     """
+    skips: list[Skip] = []
     layers = [layer for node in graph.nodes.values() if (layer := layer_of(graph, node)) is not None]
     if not layers:
-        return
+        return skips
     consumers, symbols = Consumers(graph), Symbols(graph)
-    folds = [_fold(graph, consumers, symbols, layer, ops) for layer in layers]
+    folds = [_fold(graph, consumers, symbols, layer, ops, skips) for layer in layers]
     for fold in folds:
         if fold is not None:
             _rewrite(graph, fold)
+    return skips
 
 
-def _fold(graph: Graph, consumers: Consumers, symbols: Symbols, layer: Layer,
-          ops: tuple[str, ...]) -> _Fold | None:
-    steps = list(_steps(graph, consumers, symbols, layer))
+def _fold(graph: Graph, consumers: Consumers, symbols: Symbols, layer: Layer, ops: tuple[str, ...],
+          skips: list[Skip]) -> _Fold | None:
+    steps = list(_steps(graph, consumers, symbols, layer, skips))
     while steps and steps[-1].affine is None:
         steps.pop()
     affines = [step.affine for step in steps if step.affine is not None]
@@ -72,36 +78,37 @@ def _fold(graph: Graph, consumers: Consumers, symbols: Symbols, layer: Layer,
     kernel = layer.scaled_outputs(total.scale) if (total.scale != 1).any() else None
     reason = obstacle(layer, consumers, total, kernel)
     if reason is not None:
-        graph.skip(folded[-1].name, reason)
+        skips.append(Skip(folded[-1].name, reason))
         return None
     return _Fold(layer, tuple(steps), kernel, total.shift.astype(np.float32))
 
 
-def _steps(graph: Graph, consumers: Consumers, symbols: Symbols, layer: Layer) -> Iterator[_Step]:
+def _steps(graph: Graph, consumers: Consumers, symbols: Symbols, layer: Layer,
+           skips: list[Skip]) -> Iterator[_Step]:
     """What follows `layer`, one behind the other."""
     tensor = layer.node.name
     channels = channels_of(symbols, tensor, layer.outputs, first=layer.channels_first)
     while channels is not None:
         only = consumers.only(tensor)
         if only is None:
-            _skip_consumers(graph, consumers, tensor, channels)
+            skips += _watched(graph, consumers, tensor, channels)
             return
         node, index = only
         affine = affine_of(graph, node, index, channels)
         if affine is None:
             if trains(node):
-                graph.skip(node.name, "it normalises by the mean and variance of each batch")
+                skips.append(Skip(node.name, "it normalises by the mean and variance of each batch"))
             channels = passed_on(graph, symbols, node, channels) if index == 0 else None
         if channels is not None:
             yield _Step(node, affine)
         tensor = node.name
 
 
-def _skip_consumers(graph: Graph, consumers: Consumers, tensor: str, channels: Channels) -> None:
-    """Says of what could be folded if nothing else looked at `tensor` that it is not."""
+def _watched(graph: Graph, consumers: Consumers, tensor: str, channels: Channels) -> Iterator[Skip]:
+    """What could be folded if nothing else looked at `tensor`."""
     for node, index in consumers.of(tensor):
         if node.op not in ADDITIONS and affine_of(graph, node, index, channels) is not None:
-            graph.skip(node.name, consumers.obstacle(tensor) or "")
+            yield Skip(node.name, consumers.obstacle(tensor) or "")
 
 
 def _is_worth_it(folded: list[str], ops: tuple[str, ...]) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from estimator_slim.graph import Consumers, Graph, NodeDef, Symbols, Weight, names
+from estimator_slim.transforms.base import Skip
 from estimator_slim.transforms.normalisations._affine import ADDITIONS, Affine, affine_of
 from estimator_slim.transforms.normalisations._channels import Channels, channels_of, passed_on
 from estimator_slim.transforms.normalisations._layers import Layer, layer_of, obstacle
@@ -41,25 +42,29 @@ class _Fold:
     bias: np.ndarray
 
 
-def fold_forward(graph: Graph) -> bool:
+def fold_forward(graph: Graph) -> tuple[bool, list[Skip]]:
     """Folds what precedes each layer as far as it is affine and nothing else looks at it.
 
     Returns:
-      True if there was any such thing. Layers may now have two biases, one behind the other.
+      True if there was any such thing, and what was left alone. Layers may now have two biases, one
+      behind the other.
     """
+    skips: list[Skip] = []
     layers = [layer for node in graph.nodes.values() if (layer := layer_of(graph, node)) is not None]
     if not layers:
-        return False
+        return False, skips
     consumers, symbols = Consumers(graph), Symbols(graph)
-    folds = [_fold(graph, consumers, symbols, layer) for layer in layers if not layer.is_transposed]
+    folds = [_fold(graph, consumers, symbols, layer, skips) for layer in layers
+             if not layer.is_transposed]
     found = [fold for fold in folds if fold is not None]
     for fold in found:
         _rewrite(graph, fold)
-    return bool(found)
+    return bool(found), skips
 
 
-def _fold(graph: Graph, consumers: Consumers, symbols: Symbols, layer: Layer) -> _Fold | None:
-    steps = _scaled_first(graph, list(_steps(graph, consumers, symbols, layer)))
+def _fold(graph: Graph, consumers: Consumers, symbols: Symbols, layer: Layer,
+          skips: list[Skip]) -> _Fold | None:
+    steps = _scaled_first(list(_steps(graph, consumers, symbols, layer, skips)), skips)
     affines = [step.affine for step in reversed(steps) if step.affine is not None]
     if not affines:
         return None
@@ -69,12 +74,13 @@ def _fold(graph: Graph, consumers: Consumers, symbols: Symbols, layer: Layer) ->
     if reason is None and layer.pads and total.shift.any():
         reason = f"{layer.node.name!r} pads its input with zeros, which it would have to shift"
     if reason is not None:
-        graph.skip(next(step.node.name for step in steps if step.affine is not None), reason)
+        skips.append(Skip(next(s.node.name for s in steps if s.affine is not None), reason))
         return None
     return _Fold(layer, steps, kernel, layer.shifted_by(total.shift).astype(np.float32))
 
 
-def _steps(graph: Graph, consumers: Consumers, symbols: Symbols, layer: Layer) -> Iterator[_Step]:
+def _steps(graph: Graph, consumers: Consumers, symbols: Symbols, layer: Layer,
+           skips: list[Skip]) -> Iterator[_Step]:
     """What precedes `layer`, one before the other."""
     tensor = names.canonical(layer.node.input[0])
     channels = channels_of(symbols, tensor, layer.inputs, first=layer.channels_first)
@@ -85,7 +91,7 @@ def _steps(graph: Graph, consumers: Consumers, symbols: Symbols, layer: Layer) -
         reason = consumers.obstacle(tensor)
         if reason is not None:
             if step.affine is not None and step.node.op not in ADDITIONS:
-                graph.skip(step.node.name, reason)
+                skips.append(Skip(step.node.name, reason))
             return
         yield step
         tensor = step.source
@@ -106,7 +112,7 @@ def _step(graph: Graph, symbols: Symbols, tensor: str, channels: Channels) -> _S
     return None
 
 
-def _scaled_first(graph: Graph, steps: list[_Step]) -> list[_Step]:
+def _scaled_first(steps: list[_Step], skips: list[Skip]) -> list[_Step]:
     """`steps` less the farthest ones, so that x is scaled before anything is subtracted from it.
 
     x - mean may be exact where the difference of x @ k and mean @ k is not.
@@ -114,8 +120,8 @@ def _scaled_first(graph: Graph, steps: list[_Step]) -> list[_Step]:
     while steps and (steps[-1].affine is None or steps[-1].affine.subtracts > _MOST_SUBTRACTED):
         step = steps.pop()
         if step.affine is not None and step.node.op not in ADDITIONS:
-            graph.skip(step.node.name, "its mean is so many deviations away from 0 that float32 would "
-                                       "lose digits of it in the next layer")
+            skips.append(Skip(step.node.name, "its mean is so many deviations away from 0 that float32 "
+                              "would lose digits of it in the next layer"))
     return steps
 
 

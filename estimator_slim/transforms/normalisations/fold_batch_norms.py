@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from estimator_slim.graph import Graph
-from estimator_slim.transforms.base import Transform
+from estimator_slim.transforms.base import Skip, Transform
 from estimator_slim.transforms.normalisations._affine import NORMALISATIONS
 from estimator_slim.transforms.normalisations._backward import fold_backward
 from estimator_slim.transforms.normalisations._forward import fold_forward
@@ -32,14 +32,15 @@ class FoldBatchNorms(Transform):
     text_name: ClassVar[str] = "fold_batch_norms"
     by: ClassVar[str] = "ours"
 
-    def rewrite(self, graph: Graph) -> None:
-        fold_backward(graph)
+    def rewrite(self, graph: Graph) -> list[Skip]:
+        skips = fold_backward(graph)
         graph.prune()
-        if fold_forward(graph):
-            fold_backward(graph)
+        folded, left_alone = fold_forward(graph)
+        skips += left_alone
+        if folded:
+            skips += fold_backward(graph)
         graph.prune()
-        left = dict.fromkeys(graph.skipped)
-        graph.skipped = tuple(skip for skip in left if skip.node in graph.nodes)
+        return [skip for skip in dict.fromkeys(skips) if skip.node in graph.nodes]
 
 
 @dataclass(frozen=True)
@@ -56,5 +57,5 @@ class FoldOldBatchNorms(Transform):
     text_name: ClassVar[str] = "fold_old_batch_norms"
     by: ClassVar[str] = "ours"
 
-    def rewrite(self, graph: Graph) -> None:
-        fold_backward(graph, NORMALISATIONS)
+    def rewrite(self, graph: Graph) -> list[Skip]:
+        return fold_backward(graph, NORMALISATIONS)

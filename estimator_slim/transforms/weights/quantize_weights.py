@@ -10,7 +10,7 @@ import tensorflow as tf
 from estimator_slim.errors import OptionError
 from estimator_slim.graph import CODED, Graph, Table, Weight, names, shared_name, tables_of
 from estimator_slim.quantization import NonFiniteError, PrecisionError, feedback_for
-from estimator_slim.transforms.base import Transform
+from estimator_slim.transforms.base import Skip, Transform
 from estimator_slim.transforms.bounds import COARSE, INFINITIES, Bounds
 from estimator_slim.transforms.weights._coding import Coding, fit_coding
 from estimator_slim.transforms.weights._decoding import decode_lookups, stored_as_codes
@@ -81,8 +81,8 @@ class QuantizeWeights(Transform):
         usual = _BOUNDS.get((self.granularity, self.bits), COARSE)
         return replace(usual, unjudged=frozenset((INFINITIES,)))
 
-    def rewrite(self, graph: Graph) -> None:
-        layers = NextLayers(graph) if self.bits == 4 else None
+    def rewrite(self, graph: Graph) -> list[Skip]:
+        layers, skips = NextLayers(graph) if self.bits == 4 else None, []
         for table in tables_of(graph):
             reason = self._reason_to_skip(table.weight)
             if reason is None and CODED in graph.nodes[table.name].attr:
@@ -90,7 +90,8 @@ class QuantizeWeights(Transform):
             if reason is None:
                 reason = self._quantize(graph, table, layers)
             if reason and (table.lookups or table.name in graph.weights):
-                graph.skip(table.name, reason)
+                skips.append(Skip(table.name, reason))
+        return skips
 
     def _reason_to_skip(self, weight: Weight) -> str | None:
         if weight.dtype not in _FLOATS or (self.bits == 16 and weight.dtype.size == 2):
