@@ -17,7 +17,6 @@ from estimator_slim.paths import Path, as_text, require_loadable
 from estimator_slim.report import Report
 from estimator_slim.saved_model import Servable, copy_assets, published, read_servable, write_servable
 from estimator_slim.transforms import (
-    CONSTANT_BYTES,
     TransformList,
     allowed_by,
     fuse_lookups,
@@ -107,8 +106,7 @@ def optimize(source: str, destination: str, options: Options, *,
         require_loadable(source, SourceError)
     requests = _questions(servable, options)
     with published(destination) as directory:
-        graph, steps = run_transforms(freeze(servable, constant_bytes=CONSTANT_BYTES),
-                                      options.transforms)
+        graph, steps = run_transforms(freeze(servable), options.transforms)
         graph = fuse_lookups(place_weights(graph, options.weights))
         nodes = write_servable(graph, servable, directory, meta_graphs=options.meta_graphs)
         copy_assets(source, directory, [a.filename for a in graph.interface.assets])

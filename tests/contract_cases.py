@@ -13,7 +13,6 @@ from estimator_slim.graph.graph import Graph
 from estimator_slim.saved_model.reader import read_servable
 from estimator_slim.transforms import TRANSFORMS, transform_list
 from estimator_slim.transforms.base import Transform
-from estimator_slim.transforms.weights.placing import CONSTANT_BYTES
 
 LOSSLESS = 1e-5
 
@@ -82,7 +81,7 @@ def write_ranges(graph: Graph, log: Path) -> None:
 
 def frozen(source: str, before: str = "") -> Graph:
     """The graph of a servable as the first transform gets it, after those of `before`."""
-    graph = freeze(read_servable(source), constant_bytes=CONSTANT_BYTES)
+    graph = freeze(read_servable(source))
     for one in transform_list(before):
         graph, _ = one.apply(graph)
     return graph

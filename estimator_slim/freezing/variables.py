@@ -34,17 +34,16 @@ from estimator_slim.saved_model import Servable
 _AXIS = np.int32(0)
 
 
-def freeze(servable: Servable, *, constant_bytes: int) -> Graph:
+def freeze(servable: Servable) -> Graph:
     """The serving graph of `servable`, variables replaced by weights and the rest pruned.
 
-    Weights of up to `constant_bytes` bytes become Consts.
+    Weights of up to 256 KiB become Consts.
 
     Raises:
       SourceError: a variable that requests read is not in the checkpoint, or its bytes there are not
         those that were written (their checksum tells).
     """
     graph = servable.graph.copy()
-    graph.constant_bytes = constant_bytes
     inline_calls(graph)
     reader = CheckpointReader(servable.checkpoint) if servable.checkpoint else None
     saver = servable.meta_graph.saver_def

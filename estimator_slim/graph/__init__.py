@@ -25,11 +25,12 @@ from estimator_slim.graph.sparse_facts import (
     same_length,
 )
 from estimator_slim.graph.tables import Table, gathers_rows, tables_of
-from estimator_slim.graph.weight import SLICE_BYTES, Stored, Weight
+from estimator_slim.graph.weight import CONSTANT_BYTES, SLICE_BYTES, Stored, Weight
 
 __all__ = [
     "CODED",
     "CALLS",
+    "CONSTANT_BYTES",
     "Consumers",
     "Dims",
     "Graph",

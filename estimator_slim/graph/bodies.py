@@ -60,8 +60,7 @@ def _graph_of(graph: Graph, function: FunctionDef, body: Body,
         outputs={str(n): _info(tensor) for n, tensor in enumerate(body.outputs)})
     acting = [node.name for node in body.nodes if _acts(node)]
     interface = Interface({"body": promised}, init_ops=tuple(dict.fromkeys(body.controls + acting)))
-    return Graph(nodes, interface, library=_named_in(body, library), versions=graph.versions,
-                 constant_bytes=graph.constant_bytes)
+    return Graph(nodes, interface, library=_named_in(body, library), versions=graph.versions)
 
 
 def _named_in(body: Body, library: Mapping[str, FunctionDef]) -> function_pb2.FunctionDefLibrary:

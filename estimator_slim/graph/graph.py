@@ -20,7 +20,7 @@ from estimator_slim.graph import _names as names
 from estimator_slim.graph import _operations as operations
 from estimator_slim.graph.functions import reachable
 from estimator_slim.graph.interface import Interface
-from estimator_slim.graph.weight import Weight
+from estimator_slim.graph.weight import CONSTANT_BYTES, Weight
 
 CODED = "_slim_coded"  # attribute of nodes that hold codes, scales or offsets: not to be coded again
 _LONGEST_CHAIN = 100  # of Identity nodes, or each of many consumers would walk down a long one
@@ -36,7 +36,6 @@ class Graph:
       weights: shared_name of a VarHandleOp (or VariableV2) → its value, by reference.
       library: the functions that nodes call.
       versions: of the GraphDef.
-      constant_bytes: `add_weight` makes a Const of a weight up to this size, a variable of others.
     """
 
     nodes: dict[str, NodeDef]
@@ -45,7 +44,6 @@ class Graph:
     library: function_pb2.FunctionDefLibrary = field(
         default_factory=function_pb2.FunctionDefLibrary)
     versions: versions_pb2.VersionDef = field(default_factory=versions_pb2.VersionDef)
-    constant_bytes: int = 0
 
     # ---- reading
 
@@ -149,9 +147,13 @@ class Graph:
         """Adds a Const of a numpy value; returns its tensor name."""
         return self.add("Const", name, dtype=tf.dtypes.as_dtype(value.dtype), value=value)
 
-    def add_weight(self, name: str, weight: Weight) -> str:
-        """Adds a weight, as a Const or a read-only variable by its size; returns its tensor name."""
-        is_small = weight.byte_count <= self.constant_bytes and weight.stored is None
+    def add_weight(self, name: str, weight: Weight, *, constant_bytes: int = CONSTANT_BYTES) -> str:
+        """Adds a weight; returns its tensor name.
+
+        Up to `constant_bytes` it is a Const, unless it lies on disk in another form; so are strings.
+        Otherwise it is a read-only variable.
+        """
+        is_small = weight.byte_count <= constant_bytes and weight.stored is None
         if is_small or weight.dtype == tf.string:
             return self.add_constant(name, weight.value())
         name = self.unique(name)
@@ -160,10 +162,12 @@ class Graph:
                           shape=tf.TensorShape(weight.shape))
         return self.add("ReadVariableOp", f"{name}/Read", [handle], dtype=weight.dtype)
 
-    def replace_by_weight(self, name: str, weight: Weight) -> None:
-        """Puts a weight, a Const or the read of a variable, in the place of the node of that name."""
+    def replace_by_weight(self, name: str, weight: Weight, *,
+                          constant_bytes: int = CONSTANT_BYTES) -> None:
+        """Puts what `add_weight` adds in the place of the node of that name."""
         del self.nodes[name]
-        value = self.nodes.pop(self.add_weight(f"{name}/variable", weight))
+        added = self.add_weight(f"{name}/variable", weight, constant_bytes=constant_bytes)
+        value = self.nodes.pop(added)
         value.name = name
         self.nodes[name] = value
 

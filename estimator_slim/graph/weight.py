@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 SLICE_BYTES = 4 << 20
+CONSTANT_BYTES = 1 << 18  # up to this size a weight is a Const, unless a person places it otherwise
 
 
 @dataclass(frozen=True)

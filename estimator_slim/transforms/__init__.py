@@ -40,7 +40,6 @@ from estimator_slim.transforms.normalisations import FoldBatchNorms, FoldOldBatc
 from estimator_slim.transforms.pipeline import allowed_by, run_transforms
 from estimator_slim.transforms.text import parse
 from estimator_slim.transforms.weights import (
-    CONSTANT_BYTES,
     QuantizeWeights,
     RoundWeights,
     place_weights,
@@ -48,7 +47,6 @@ from estimator_slim.transforms.weights import (
 
 __all__ = [
     "Bounds",
-    "CONSTANT_BYTES",
     "INFINITIES",
     "LOSSLESS",
     "NANS",

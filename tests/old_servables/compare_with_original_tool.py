@@ -33,7 +33,6 @@ from estimator_slim.graph.graph import Graph  # noqa: E402
 from estimator_slim.graph.interface import Interface  # noqa: E402
 from estimator_slim.saved_model.reader import Servable  # noqa: E402
 from estimator_slim.transforms import TRANSFORMS, transform_list  # noqa: E402
-from estimator_slim.transforms.weights.placing import CONSTANT_BYTES  # noqa: E402
 
 MODELS = ("dnn_regressor_batch_norm", "dynamic_rnn_lstm", "layers_for_images", "layers_for_text",
           "linear_classifier_in_parts", "lookups_gather", "quantization_aware", "tables_of_contrib")
@@ -102,7 +101,7 @@ def _frozen(work: Path) -> Graph:
                   Interface({"serving_default": signature}),
                   library=graph_def.library, versions=graph_def.versions)
     servable = Servable(str(work), meta_graph_pb2.MetaGraphDef(), graph, checkpoint=None)
-    return freeze(servable, constant_bytes=CONSTANT_BYTES)
+    return freeze(servable)
 
 
 def their_result(work: Path, name: str) -> Counter | str:

@@ -12,7 +12,6 @@ from estimator_slim.graph import (
     Graph,
     NodeDef,
     Symbols,
-    Weight,
     attribute,
     attributes,
     inside_loops,
@@ -117,7 +116,7 @@ def _flatten(graph: Graph, chain: _Chain, rates: list[int], paddings: list[int])
     convolution, kernel = chain.convolution, chain.convolution.input[1]
     dilations = [1, *rates, 1]
     if convolution.op == "DepthwiseConv2dNative":  # its CPU kernel may know no dilations
-        kernel = graph.add_weight(f"{convolution.name}/dilated", _dilated(graph, kernel, rates))
+        kernel = graph.add_constant(f"{convolution.name}/dilated", _dilated(graph, kernel, rates))
         dilations = [1, 1, 1, 1]
     graph.become(chain.gather, convolution.op, [chain.scatter.input[0], kernel],
                  T=attributes.dtype(convolution, "T"), strides=[1, 1, 1, 1],
@@ -130,7 +129,7 @@ def _padding(paddings: list[int]) -> dict:
     return {"padding": "EXPLICIT", "explicit_paddings": [0, 0, *paddings, 0, 0]}
 
 
-def _dilated(graph: Graph, kernel: str, rates: list[int]) -> Weight:
+def _dilated(graph: Graph, kernel: str, rates: list[int]) -> np.ndarray:
     """The kernel with `rates` - 1 rows and columns of zeros between its own."""
     weight = graph.weight(kernel)
     assert weight is not None  # _obstacle asked
@@ -138,4 +137,4 @@ def _dilated(graph: Graph, kernel: str, rates: list[int]) -> Weight:
     height, width = ((n - 1) * rate + 1 for n, rate in zip(value.shape, rates))
     result = np.zeros((height, width, *value.shape[2:]), value.dtype)
     result[::rates[0], ::rates[1]] = value
-    return Weight.of_array(result, weight.origin)
+    return result

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from estimator_slim.graph import (
+    CONSTANT_BYTES,
     Consumers,
     Graph,
     NodeDef,
@@ -21,7 +22,6 @@ from estimator_slim.graph import (
     never_negative,
 )
 from estimator_slim.transforms.lookups._lookup_sum import SparseIds, become_lookup_sum
-from estimator_slim.transforms.weights import CONSTANT_BYTES
 
 
 @dataclass(frozen=True)

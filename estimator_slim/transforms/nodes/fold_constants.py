@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from estimator_slim.errors import OptionError
 from estimator_slim.graph import (
+    CONSTANT_BYTES,
     Consumers,
     Graph,
     NodeDef,
@@ -27,7 +28,6 @@ from estimator_slim.graph import (
     release,
 )
 from estimator_slim.transforms.engine import NativeTransform
-from estimator_slim.transforms.weights import CONSTANT_BYTES
 
 _ROUNDS = 10  # in each the sizes of more values are known
 _MOST_BYTES = 10 << 20  # the engine's own limit

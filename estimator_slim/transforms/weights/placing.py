@@ -11,11 +11,10 @@ from collections.abc import Container
 import tensorflow as tf
 
 from estimator_slim.errors import DestinationError
-from estimator_slim.graph import Graph, NodeDef, names
+from estimator_slim.graph import CONSTANT_BYTES, Graph, NodeDef, names
 
 VARIABLES, CONSTANTS = "variables", "constants"
 
-CONSTANT_BYTES = 1 << 18       # auto: weights up to this size are Consts
 SMALLEST_VARIABLE = 1 << 10    # variables: Consts below this size stay
 PROTO_BYTES = 2**31 - 1        # what a saved_model.pb can hold
 
@@ -54,13 +53,12 @@ def _to_constants(graph: Graph) -> None:
 
 
 def _to_variables(graph: Graph, least_bytes: int, besides: Container[str] = ()) -> None:
-    graph.constant_bytes = 0
     consts = [node for node in graph.nodes.values() if node.op == "Const" and node.name not in besides
               and _is_weight(node, least_bytes)]
     for node in consts:
         value = graph.weight(node.name)
         if value is not None:
-            graph.replace_by_weight(node.name, value)
+            graph.replace_by_weight(node.name, value, constant_bytes=0)
 
 
 def _is_weight(node: NodeDef, least_bytes: int) -> bool:

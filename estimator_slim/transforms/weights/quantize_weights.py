@@ -8,7 +8,16 @@ from typing import ClassVar
 import tensorflow as tf
 
 from estimator_slim.errors import OptionError
-from estimator_slim.graph import CODED, Graph, Table, Weight, names, shared_name, tables_of
+from estimator_slim.graph import (
+    CODED,
+    CONSTANT_BYTES,
+    Graph,
+    Table,
+    Weight,
+    names,
+    shared_name,
+    tables_of,
+)
 from estimator_slim.quantization import NonFiniteError, PrecisionError, feedback_for
 from estimator_slim.transforms.base import Skip, Transform
 from estimator_slim.transforms.bounds import COARSE, INFINITIES, Bounds
@@ -107,7 +116,7 @@ class QuantizeWeights(Transform):
     def _quantize(self, graph: Graph, table: Table, layers: NextLayers | None) -> str | None:
         """Codes the weight; returns the reason where it cannot."""
         holder, size = graph.nodes[table.name], table.weight.byte_count
-        if table.others and size <= graph.constant_bytes:
+        if table.others and size <= CONSTANT_BYTES:
             return f"something besides lookups reads it, and it is small ({size} bytes)"
         if table.others and names.control_inputs(holder):
             return "something besides lookups reads it, in a loop or a branch"
@@ -119,7 +128,7 @@ class QuantizeWeights(Transform):
             return f"not every value can be coded: {e}"
         if not table.others:
             coding = self._for_next_layer(layers, table, coding)
-        if holder.op == "Const" and (table.others or size <= graph.constant_bytes):
+        if holder.op == "Const" and (table.others or size <= CONSTANT_BYTES):
             graph.replace_by_weight(table.name, stored_as_codes(table.weight, coding))
         elif table.others:
             graph.weights[shared_name(holder)] = stored_as_codes(table.weight, coding)
