@@ -7,7 +7,7 @@ from estimator_slim.graph._operations import attribute
 from estimator_slim.graph.bodies import edit_bodies
 from estimator_slim.graph.consumers import Consumers
 from estimator_slim.graph.control_flow import inside_branches, inside_loops, reached
-from estimator_slim.graph.functions import CALLS, called_by, followed_by_import, reachable
+from estimator_slim.graph.functions import CALLS, DEEPEST, MOST_NODES, called_by, extents, reachable
 from estimator_slim.graph.graph import CODED, VARIABLE_OPS, Graph, NodeDef, shared_name
 from estimator_slim.graph.importing import drop_recorded_shapes, hold, imported, release
 from estimator_slim.graph.inlining import inline_calls
@@ -32,10 +32,12 @@ __all__ = [
     "CALLS",
     "CONSTANT_BYTES",
     "Consumers",
+    "DEEPEST",
     "Dims",
     "Graph",
     "INIT_SIGNATURE",
     "Interface",
+    "MOST_NODES",
     "NodeDef",
     "SLICE_BYTES",
     "Stored",
@@ -50,7 +52,7 @@ __all__ = [
     "called_by",
     "drop_recorded_shapes",
     "edit_bodies",
-    "followed_by_import",
+    "extents",
     "gathers_rows",
     "hold",
     "imported",

@@ -14,7 +14,7 @@ from tensorflow.core.protobuf import meta_graph_pb2
 from estimator_slim.graph import _attributes as attributes
 from estimator_slim.graph import _names as names
 from estimator_slim.graph import _operations as operations
-from estimator_slim.graph.functions import Body, body_of, called_by, followed_by_import
+from estimator_slim.graph.functions import Body, body_of, called_by, callee
 from estimator_slim.graph.graph import Graph
 from estimator_slim.graph.interface import Interface
 
@@ -71,7 +71,7 @@ def _named_in(body: Body, library: Mapping[str, FunctionDef]) -> function_pb2.Fu
         name = todo.pop()
         if name in library and name not in needed:
             needed[name] = library[name]
-            todo += map(followed_by_import, library[name].node_def)
+            todo += map(callee, library[name].node_def)
     return function_pb2.FunctionDefLibrary(function=needed.values())
 
 

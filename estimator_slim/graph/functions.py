@@ -1,4 +1,4 @@
-"""Functions of a graph's library: who calls them, and their bodies in the spelling of graphs.
+"""Functions of a graph's library: who calls them, how far, and their bodies in the spelling of graphs.
 
 A FunctionDef names the outputs of its nodes `node:output:index` where a GraphDef says `node:port`, and
 its arguments by their bare names.
@@ -47,9 +47,64 @@ def called_by(node: NodeDef) -> Iterator[str]:
             yield from (f.name for f in value.list.func)
 
 
-def followed_by_import(node: NodeDef) -> str:
-    """The function, if there is one of that name, whose body TensorFlow looks into at `node`."""
+def callee(node: NodeDef) -> str:
+    """The function, if there is one of that name, whose body TensorFlow looks into at `node`.
+
+    Branches and loops (If, While) it does not follow.
+    """
     return operations.attribute(node, "f").func.name if node.op in CALLS else node.op
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much a call of a function stands for.
+
+    TensorFlow follows each call when it imports a graph: functions that call the next one twice take
+    time and memory that double with each of them, and a deep chain of calls ends the process. Inlined,
+    a call is as many nodes, whose names grow with the depth. Of models that people train, the calls
+    stand for some thousand nodes and are a few functions deep; hence the limits.
+
+    Attributes:
+      nodes: of the function and of all that it calls.
+      depth: 1 for a function that calls no other.
+    """
+
+    nodes: int
+    depth: int
+
+    @property
+    def is_within_limits(self) -> bool:
+        """True if time, memory and names stay small whatever is done with the call."""
+        return self.nodes <= MOST_NODES and self.depth <= DEEPEST
+
+
+MOST_NODES, DEEPEST = 200_000, 100
+
+
+def extents(functions: Mapping[str, FunctionDef]) -> dict[str, Extent]:
+    """Function → how much a call of it stands for; each behind those that it calls.
+
+    Left out are those that call themselves, and those that call one that does or is beyond the limits.
+    """
+    calls = {name: [called for called in map(callee, function.node_def) if called in functions]
+             for name, function in functions.items()}
+    callers: dict[str, list[str]] = {name: [] for name in functions}
+    for name, all_called in calls.items():
+        for called in all_called:
+            callers[called].append(name)
+    waiting = {name: len(all_called) for name, all_called in calls.items()}
+    found: dict[str, Extent] = {}
+    ready = [name for name, count in waiting.items() if not count]
+    while ready:
+        name = ready.pop()
+        behind = [found[called] for called in calls[name]]
+        found[name] = Extent(len(functions[name].node_def) + sum(one.nodes for one in behind),
+                             1 + max((one.depth for one in behind), default=0))
+        for caller in callers[name] if found[name].is_within_limits else ():
+            waiting[caller] -= 1
+            if not waiting[caller]:
+                ready.append(caller)
+    return found
 
 
 def reachable(nodes: Iterable[NodeDef],

@@ -6,7 +6,7 @@ graph like any other. Loops and branches (While, If and their kin) go on calling
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 import tensorflow as tf
 
@@ -14,17 +14,15 @@ from estimator_slim.errors import SourceError
 from estimator_slim.graph import _attributes as attributes
 from estimator_slim.graph import _names as names
 from estimator_slim.graph.functions import (
+    MOST_NODES,
     Body,
     FunctionDef,
     NodeDef,
     body_of,
-    called_by,
-    followed_by_import,
+    callee,
+    extents,
 )
 from estimator_slim.graph.graph import Graph
-
-_MOST_NODES = 1_000_000
-_DEEPEST = 100  # names grow with the depth
 
 
 def inline_calls(graph: Graph) -> None:
@@ -33,61 +31,30 @@ def inline_calls(graph: Graph) -> None:
         Before: x ─ StatefulPartitionedCall(f) ─ y                 After: x ─ f's nodes ─ y
 
     A call keeps its name as an Identity, IdentityN or NoOp that waits for all that the function does.
-    Left alone: functions that call themselves or nest more than 100 deep, those whose types depend on
-    the call, and calls whose output a signature feeds.
+    Left alone: functions that call themselves or stand for more than the limits of one call, those whose
+    types depend on the call, and calls whose output a signature feeds.
 
     Raises:
-      SourceError: the graph would have more than a million nodes.
+      SourceError: all calls together stand for more nodes than one may.
     """
     library = graph.functions()
-    sizes = _sizes(library)
-    total = len(graph.nodes) + sum(sizes.get(_function(n, library), 0) for n in graph.nodes.values())
-    if total > _MOST_NODES:
-        raise SourceError(f"its function calls stand for {total:,} nodes, and at most {_MOST_NODES:,} "
+    sizes = {name: one.nodes for name, one in extents(library).items() if one.is_within_limits}
+    total = sum(sizes.get(callee(node), 0) for node in graph.nodes.values())
+    if total > MOST_NODES:
+        raise SourceError(f"its function calls stand for {total:,} nodes, and at most {MOST_NODES:,} "
                           "can be inlined; export the model with fewer nested functions")
     replaced: dict[str, str] = {}
     in_frames = any(node.op in ("Enter", "RefEnter") for node in graph.nodes.values())
     fed = {names.node_of(tensor) for tensor in graph.interface.fed}
     todo = [node for node in graph.nodes.values()
-            if _function(node, library) in sizes and node.name not in fed]
+            if callee(node) in sizes and node.name not in fed]
     while todo:
         call = todo.pop()
-        body = body_of(library[_function(call, library)], library)
+        body = body_of(library[callee(call)], library)
         if body is not None and len(body.arguments) == len(names.data_inputs(call)):
-            added = _inline(graph, call, body, library[_function(call, library)], replaced, in_frames)
-            todo += [node for node in added if _function(node, library) in sizes]
+            added = _inline(graph, call, body, library[callee(call)], replaced, in_frames)
+            todo += [node for node in added if callee(node) in sizes]
     graph.redirect(replaced)
-
-
-def _function(node: NodeDef, library: Mapping[str, FunctionDef]) -> str:
-    """The function that `node` calls, or "" where it calls none."""
-    name = followed_by_import(node)
-    return name if name in library else ""
-
-
-def _sizes(library: Mapping[str, FunctionDef]) -> dict[str, int]:
-    """Function → nodes that a call of it stands for; without those that nest too deep or without end."""
-    calls = {name: [c for node in f.node_def for c in called_by(node) if c in library]
-             for name, f in library.items()}
-    callers: dict[str, list[str]] = {name: [] for name in library}
-    waiting = {name: len(callees) for name, callees in calls.items()}
-    for name, callees in calls.items():
-        for callee in callees:
-            callers[callee].append(name)
-    sizes: dict[str, int] = {}
-    depth: dict[str, int] = {}
-    ready = [name for name, count in waiting.items() if not count]
-    while ready:
-        name = ready.pop()
-        depth[name] = 1 + max((depth[c] for c in calls[name]), default=0)
-        if depth[name] > _DEEPEST:
-            continue
-        sizes[name] = len(library[name].node_def) + sum(sizes[c] for c in calls[name])
-        for caller in callers[name]:
-            waiting[caller] -= 1
-            if not waiting[caller]:
-                ready.append(caller)
-    return sizes
 
 
 def _inline(graph: Graph, call: NodeDef, body: Body, function: FunctionDef,

@@ -147,10 +147,24 @@ def test_a_function_that_calls_itself_stays_a_call() -> None:
     assert graph.nodes["call"].op == "StatefulPartitionedCall"
 
 
-def test_functions_that_multiply_into_millions_of_nodes_are_refused() -> None:
-    doubling = {f"f{n}": [f"f{n + 1}"] * 2 for n in range(40)}
-    with pytest.raises(SourceError, match="1,000,000"):
-        inline_calls(library({**doubling, "f40": []}))
+def doubling(times: int) -> dict[str, list[str]]:
+    """Functions that call the next one twice."""
+    return {**{f"f{n}": [f"f{n + 1}"] * 2 for n in range(times)}, f"f{times}": []}
+
+
+def test_functions_that_multiply_into_millions_of_nodes_stay_calls() -> None:
+    graph = library(doubling(40))
+    inline_calls(graph)
+    assert list(graph.nodes) == ["call"]
+
+
+def test_calls_that_together_stand_for_too_many_nodes_are_refused() -> None:
+    graph = library(doubling(16))  # 131,070 nodes
+    again = node_def_pb2.NodeDef.FromString(graph.nodes["call"].SerializeToString())
+    again.name = "again"
+    graph.nodes["again"] = again
+    with pytest.raises(SourceError, match="262,140 nodes, and at most 200,000"):
+        inline_calls(graph)
 
 
 def test_a_chain_of_functions_is_inlined_and_nothing_of_it_stays_in_the_library() -> None:
