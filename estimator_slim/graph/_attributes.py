@@ -11,7 +11,6 @@ import tensorflow as tf
 from tensorflow.core.framework import attr_value_pb2, node_def_pb2, tensor_pb2
 
 from estimator_slim.graph import _operations as operations
-
 from estimator_slim.graph.packed_strings import unpacked_strings
 
 
