@@ -71,9 +71,10 @@ class Region:
 def tile(parts: Sequence[Region], whole: Region) -> bool:
     """True if `parts`, each inside of `whole`, have every element of it once.
 
-    Every axis gets a measure by chance. Parts that tile the whole have its measure together, whatever
-    that measure is; others miss it but for one chance in 2**61 an axis. This takes one pass over the
-    parts, where comparing each with each would take time with the square of their number.
+    Comparing each part with each would take time with the square of their number. So every place where
+    one begins or ends gets a random number m, and sizes are measured by these: rows 0..3 and 3..5 of 5
+    measure m(3) - m(0) and m(5) - m(3), together m(5) - m(0), as the whole does, whatever m is. Rows
+    0..3 and 2..5 miss that but for one chance in 2**61 an axis. This is one pass over the parts.
     """
     if len(parts) < 2:
         return sum(part.size for part in parts) == whole.size

@@ -1,4 +1,4 @@
-"""Where a variable's handle goes: into loops, branches and functions, which may only read it there."""
+"""Where a variable's handle goes (loops, branches, functions), and whether it is only read there."""
 
 from __future__ import annotations
 
@@ -48,7 +48,10 @@ class Handles:
         return self._consumers[function]
 
     def _arguments(self, node: NodeDef, index: int) -> Iterator[tuple[str, str]]:
-        """(function, argument) for each function that gets input `index` of `node`; none: who knows."""
+        """(function, argument) for each function to which `node` passes its input `index` on.
+
+        None of them where it is no call of a known function: what becomes of the handle is not known.
+        """
         first, attributes = _FUNCTIONS.get(node.op, (0, ()))
         for key in attributes:
             value = node.attr[key]

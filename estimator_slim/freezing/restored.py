@@ -110,7 +110,7 @@ def _filling(graph: Graph, node: NodeDef, entries: dict[int, Entry | None],
 
 
 def _of_unknown_shape(graph: Graph, tensor: str, dtype: tf.DType) -> str:
-    """As a restore gives it: some tables' keys, [n, 1], are not of the rank that their op declares."""
+    """Hides the shape of `tensor`, as a restore does: some tables' keys, [n, 1], do not fit their op."""
     return graph.add("PlaceholderWithDefault", tensor, [tensor], dtype=dtype, shape=tf.TensorShape(None))
 
 

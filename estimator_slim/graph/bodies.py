@@ -64,7 +64,7 @@ def _graph_of(graph: Graph, function: FunctionDef, body: Body,
 
 
 def _named_in(body: Body, library: Mapping[str, FunctionDef]) -> function_pb2.FunctionDefLibrary:
-    """The functions that a look at the body, and at those that it calls, comes across."""
+    """The functions that importing the body needs: those that it names, and what they call."""
     needed: dict[str, FunctionDef] = {}
     todo = [name for node in body.nodes for name in called_by(node)]
     while todo:

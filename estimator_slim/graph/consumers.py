@@ -11,7 +11,12 @@ from estimator_slim.graph.graph import Graph, NodeDef
 
 
 class Consumers:
-    """The consumers in a graph, as they are when this is made: edits that come later do not count."""
+    """The consumers in a graph, as they are when this is made: edits that come later do not count.
+
+    A node can become one with its consumer where nothing else would miss the tensor between them: it is
+    read by no second node, neither fed nor fetched by a signature, and no control dependency waits for
+    the node that makes it (`only`, `obstacle`).
+    """
 
     def __init__(self, graph: Graph):
         self._graph = graph
@@ -50,7 +55,10 @@ class Consumers:
         return self.of(tensor)[0] if self.obstacle(tensor) is None else None
 
     def obstacle(self, tensor: str) -> str | None:
-        """Why `tensor` has to stay; None if one node, which has one output, reads it and no more."""
+        """Why `tensor` has to stay; None if one node reads it and nothing else would miss it.
+
+        "2 nodes read 'dense/MatMul'", "a signature fetches 'scores'".
+        """
         if tensor in self._graph.interface.fed:
             return f"a signature feeds {tensor!r}"
         if tensor in self._fetched:
@@ -64,7 +72,7 @@ class Consumers:
         return f"more than one output of {name!r} is in use" if name in self._of_many else None
 
     def are_alone_with(self, constant: str) -> bool:
-        """True if nothing but the one consumer of `constant` depends on what its value comes from."""
+        """True if one node reads `constant`, and nothing else reads what its value comes through."""
         while self.only(constant) is not None:
             inputs = self._graph.nodes[names.node_of(constant)].input
             if not inputs:

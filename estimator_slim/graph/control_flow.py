@@ -1,7 +1,7 @@
 """Branches and loops as TensorFlow 1.x builds them: which nodes run only inside of one.
 
-A node with no input from inside stands there by a control dependency alone, on the Switch that starts
-the branch or the loop; without it, it would run every time, or outside of the loop.
+A constant in a branch reads nothing from inside of it: only a control dependency on the Switch that
+starts the branch or loop keeps it there. Without that it would run every time, or outside of the loop.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _SWITCHES, _MERGES = ("Switch", "RefSwitch"), ("Merge", "RefMerge")
 
 
 def reached(graph: Graph, starts: Iterable[str], ends: Iterable[str] = ()) -> set[str]:
-    """The nodes that depend on `starts`, not looking behind `ends`; without both."""
+    """The nodes that depend on `starts`, as far as `ends`, which are not among them."""
     consumers, stop = Consumers(graph), set(ends)
     found: set[str] = set()
     todo = list(starts)

@@ -48,7 +48,7 @@ def called_by(node: NodeDef) -> Iterator[str]:
 
 
 def callee(node: NodeDef) -> str:
-    """The function, if there is one of that name, whose body TensorFlow looks into at `node`.
+    """The name of the function, if there is one, whose body TensorFlow reads when it imports `node`.
 
     Branches and loops (If, While) it does not follow.
     """

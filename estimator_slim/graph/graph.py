@@ -1,7 +1,8 @@
 """The graph that transforms work on: nodes by name, the weights they refer to, what is promised.
 
 A weight is in the graph as a Const when it is small and as a VarHandleOp with one ReadVariableOp when
-it is large; `weight()` tells the two apart for nobody: both are a Weight behind a tensor name.
+it is large. A transform need not know which: `weight()` gives the Weight behind a tensor name for both,
+and `add_weight()` makes the one or the other by size.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from estimator_slim.graph.interface import Interface
 from estimator_slim.graph.weight import CONSTANT_BYTES, Weight
 
 CODED = "_slim_coded"  # attribute of nodes that hold codes, scales or offsets: not to be coded again
-_LONGEST_CHAIN = 100  # of Identity nodes, or each of many consumers would walk down a long one
+_LONGEST_CHAIN = 100  # Identity nodes in a row: each of thousands of consumers may walk past them
 
 
 @dataclass
@@ -62,7 +63,7 @@ class Graph:
             node=self.nodes.values(), library=self.library, versions=self.versions)
 
     def source(self, tensor: str) -> str:
-        """The tensor that `tensor` is, seen through (up to 100) Identity nodes that do nothing else."""
+        """The tensor that `tensor` is a copy of, before up to 100 Identity nodes of one input."""
         for _ in range(_LONGEST_CHAIN):
             node = self.nodes[names.node_of(tensor)]
             if node.op != "Identity" or len(node.input) != 1 or tensor in self.interface.fed:
@@ -71,7 +72,7 @@ class Graph:
         return names.canonical(tensor)
 
     def producer(self, tensor: str) -> NodeDef:
-        """The node that `tensor` comes from, seen through Identity nodes that do nothing else.
+        """The node that computes `tensor`, before Identity nodes of one input.
 
         What a signature feeds comes from a Placeholder, whatever node stands there.
         """
@@ -81,7 +82,7 @@ class Graph:
         return self.nodes[names.node_of(source)]
 
     def weight(self, tensor: str) -> Weight | None:
-        """The weight whose value `tensor` is, or None; so for what has to stay a variable."""
+        """The weight whose value `tensor` is; None if it is none, or one that has to stay a variable."""
         node = self.producer(tensor)
         if node.op == "Const":
             value = attributes.constant(node)
@@ -104,7 +105,7 @@ class Graph:
         return bool(names.control_inputs(self.producer(tensor)))
 
     def ancestors(self, roots: Iterable[str], stop: Iterable[str] = ()) -> set[str]:
-        """The nodes that `roots` (nodes) depend on, themselves included, not looking behind `stop`."""
+        """The nodes that `roots` (nodes) depend on, themselves included; not what `stop` depend on."""
         seen: set[str] = set()
         ends, todo = set(stop), list(roots)
         while todo:
@@ -188,7 +189,7 @@ class Graph:
             node.attr[key].CopyFrom(attributes.encode(value))
 
     def prune(self) -> None:
-        """Drops every node that nothing promised depends on, and the weights and functions with them."""
+        """Drops every node, weight and function that neither requests nor loading need."""
         alive = self.ancestors(self.interface.roots())
         self.nodes = {name: node for name, node in self.nodes.items() if name in alive}
         used = {shared_name(n) for n in self.nodes.values() if n.op in VARIABLE_OPS}

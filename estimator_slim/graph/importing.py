@@ -2,7 +2,7 @@
 
 Importing a graph executes what is constant where a shape depends on it: a ReadFile waits for a pipe, a
 StringJoin of StringJoins fills the memory. A node that asks for a kernel which does not exist is left
-alone.
+alone; so every node asks for one while the graph is imported (`hold`), and not afterwards (`release`).
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ def release(nodes: Iterable[NodeDef]) -> None:
 
 
 def drop_recorded_shapes(graph_def: tf.compat.v1.GraphDef) -> None:
-    """Drops the shapes that whoever wrote a graph inferred; this TensorFlow may infer others.
+    """Drops the shapes that a graph's writer recorded in it (`_output_shapes`).
 
-    Its importer in Python refuses the graph then, its servers do not look at them.
+    Where this TensorFlow infers others, its importer in Python refuses the graph; a server does not look
+    at them.
     """
     for node in graph_def.node:
         node.attr.pop("_output_shapes", None)

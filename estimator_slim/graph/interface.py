@@ -1,4 +1,4 @@
-"""What a servable promises to whoever loads it: the names that no transform may lose.
+"""What a servable promises to those that load it: the names that no transform may lose.
 
 Signatures name the tensors that are fed and fetched; the init ops run once at load with the asset
 tensors fed; the table initialisers are listed for loaders that run them one by one.

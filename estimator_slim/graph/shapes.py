@@ -4,6 +4,8 @@ A dimension is an int, or a symbol that stands for a number known only at run ti
 with the same symbol are equal in every request, which is what lets a Reshape to "the shape it has
 anyway" be recognised: TensorFlow's own shape inference only knows that both are unknown.
 
+    x ─ Reshape([Shape(x)[0], 64])      the shape of x is (n, 64), the value of the list (n, 64)
+
 A tensor that a signature feeds is taken as it comes: nothing is concluded from the node behind it.
 """
 

@@ -32,7 +32,7 @@ def never_negative(graph: Graph, tensor: str) -> bool:
 
 
 def _not_negative_if(graph: Graph, node: NodeDef) -> list[str] | None:
-    """The tensors that must not be negative for what `node` makes not to be; None if uncertain."""
+    """The tensors that must have no negative values for `node` to make none; None if it may anyway."""
     if node.op in (*_HASHES, "LookupTableSizeV2", "LookupTableSize"):
         return []
     if node.op in ("Reshape", "Squeeze", "GatherV2", "Unique"):

@@ -20,7 +20,7 @@ class Table:
       name: the node that holds it, a Const or a VarHandleOp.
       weight: the value, by reference.
       lookups: nodes that gather rows of it along axis 0.
-      others: nodes that read it in any other way, by its handle for one; a fetched read counts, too.
+      others: nodes that read it in any other way (by its handle, say), and what a signature fetches.
     """
 
     name: str
@@ -43,7 +43,7 @@ def tables_of(graph: Graph) -> list[Table]:
 
 
 def _add(graph: Graph, found: dict[str, Table], tensor: str, consumer: NodeDef, *, by_row: bool) -> None:
-    """Puts `consumer` of `tensor` down in the table that it reads, if that is one."""
+    """Lists the node `consumer` in the table whose value `tensor` is, if it is that of one."""
     holder = graph.producer(tensor)
     if holder.op == "ReadVariableOp":
         holder = graph.nodes[names.node_of(holder.input[0])]

@@ -19,7 +19,9 @@ CONSTANT_BYTES = 1 << 18  # up to this size a weight is a Const, unless a person
 
 @dataclass(frozen=True)
 class Stored:
-    """How a weight lies on disk when that is not as itself: parts, and the ops that join them.
+    """How a weight lies on disk where that is not as its value: in parts, and by what they are joined.
+
+        kernel float32 [a, b] → codes int8 [a, b], scale float32 [a, 1]; `decode` adds Cast and Mul
 
     Attributes:
       parts: name suffix → the weight to write under `<name>/<suffix>`.
