@@ -1,10 +1,9 @@
-"""What estimator_slim logs: by absl, or by TensorFlow's logger where only that one shows it.
+"""What estimator_slim logs, and how far long work is: by absl, or by TensorFlow's logger.
 
 An Estimator's program sees TensorFlow's lines (`tf.compat.v1.logging.set_verbosity`), a program that
-absl's `app.run` starts sees absl's. absl's own functions would put a handler on the root logger of a
-program that has none, and every line of TensorFlow's would then be printed twice.
-
-Long work says how far it is, how fast it goes and how long it will take.
+absl's `app.run` starts sees absl's; a line goes to TensorFlow's logger where only that one shows it.
+absl's own functions would put a handler on the root logger of a program that has none, and every line of
+TensorFlow's would then be printed twice.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 @absl_logging.skip_log_prefix
 def debug(message: str, *args: Any) -> None:
-    """For whoever looks for a fault."""
+    """What helps to find a fault."""
     _log(logging.DEBUG, absl_logging.DEBUG, message, args)
 
 
@@ -57,7 +56,9 @@ def _log(level: int, absl_level: int, message: str, args: tuple, **options: Any)
 
 def tracked(what: str, byte_count: int, slices: Iterable[tuple[int, np.ndarray]], *,
             every: float = 5.0) -> Iterator[tuple[int, np.ndarray]]:
-    """Passes `slices` on and logs the progress of their consumer every so often.
+    """Passes `slices` on and logs, every so often, how far whoever takes them has come.
+
+        estimator_slim: writing embeddings, 40 % of 1024 MB, 170 MB/s, 4 s left
 
     Args:
       what: "writing embeddings"; work that ends within `every` says nothing.

@@ -3,22 +3,17 @@
 A grid costs 4 or 8 bytes. For a row of 256 that is little; a row of one value, as in a linear
 model, would grow. So rows are taken together until a block has at least 64 values: table
 [n, 2] → blocks of 32 rows → scale [ceil(n / 32)], and row r reads scale[r // 32]. The number of
-rows in a block is a power of two, so that the division can be a shift. Fewer rows go together where
-they are of different size (sharing.py).
+rows in a block is a power of two, so that the division can be a shift.
+
+Fewer rows go together where they are of different size. A row beside a much larger one is rounded to the
+other's steps: beside [127, 64] the steps are 1, and [0.4, 0.3] becomes [0, 0]. So blocks are halved
+until the rounding costs the rows little (`Sharing`), measured for each against the row itself, since a
+model may normalize what it looks up. Rows of one value share a grid whatever they are: such a row has no
+size but that value, and every table of numbers around zero has some that are next to nothing.
 
 Slices of a streamed table start at a multiple of rows_per_block; only the last slice may end
 inside a block. Then a block never sees more than one slice, and the result is that of the
 whole table.
-
-How many rows of a narrow table can share a grid.
-
-As many as make 64 values (blocks.py), if they are alike. A row beside a much larger one would be
-rounded to the other's steps: one row of 1e30 takes all that its neighbours hold. So blocks are halved
-until the rounding costs the rows little, measured for each against the row itself, since a model may
-normalize what it looks up.
-
-A row of one value has no size but that value, and every table of numbers around zero has some that are
-next to nothing: those share a grid whatever they are.
 """
 
 from __future__ import annotations
@@ -32,6 +27,12 @@ from estimator_slim.quantization.grid import Grid, as_matrix, decode, encode, fo
 
 VALUES_PER_BLOCK = 64
 
+# What rounding to 8 bits may cost: its noise as a share of a row's power (1 where the row is lost), the
+# mean over all rows. Bell-shaped values have 4e-4 in blocks of two columns, 1e-4 of three, 4e-5 of
+# sixteen; 1e-3 are 30 dB.
+_MOST_NOISE = 5e-4
+_STEPS = 254
+
 
 def rows_per_block(width: int) -> int:
     """The smallest power of two of rows with at least 64 values: 1 → 64, 3 → 32, 64 → 1.
@@ -42,6 +43,46 @@ def rows_per_block(width: int) -> int:
         raise ValueError(f"width is {width}, expected at least 1")
     needed = -(-VALUES_PER_BLOCK // width)
     return 1 << (needed - 1).bit_length()
+
+
+class Sharing:
+    """What blocks of each size would cost, gathered while the slices of a table go by.
+
+    Every slice but the last holds whole blocks of the largest size. Call `per_block` at the end.
+
+        >>> sharing = Sharing(width=16)
+        >>> sharing.update(np.float32([[1] * 16, [1e9] * 16] * 10))
+        >>> sharing.per_block()
+        1
+    """
+
+    def __init__(self, width: int) -> None:
+        most = rows_per_block(width)
+        self._sizes = [most >> n for n in range(most.bit_length())] if width > 1 else [most]
+        self._noise = np.zeros(len(self._sizes))
+        self._rows = 0
+
+    @property
+    def is_settled(self) -> bool:
+        """True where the answer is the same whatever the table, so that none has to be looked at."""
+        return len(self._sizes) == 1
+
+    def update(self, rows: np.ndarray) -> None:
+        """Takes in float [n, width]; rows of zeros do not count, they are nowhere lost."""
+        magnitude, power = _sizes_of(rows)
+        counted = power > 0
+        self._rows += int(counted.sum())
+        for index, size in enumerate(self._sizes):
+            starts = np.arange(0, len(magnitude), size)
+            largest = np.maximum.reduceat(magnitude, starts) if len(starts) else magnitude
+            step = (2 / _STEPS * largest)[np.arange(len(magnitude)) // size][counted]
+            with np.errstate(over="ignore", invalid="ignore"):  # NaN is refused by the fit
+                self._noise[index] += np.minimum(step**2 / 12 / power[counted], 1).sum()
+
+    def per_block(self) -> int:
+        """The largest power of two of rows whose sharing costs little."""
+        little = self._noise <= _MOST_NOISE * self._rows
+        return self._sizes[int(np.argmax(little))] if little.any() else self._sizes[-1]
 
 
 def fit_blocks(rows: np.ndarray, per_block: int, bits: int, with_offset: bool) -> Grid:
@@ -85,52 +126,6 @@ def _pieces(rows: np.ndarray, per_block: int) -> Iterator[tuple[slice, np.ndarra
         yield slice(0, whole), flat[: whole * per_block].reshape(whole, -1)
     if len(rows) > whole * per_block:
         yield slice(whole, whole + 1), flat[whole * per_block :].reshape(1, -1)
-
-
-# The noise of 8 bits as a share of a row's power, 1 where the row is lost: its mean over all rows. Bell-
-# shaped values have 4e-4 in blocks of two columns, 1e-4 of three, 4e-5 of sixteen; 1e-3 are 30 dB.
-_MOST_NOISE = 5e-4
-_STEPS = 254
-
-
-class Sharing:
-    """What blocks of each size would cost, gathered while the slices of a table go by.
-
-    Every slice but the last holds whole blocks of the largest size. Call `per_block` at the end.
-
-        >>> sharing = Sharing(width=16)
-        >>> sharing.update(np.float32([[1] * 16, [1e9] * 16] * 10))
-        >>> sharing.per_block()
-        1
-    """
-
-    def __init__(self, width: int) -> None:
-        most = rows_per_block(width)
-        self._sizes = [most >> n for n in range(most.bit_length())] if width > 1 else [most]
-        self._noise = np.zeros(len(self._sizes))
-        self._rows = 0
-
-    @property
-    def is_settled(self) -> bool:
-        """True where no table can change the answer."""
-        return len(self._sizes) == 1
-
-    def update(self, rows: np.ndarray) -> None:
-        """Takes in float [n, width]; rows of zeros do not count, they are nowhere lost."""
-        magnitude, power = _sizes_of(rows)
-        counted = power > 0
-        self._rows += int(counted.sum())
-        for index, size in enumerate(self._sizes):
-            starts = np.arange(0, len(magnitude), size)
-            largest = np.maximum.reduceat(magnitude, starts) if len(starts) else magnitude
-            step = (2 / _STEPS * largest)[np.arange(len(magnitude)) // size][counted]
-            with np.errstate(over="ignore", invalid="ignore"):  # NaN is refused by the fit
-                self._noise[index] += np.minimum(step**2 / 12 / power[counted], 1).sum()
-
-    def per_block(self) -> int:
-        """The largest power of two of rows whose sharing costs little."""
-        little = self._noise <= _MOST_NOISE * self._rows
-        return self._sizes[int(np.argmax(little))] if little.any() else self._sizes[-1]
 
 
 def _sizes_of(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,9 +3,14 @@
 Where rows of a table are added up and multiplied by a kernel k [width, m], an error e of a row changes
 the layer by e @ k, and its squared size is e @ h @ e.T with h = k @ k.T. So values are rounded one after
 the other, and the error that one rounding makes is taken off the values still to come, in the proportion
-that cancels most of it in the layer. That is the update of Frantar et al. 2022, "GPTQ: Accurate
-Post-Training Quantization for Generative Pre-trained Transformers"; they estimate h from sample data,
-here it is known exactly.
+that cancels most of it in the layer.
+
+For example: the layer sees only the sum of two values, the row is [0.4, 0.4] and the grid has steps of
+1. The nearest codes are [0, 0], off by 0.8 in the layer. Here the first value becomes 0, most of the 0.4
+that are lost go to the second, and 0.76 becomes 1: off by 0.2 in the layer.
+
+This is the update of Frantar et al. 2022, "GPTQ: Accurate Post-Training Quantization for Generative
+Pre-trained Transformers"; they estimate h from sample data, here it is known exactly.
 
 The grid stays that of the row. Single values move by more than half a step, which is the point.
 """
@@ -27,7 +32,8 @@ class Feedback(NamedTuple):
     """How errors are passed on.
 
     order: int [width], the columns in the order they are rounded, those that weigh most first.
-    pass_on: float32 [width, width], in that order: row j times the error of column j is taken off.
+    pass_on: float32 [width, width], in that order: row j times the error of column j is taken off the
+      columns after it.
     """
 
     order: np.ndarray

@@ -1,25 +1,22 @@
-"""Fit each row's grid to the range of its values.
+"""Fit grids to values: one grid for each row, or one for a whole table.
 
-Eight bits take the row's range as it is: no value is clipped, so no value is off by more than
-half a step. Four bits start from there and search for less squared error (search.py).
+For a row, eight bits take the range of its values as it is: none is clipped, so none is off by more
+than half a step. Four bits start from there and search for less squared error (search.py).
 
-Is an offset for each row worth its four bytes?
+One grid for a whole table (`TableRange`), fitted while its slices go by, is cheaper in the graph (the
+scale is a constant, nothing to gather) and coarser: the largest value anywhere in the table sets the
+step for all rows. It takes the range as it is for 4 bits too. A search for a clipped range would need a
+histogram, hence another pass over the table, for a choice that a grid for each row beats anyway.
 
-One more bit a value cuts the squared error by four (Bennett 1948, "Spectra of quantized
-signals": the error of a fine uniform grid is step² / 12). Four bytes for a row of `width` values
-are 32 / width bits a value, and spent as bits they would cut the error 4 ** (32 / width) times.
-So that is the least an offset must achieve; and never less than twice, since it also costs the
-graph a gather and an addition. Rows of 256 values: twice. Rows of 16: sixteen times.
+Is an offset for each row worth its four bytes (`gains_from_offset`)? One more bit a value cuts the
+squared error by four (Bennett 1948, "Spectra of quantized signals": the error of a fine uniform grid is
+step² / 12). Four bytes for a row of `width` values are 32 / width bits a value, and spent as bits they
+would cut the error 4 ** (32 / width) times. So that is the least an offset must achieve; and never less
+than twice, since it also costs the graph a gather and an addition. Rows of 256 values: twice. Rows of
+16: sixteen times.
 
 Values around zero gain nothing (1.0 to 1.3 times); values on one side of zero, as after a relu,
 use half of a symmetric grid and gain four times.
-
-One grid for a whole table, fitted while its slices go by.
-
-Cheaper in the graph than a grid for each row (the scale is a constant, nothing to gather) and
-coarser: the largest value anywhere in the table sets the step for all rows. It takes the range
-as it is for 4 bits too. A search for a clipped range would need a histogram, hence another pass
-over the table, for a choice that a grid for each row beats anyway.
 """
 
 from __future__ import annotations
@@ -33,6 +30,9 @@ from estimator_slim.quantization.search import refine
 _SMALLEST_NORMAL = np.finfo(np.float32).tiny
 # The distance to the next float is defined up to here: above the largest there is none.
 _NEXT_TO_LARGEST = np.nextafter(np.finfo(np.float32).max, np.float32(0))
+
+_LEAST_GAIN = 2.0   # times less squared error, for an offset to be worth its bytes
+_OFFSET_BITS = 32
 
 
 class NonFiniteError(EstimatorSlimError, ValueError):
@@ -70,89 +70,6 @@ def fit_rows(rows: np.ndarray, bits: int, with_offset: bool) -> Grid:
     return grid
 
 
-def row_ranges(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The smallest and largest value of each row of [n, width]: two float32 [n].
-
-    Minimum and maximum pass NaN on, so looking at them is looking at every value.
-    Raises NonFiniteError for the first row with a NaN or an infinity.
-    """
-    low, high = (np.empty(len(matrix), np.float32) for _ in range(2))
-
-    def measure(part: slice) -> None:
-        np.min(matrix[part], axis=1, out=low[part])
-        np.max(matrix[part], axis=1, out=high[part])
-
-    for_each_chunk(matrix, measure)
-    _refuse(~(np.isfinite(low) & np.isfinite(high)), low, high)
-    return low, high
-
-
-def grid_of_range(low: np.ndarray, high: np.ndarray, bits: int, with_offset: bool) -> Grid:
-    """The grids that reach exactly from low to high, both finite float32 [n].
-
-    Symmetric: from -m to m, where m is the larger magnitude. Raises NonFiniteError where
-    high - low overflows; without an offset any finite range will do.
-    """
-    first, last = code_limits(bits, with_offset)
-    magnitude = np.maximum(np.abs(low), np.abs(high))
-    if not with_offset:
-        return Grid(_scale(magnitude, last, np.zeros_like(low), magnitude), None)
-    with np.errstate(over="ignore"):
-        span = high - low
-    _refuse(np.isinf(span), low, high)
-    return Grid(_scale(span, last - first, low, magnitude), low.copy())
-
-
-def has_least_scale(grid: Grid) -> bool:
-    """True if a scale is the smallest normal number, which no range asked for: of zeros, denormals."""
-    return bool((grid.scale <= _SMALLEST_NORMAL).any())
-
-
-def _scale(span: np.ndarray, steps: int, start: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
-    """span / steps, kept where start + code * scale behaves: float32 [n].
-
-    At least the smallest normal number (constant rows decode exactly, nothing divides by zero,
-    TensorFlow does not flush it to zero); at least the distance of neighbouring floats at the
-    row's magnitude (codes stay distinct); and start + steps * scale is finite.
-    """
-    with np.errstate(over="ignore"):
-        neighbour = np.spacing(np.minimum(magnitude, _NEXT_TO_LARGEST))
-        least = np.maximum(neighbour, _SMALLEST_NORMAL)
-        scale = np.maximum(span / np.float32(steps), least)
-        overflows = np.isinf(start + np.float32(steps) * scale)
-    return np.where(overflows, scale * np.float32(1 - 2**-20), scale)
-
-
-def _refuse(bad: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise NonFiniteError(row, float(low[row]), float(high[row]))
-
-
-_LEAST_GAIN = 2.0
-_OFFSET_BITS = 32
-
-
-def gains_from_offset(sample: np.ndarray, bits: int) -> bool:
-    """Whether rows like these float32 [n, ...] should have an offset each.
-
-    Always true of 4 bits, which cannot do without one. For narrow tables hand in blocks, not
-    rows. Raises NonFiniteError for a row that has no grid.
-    """
-    width = as_matrix(sample).shape[1]
-    if bits == 4:
-        return True
-    least = max(_LEAST_GAIN, 4.0 ** (_OFFSET_BITS / width))
-    return _error(sample, bits, False) > least * _error(sample, bits, True)
-
-
-def _error(sample: np.ndarray, bits: int, with_offset: bool) -> float:
-    """The sum of squared errors, in float64, of encoding and decoding the sample."""
-    grid = fit_rows(sample, bits, with_offset)
-    values = decode(encode(sample, *grid, bits=bits), *grid)
-    return float(np.sum(np.square(values.astype(np.float64) - sample)))
-
-
 class TableRange:
     """The running minimum and maximum of the slices seen so far.
 
@@ -186,3 +103,82 @@ class TableRange:
         if self._low > self._high:
             raise ValueError("no row was seen, expected update() before grid()")
         return grid_of_range(np.array([self._low]), np.array([self._high]), bits, with_offset)
+
+
+def gains_from_offset(sample: np.ndarray, bits: int) -> bool:
+    """Whether rows like these float32 [n, ...] should have an offset each.
+
+    Always true of 4 bits, which cannot do without one. For narrow tables hand in blocks, not
+    rows. Raises NonFiniteError for a row that has no grid.
+    """
+    width = as_matrix(sample).shape[1]
+    if bits == 4:
+        return True
+    least = max(_LEAST_GAIN, 4.0 ** (_OFFSET_BITS / width))
+    return _error(sample, bits, False) > least * _error(sample, bits, True)
+
+
+def has_least_scale(grid: Grid) -> bool:
+    """True if a scale was raised to the smallest normal number: that of a row of zeros or denormals."""
+    return bool((grid.scale <= _SMALLEST_NORMAL).any())
+
+
+def row_ranges(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The smallest and largest value of each row of [n, width]: two float32 [n].
+
+    Minimum and maximum of a row with a NaN are NaN, so to look at them is to look at every value.
+    Raises NonFiniteError for the first row with a NaN or an infinity.
+    """
+    low, high = (np.empty(len(matrix), np.float32) for _ in range(2))
+
+    def measure(part: slice) -> None:
+        np.min(matrix[part], axis=1, out=low[part])
+        np.max(matrix[part], axis=1, out=high[part])
+
+    for_each_chunk(matrix, measure)
+    _refuse(~(np.isfinite(low) & np.isfinite(high)), low, high)
+    return low, high
+
+
+def grid_of_range(low: np.ndarray, high: np.ndarray, bits: int, with_offset: bool) -> Grid:
+    """The grids that reach exactly from low to high, both finite float32 [n].
+
+    Symmetric: from -m to m, where m is the larger magnitude. Raises NonFiniteError where
+    high - low overflows; without an offset any finite range will do.
+    """
+    first, last = code_limits(bits, with_offset)
+    magnitude = np.maximum(np.abs(low), np.abs(high))
+    if not with_offset:
+        return Grid(_scale(magnitude, last, np.zeros_like(low), magnitude), None)
+    with np.errstate(over="ignore"):
+        span = high - low
+    _refuse(np.isinf(span), low, high)
+    return Grid(_scale(span, last - first, low, magnitude), low.copy())
+
+
+def _scale(span: np.ndarray, steps: int, start: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
+    """span / steps, kept where start + code * scale behaves: float32 [n].
+
+    At least the smallest normal number (constant rows decode exactly, nothing divides by zero,
+    TensorFlow does not flush it to zero); at least the distance of neighbouring floats at the
+    row's magnitude (codes stay distinct); and start + steps * scale is finite.
+    """
+    with np.errstate(over="ignore"):
+        neighbour = np.spacing(np.minimum(magnitude, _NEXT_TO_LARGEST))
+        least = np.maximum(neighbour, _SMALLEST_NORMAL)
+        scale = np.maximum(span / np.float32(steps), least)
+        overflows = np.isinf(start + np.float32(steps) * scale)
+    return np.where(overflows, scale * np.float32(1 - 2**-20), scale)
+
+
+def _refuse(bad: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise NonFiniteError(row, float(low[row]), float(high[row]))
+
+
+def _error(sample: np.ndarray, bits: int, with_offset: bool) -> float:
+    """The sum of squared errors, in float64, of encoding and decoding the sample."""
+    grid = fit_rows(sample, bits, with_offset)
+    values = decode(encode(sample, *grid, bits=bits), *grid)
+    return float(np.sum(np.square(values.astype(np.float64) - sample)))

@@ -1,10 +1,4 @@
-"""Walk a table in pieces that stay in the processor's cache.
-
-Each step of the arithmetic here (subtract, multiply, round, clip, …) is one numpy call that
-reads and writes everything it is given. Over a whole table each would go through main memory;
-over 128 Ki values (512 KiB of float32) at a time they find their operands in a 2 MiB L2 cache.
-
-A grid of evenly spaced values for each row, and the way to codes and back.
+"""A grid of evenly spaced values for each row, and the way to codes and back.
 
 A code stands for a value of the grid::
 
@@ -17,11 +11,16 @@ equation 1, with the real offset in place of the integer zero point: the values 
 multiplied as integers). Four bits always have an offset. A symmetric grid of 15 values has, for
 256 bell-shaped values, 1.2 to 1.3 times the squared error, to save 4 bytes of 136.
 
-What a grid that was fitted to a row promises, for every finite row:
+What holds of a grid that was fitted to a row, for every finite row:
 
 - 8 bits: |x - decode(encode(x))| <= scale / 2, and the rounding of float32 on top;
 - symmetric: zero is code 0 and comes back as exactly zero;
 - encode(decode(codes)) == codes for the codes that encode gave.
+
+A table is worked on in pieces (`for_each_chunk`). Each step of the arithmetic (subtract, multiply,
+round, clip, …) is one numpy call that reads and writes everything it is given. Over a whole table each
+would go through main memory; over 128 Ki values (512 KiB of float32) at a time it finds its operands in
+a 2 MiB L2 cache.
 """
 
 from __future__ import annotations
@@ -32,32 +31,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-_VALUES = 1 << 17
-
-
-def as_matrix(rows: np.ndarray) -> np.ndarray:
-    """Rows of any shape as [n, values per row]: float32 [n, a, b] → float32 [n, a * b], no copy.
-
-    Raises TypeError for another dtype and ValueError for a scalar or for rows without values.
-    """
-    if rows.dtype != np.float32:
-        raise TypeError(f"rows are {rows.dtype}, expected float32: cast them first")
-    if rows.ndim == 0 or 0 in rows.shape[1:]:
-        raise ValueError(f"rows have shape {list(rows.shape)}, expected [n, at least one value]")
-    return rows.reshape(rows.shape[0], int(np.prod(rows.shape[1:])))
-
-
-def chunks(matrix: np.ndarray) -> Iterator[slice]:
-    """Slices of consecutive rows of [n, width], each about 128 Ki values and at least one row."""
-    step = max(1, _VALUES // matrix.shape[1])
-    for start in range(0, matrix.shape[0], step):
-        yield slice(start, min(start + step, matrix.shape[0]))
-
-
-def for_each_chunk(matrix: np.ndarray, work: Callable[[slice], None]) -> None:
-    """Calls `work` for each of `chunks(matrix)`, in threads: numpy holds no lock while it computes."""
-    with ThreadPoolExecutor() as threads:
-        list(threads.map(work, chunks(matrix)))  # raises what a call raised
+_VALUES = 1 << 17  # in a piece
 
 
 class Grid(NamedTuple):
@@ -121,13 +95,6 @@ def decode(codes: np.ndarray, scale: np.ndarray, offset: np.ndarray | None) -> n
     return values
 
 
-def part_of(grid: Grid, part: slice) -> Grid:
-    """The grids of some of the rows; a grid for the whole table stays as it is."""
-    if len(grid.scale) == 1:
-        return grid
-    return Grid(grid.scale[part], None if grid.offset is None else grid.offset[part])
-
-
 def nearest_codes(
     rows: np.ndarray, scale: np.ndarray, offset: np.ndarray | None, limits: tuple[int, int]
 ) -> np.ndarray:
@@ -146,3 +113,35 @@ def nearest_codes(
     np.maximum(codes, np.float32(limits[0]), out=codes)
     np.minimum(codes, np.float32(limits[1]), out=codes)
     return codes
+
+
+def part_of(grid: Grid, part: slice) -> Grid:
+    """The grids of some of the rows; a grid for the whole table stays as it is."""
+    if len(grid.scale) == 1:
+        return grid
+    return Grid(grid.scale[part], None if grid.offset is None else grid.offset[part])
+
+
+def as_matrix(rows: np.ndarray) -> np.ndarray:
+    """Rows of any shape as [n, values per row]: float32 [n, a, b] → float32 [n, a * b], no copy.
+
+    Raises TypeError for another dtype and ValueError for a scalar or for rows without values.
+    """
+    if rows.dtype != np.float32:
+        raise TypeError(f"rows are {rows.dtype}, expected float32: cast them first")
+    if rows.ndim == 0 or 0 in rows.shape[1:]:
+        raise ValueError(f"rows have shape {list(rows.shape)}, expected [n, at least one value]")
+    return rows.reshape(rows.shape[0], int(np.prod(rows.shape[1:])))
+
+
+def chunks(matrix: np.ndarray) -> Iterator[slice]:
+    """Slices of consecutive rows of [n, width], each about 128 Ki values and at least one row."""
+    step = max(1, _VALUES // matrix.shape[1])
+    for start in range(0, matrix.shape[0], step):
+        yield slice(start, min(start + step, matrix.shape[0]))
+
+
+def for_each_chunk(matrix: np.ndarray, work: Callable[[slice], None]) -> None:
+    """Calls `work` for each of `chunks(matrix)`, in threads: numpy holds no lock while it computes."""
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(work, chunks(matrix)))  # raises what a call raised

@@ -1,19 +1,17 @@
 """Does a row survive the float format that its codes stand for?
 
-Codes of 8 and 4 bits are fitted to float32 and decoded in it, 16 bits are a float16. What float64 tells
-apart may be one value there: times in seconds, 1.6e9 + 0 … 60, are 64 apart in float32. Values near the
-least of a format vanish: TensorFlow computes without denormals, so that steps of less than 1.2e-38 are
-none.
+Codes of 8 and 4 bits are fitted to float32 and decoded in it. What float64 tells apart may be one value
+there: times in seconds, 1.6e9 + 0 … 60, are 64 apart in float32. Values near the least of a format
+vanish: TensorFlow computes without denormals, so that steps of less than 1.2e-38 are none.
+
+With 16 bits there is no grid: the code is the value as a float16, half the bytes of float32. It has 11
+significant bits, so a value keeps its relative error below 2**-11 from 6.1e-5 to 65504; smaller values
+lose digits, below 3e-8 all of them; larger values become infinity.
 
 So the error that the format alone makes has to be as small, against what varies in the row, as the error
-that the bits promise. Few values may be near each other by chance: what varies is measured over at least
-16 values, so over some rows where they are narrow. A row that is next to nothing beside others, as decay
-leaves those that training never meets, may vanish.
-
-float16: half the bytes of float32, without a grid.
-
-A float16 has 11 significant bits, so a value keeps its relative error below 2**-11 from 6.1e-5
-to 65504; smaller values lose digits, below 3e-8 all of them; larger values become infinity.
+that so many bits make. Few values may be near each other by chance: what varies is measured over at
+least 16 values, so over some rows where they are narrow. A row that is next to nothing beside others, as
+decay leaves those that training never meets, may vanish.
 """
 
 from __future__ import annotations
@@ -24,6 +22,7 @@ from estimator_slim.errors import EstimatorSlimError
 from estimator_slim.quantization.fit import NonFiniteError
 from estimator_slim.quantization.grid import as_matrix, chunks
 
+LARGEST = float(np.finfo(np.float16).max)
 _LEAST_VALUES = 16
 _NEXT_TO_NOTHING = 2.0**-12  # of the largest row
 _FINEST = float(np.finfo(np.float32).tiny)  # step of a grid of codes
@@ -48,7 +47,8 @@ class PrecisionError(EstimatorSlimError, ValueError):
 def require_precision(rows: np.ndarray, bits: int) -> None:
     """Raises PrecisionError for the first row of float [n, width] that codes of `bits` bits would lose.
 
-    What is not finite is nobody's loss here. Rows that are all zero are kept by every format.
+    Rows that are all zero are kept by every format. Rows with a value that is not finite are passed
+    over: the fit of a grid refuses them.
 
         >>> require_precision(np.float64([[1.6e9, 1.6e9 + 60] * 8]), bits=8)
         Traceback (most recent call last):
@@ -70,6 +70,35 @@ def require_precision(rows: np.ndarray, bits: int) -> None:
                              steps, "float16" if bits == 16 else "float32")
 
 
+def require_float16(rows: np.ndarray) -> None:
+    """Raises NonFiniteError for the first row of float32 [n, width] that does not fit."""
+    if not fits_float16(rows):
+        row = int(np.argmax(~(np.abs(rows) <= LARGEST).all(axis=1)))
+        raise NonFiniteError(row, float(rows[row].min()), float(rows[row].max()))
+
+
+def to_float16(rows: np.ndarray) -> np.ndarray:
+    """float32 [n, ...] → float16 of the same shape, rounded to nearest, ties to even.
+
+    Raises ValueError if the rows do not fit: ask fits_float16 first.
+    """
+    if not fits_float16(rows):
+        raise ValueError(f"values beyond {LARGEST:g} or not finite, expected fits_float16(rows)")
+    return rows.astype(np.float16)
+
+
+def fits_float16(rows: np.ndarray) -> bool:
+    """Whether every value of float32 [n, ...] is finite and at most 65504 in magnitude.
+
+    If not, the weight must be left alone: an infinity in a served model spreads.
+    """
+    matrix = as_matrix(rows)
+    # NaN compares false, so it does not fit either.
+    return all(
+        matrix[part].min() >= -LARGEST and matrix[part].max() <= LARGEST for part in chunks(matrix)
+    )
+
+
 def _error(rows: np.ndarray, magnitude: np.ndarray, bits: int) -> np.ndarray:
     """How far off the format alone may put a value of each row, float64 [n]."""
     error = np.zeros(len(rows))
@@ -87,7 +116,7 @@ def _reach(low: np.ndarray, high: np.ndarray, magnitude: np.ndarray,
            width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What varies in each row, and the values that it lies between: three float64 [n].
 
-    Rows among which nothing varies are to be as near as others in proportion to their size.
+    Where nothing varies, as in equal rows, it is the size of the row that counts.
     """
     together = -(-_LEAST_VALUES // width)
     starts = np.arange(0, len(low), together)
@@ -96,35 +125,3 @@ def _reach(low: np.ndarray, high: np.ndarray, magnitude: np.ndarray,
     reach = most - least if width == 1 else np.minimum(most - least, 2 * magnitude)
     reach = np.where(most > least, reach, magnitude)
     return (reach, least, most) if width == 1 else (reach, low, high)
-
-
-LARGEST = float(np.finfo(np.float16).max)
-
-
-def fits_float16(rows: np.ndarray) -> bool:
-    """Whether every value of float32 [n, ...] is finite and at most 65504 in magnitude.
-
-    If not, the weight must be left alone: an infinity in a served model spreads.
-    """
-    matrix = as_matrix(rows)
-    # NaN compares false, so it does not fit either.
-    return all(
-        matrix[part].min() >= -LARGEST and matrix[part].max() <= LARGEST for part in chunks(matrix)
-    )
-
-
-def require_float16(rows: np.ndarray) -> None:
-    """Raises NonFiniteError for the first row of float32 [n, width] that does not fit."""
-    if not fits_float16(rows):
-        row = int(np.argmax(~(np.abs(rows) <= LARGEST).all(axis=1)))
-        raise NonFiniteError(row, float(rows[row].min()), float(rows[row].max()))
-
-
-def to_float16(rows: np.ndarray) -> np.ndarray:
-    """float32 [n, ...] → float16 of the same shape, rounded to nearest, ties to even.
-
-    Raises ValueError if the rows do not fit: ask fits_float16 first.
-    """
-    if not fits_float16(rows):
-        raise ValueError(f"values beyond {LARGEST:g} or not finite, expected fits_float16(rows)")
-    return rows.astype(np.float16)
