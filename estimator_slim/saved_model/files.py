@@ -1,9 +1,11 @@
-"""What lies in a servable's folder: files and folders, and no way out of it.
+"""The files in a servable's folder: that none of them leads out of it, and copies of its assets.
 
 A link may lead to any file of this machine, whose content would then be copied into a slim servable for
-others to read; a pipe or a device never ends; a link to a folder may make a tree without end.
+others to read; a pipe or a device never ends; a link to a folder may make a tree without end. So the
+whole folder is looked at before anything in it is opened.
 
-The files beside the graph: `assets/`, which the init op reads, and `assets.extra/` (warm-up).
+Beside the graph and its variables lie `assets/`, which the init op reads, and `assets.extra/`, where
+servers look for warm-up requests.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import tensorflow as tf
 
 from estimator_slim.errors import SourceError
 
+FOLDERS = ("assets", "assets.extra")
 _DEEPEST = 64  # folders in each other; more is no servable, and too much for what walks trees
 
 
@@ -40,6 +43,28 @@ def check_folder(directory: str) -> None:
             if wrong:
                 shown = os.path.join(directory, os.path.relpath(path, root))
                 raise SourceError(f"{ascii(shown)[1:-1]} {wrong}")
+
+
+def copy_assets(source: str, target: str, asset_names: list[str]) -> None:
+    """Copies the asset folders of SavedModel `source` into `target`, in their own structure.
+
+    Raises:
+      SourceError: a file that the graph names as an asset is missing, its name leads out of the folder
+        or is no file name, or a file cannot be read.
+    """
+    for name in asset_names:
+        _check(source, name)
+    for folder in FOLDERS:
+        for path, _, files in tf.io.gfile.walk(os.path.join(source, folder)):
+            inside = os.path.relpath(path, source)
+            if files:
+                tf.io.gfile.makedirs(os.path.join(target, inside))
+            for file in files:
+                _copy(os.path.join(path, file), os.path.join(target, inside, file))
+    for name in asset_names:
+        if not tf.io.gfile.exists(os.path.join(target, "assets", name)):
+            raise SourceError(f"{source}: its asset file assets/{name} disappeared while it was copied; "
+                              "keep an export until it is optimized")
 
 
 def _entries(folder: str) -> list[tuple[str, int]]:
@@ -74,31 +99,6 @@ def _is_text(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-FOLDERS = ("assets", "assets.extra")
-
-
-def copy_assets(source: str, target: str, asset_names: list[str]) -> None:
-    """Copies the asset folders of SavedModel `source` into `target`, in their own structure.
-
-    Raises:
-      SourceError: a file that the graph names as an asset is missing, its name leads out of the folder
-        or is no file name, or a file cannot be read.
-    """
-    for name in asset_names:
-        _check(source, name)
-    for folder in FOLDERS:
-        for path, _, files in tf.io.gfile.walk(os.path.join(source, folder)):
-            inside = os.path.relpath(path, source)
-            if files:
-                tf.io.gfile.makedirs(os.path.join(target, inside))
-            for file in files:
-                _copy(os.path.join(path, file), os.path.join(target, inside, file))
-    for name in asset_names:
-        if not tf.io.gfile.exists(os.path.join(target, "assets", name)):
-            raise SourceError(f"{source}: its asset file assets/{name} disappeared while it was copied; "
-                              "keep an export until it is optimized")
 
 
 def _check(source: str, name: str) -> None:

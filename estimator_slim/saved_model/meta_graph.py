@@ -1,7 +1,7 @@
-"""What a MetaGraph names in its graph: for requests in signatures, for loading in collections.
+"""Which nodes and tensors of its graph a MetaGraph names: those for requests, and those for loading.
 
-Files differ in where they put it: the init op is a collection or a signature, assets are a field or a
-collection.
+Signatures name what requests feed and fetch. Where the names for loading stand differs from file to
+file: the init op is in a collection or a signature, assets are in a field or a collection.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class RequiredName:
     """A name that must be in the graph.
 
     Attributes:
-      what: names it, for messages: `input 'x' of its signature 'predict'`.
+      what: what goes by it, for messages: `the input 'x' of its signature 'predict'`.
       name: as the file spells it.
       is_tensor: it is fed or fetched, so the node must have that output; others are run.
     """
@@ -55,7 +55,7 @@ def required_names(meta_graph: meta_graph_pb2.MetaGraphDef, *, restored: bool) -
 
 
 def interface_of(meta_graph: meta_graph_pb2.MetaGraphDef) -> Interface:
-    """The promises to keep, of a MetaGraph whose names are sound."""
+    """The names that no transform may lose, of a MetaGraph whose names are sound."""
     return Interface(
         signatures={k: v for k, v in meta_graph.signature_def.items() if k != _TRAIN_SIGNATURE},
         init_ops=tuple(names.node_of(name) for name in dict.fromkeys(_init_ops(meta_graph))),

@@ -1,4 +1,4 @@
-"""A version appears whole or not at all, and goes the same way: nobody ever sees the half of one.
+"""A version appears as a whole or not at all, and disappears as a whole: half of one is never seen.
 
 On a file system one rename does both. An object store (`gs://`) has none for folders: there files are
 moved one by one, and saved_model.pb, without which nothing loads, comes last and goes first.

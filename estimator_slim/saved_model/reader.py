@@ -1,10 +1,9 @@
-"""A servable on disk → its graph, interface and variables, nothing large read.
+"""A servable on disk → its graph, its interface and where its variables are; nothing large is read.
 
-Sources: saved_model.pb or saved_model.pbtxt; the layout is that of tensorflow/cc/saved_model.
+It is read from saved_model.pb or saved_model.pbtxt; the layout is that of tensorflow/cc/saved_model.
 
-The mark by which a slim servable is known: a collection of its own in its MetaGraph.
-
-Only what carries it may be removed when its original is gone.
+A slim servable is known by its mark, a collection of its own in its MetaGraph. Only what carries the
+mark may be removed when its original is gone.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from estimator_slim.saved_model.meta_graph import interface_of, required_names
 from estimator_slim.saved_model.soundness import faults
 
 _MOST_BYTES = 2**31 - 1  # of a proto
+_KEY, _VERSION = "estimator_slim", 1
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,20 @@ def parse_saved_model(directory: str) -> saved_model_pb2.SavedModel:
     return saved_model
 
 
+def is_marked(directory: str) -> bool:
+    """True if `directory` is a SavedModel that estimator_slim wrote."""
+    try:
+        saved_model = parse_saved_model(directory)
+    except SourceError:
+        return False
+    return _has_mark(saved_model)
+
+
+def mark(meta_graph: meta_graph_pb2.MetaGraphDef) -> None:
+    """Makes it known that estimator_slim wrote `meta_graph`."""
+    meta_graph.collection_def[_KEY].int64_list.value.append(_VERSION)
+
+
 def _content(path: str) -> bytes:
     with tf.io.gfile.GFile(path, "rb") as file:
         if file.size() > _MOST_BYTES:
@@ -118,22 +132,6 @@ def _require_sound(meta_graph: meta_graph_pb2.MetaGraphDef, directory: str, rest
         raise SourceError(f"{directory}: its list of assets is damaged ({e}); export it again") from e
     for fault in faults(meta_graph.graph_def, promised):
         raise SourceError(f"{directory}: {fault}")
-
-
-_KEY, _VERSION = "estimator_slim", 1
-
-
-def mark(meta_graph: meta_graph_pb2.MetaGraphDef) -> None:
-    meta_graph.collection_def[_KEY].int64_list.value.append(_VERSION)
-
-
-def is_marked(directory: str) -> bool:
-    """True if `directory` is a SavedModel that estimator_slim wrote."""
-    try:
-        saved_model = parse_saved_model(directory)
-    except SourceError:
-        return False
-    return _has_mark(saved_model)
 
 
 def _has_mark(saved_model: saved_model_pb2.SavedModel) -> bool:

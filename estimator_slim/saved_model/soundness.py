@@ -3,9 +3,9 @@
 A SavedModel is data from elsewhere. What is wrong with it is said here, once, in the words of the file;
 what follows then takes names, ports, types and shapes as they stand.
 
-Whether its functions call one another without end: TensorFlow follows each call when it imports a graph.
-
-Whether the operations of a graph are known here, and how many outputs they make.
+TensorFlow itself is asked last, since some graphs do it harm: it follows each call of a function when it
+imports a graph, without end where functions call one another in a circle, and makes room for each of the
+millions of outputs that a node may declare in a few bytes.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ from estimator_slim.graph import (
 from estimator_slim.saved_model.meta_graph import RequiredName
 from estimator_slim.saved_model.values import unsound_values
 
+MOST_OUTPUTS = 1 << 20
+_SHOWN = 5
 _TENSOR = re.compile(r"[^\s^:]+(:[0-9]{1,9})?")
 
 
@@ -66,6 +68,7 @@ def _unsound_names(nodes: Iterable[NodeDef]) -> Iterator[str]:
 
 
 def _lost(promised: Iterable[RequiredName], known: set[str]) -> Iterator[str]:
+    """The names that requests or loading need and the graph has not."""
     for one in promised:
         if not _TENSOR.fullmatch(one.name):
             yield f"{one.what} is {one.name!r}; expected `node` or `node:output`"
@@ -87,7 +90,7 @@ def _refused_by_tensorflow(graph_def: tf.compat.v1.GraphDef,
 
 
 def _unsound_bodies(graph_def: tf.compat.v1.GraphDef) -> Iterator[str]:
-    """Functions that are called; TensorFlow looks at their bodies late, in the middle of a request."""
+    """What is wrong in called functions: TensorFlow reads their bodies when a request calls them."""
     called = reachable(graph_def.node, graph_def.library)
     for function in called.function:
         if len({node.name for node in function.node_def}) < len(function.node_def):
@@ -112,10 +115,6 @@ def unsound_calls(library: function_pb2.FunctionDefLibrary) -> Iterator[str]:
             return
     for name in functions.keys() - found.keys():
         yield f"its function {name!r} calls itself, or one that does"
-
-
-MOST_OUTPUTS = 1 << 20
-_SHOWN = 5
 
 
 def unknown_operations(graph_def: tf.compat.v1.GraphDef) -> Iterator[str]:

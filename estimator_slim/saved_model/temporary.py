@@ -2,8 +2,10 @@
 
     temp-1700000001-5f3e8a01c2d49b07    temp-<version>-<machine><random>, eight hexadecimal digits each
 
-A server takes folders named by an integer for versions, and no others. Who makes one has the parent
-locked until the folder is; who looks for dead ones does likewise, and so meets none that is half made.
+A server takes folders named by an integer for versions, and no others.
+
+A temporary folder is made in two steps, first the folder and then its lock. Between the two it looks
+dead. So the parent is locked meanwhile, and also while somebody looks whether a folder is dead.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from estimator_slim import log
 
 UNTOUCHED_SECONDS = 24 * 60 * 60  # after which a folder is abandoned, where no lock can tell
 _NAME = re.compile(r"temp-(?P<version>.+)-(?P<machine>[0-9a-f]{8})[0-9a-f]{8}")
-_PATIENCE = 10.0  # seconds; the parent is locked for some microseconds, or by somebody else
+_PATIENCE = 10.0  # seconds
 
 
 @contextlib.contextmanager
@@ -55,10 +57,11 @@ def temporary_name(directory: str) -> str:
 def remove_abandoned(parent: str, version: str | None = None) -> None:
     """Removes the temporary folders in `parent` whose process is dead; what fails is only logged.
 
-    Dead is whose lock is free. Where a lock says nothing (the file system has none, or the folder is
-    another machine's) it is what nobody touched for a day.
+    A process is dead if nobody holds the lock of its folder. Where a lock says nothing (the file system
+    has none, or the folder is another machine's), a folder is abandoned when nobody touched it for a
+    day.
 
-    `version`: only this user's own, beside this one; None: all.
+    `version`: only folders made for it, and by this user; None: all.
     """
     for name in _listed(parent):
         named = _NAME.fullmatch(name)
@@ -115,7 +118,11 @@ def _made(folder: str, mode: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _patiently_locked(folder: str) -> Iterator[None]:
-    """Locks a folder for the block, or goes on without: who has it for long is nobody who removes."""
+    """Locks a folder for the block, if it can be had within ten seconds; else runs the block without.
+
+    What removes folders holds this lock for microseconds. What holds it for ten seconds is another
+    program, and no danger to a folder that is being made.
+    """
     deadline = time.monotonic() + _PATIENCE
     while True:
         with locked(folder) as mine:
@@ -148,7 +155,7 @@ def _remove_if_abandoned(folder: str, *, lock_tells: bool) -> None:
 
 
 def _untouched(folder: str) -> bool:
-    """Whether the last change of anything in a folder is known, and long ago."""
+    """Whether nothing in a folder changed for a day, as far as the file system tells times."""
     paths = [os.path.join(path, name) for path, _, files in tf.io.gfile.walk(folder)
              for name in ("", *files)]
     newest = max((tf.io.gfile.stat(path).mtime_nsec for path in paths), default=0) / 1e9

@@ -3,7 +3,8 @@
 Weights go to `variables/` in slices. The saver in the graph is new: its restore op reads each stored
 part, decodes it where it is stored in another form, and assigns it.
 
-The MetaGraphs beside the optimized one (train, eval): dropped, or carried along as they are.
+The MetaGraphs beside the optimized one, for training and evaluation, are dropped; or they are carried
+along as they are, with the whole checkpoint that they restore.
 """
 
 from __future__ import annotations
@@ -67,6 +68,23 @@ def write_servable(graph: Graph, source: Servable, directory: str, *,
                 writer.add(name, part.dtype.as_numpy_dtype, part.shape,
                            (rows if part.shape else rows.reshape(()) for _, rows in slices))
     return complete.node_count
+
+
+def carried_weights(servable: Servable) -> dict[str, Weight]:
+    """Checkpoint key → tensor, of all that the other MetaGraphs of `servable` may restore.
+
+    That is the whole checkpoint, since training also restores the optimizer's slots; nothing where there
+    are no others.
+
+    Raises:
+      SourceError: the bytes of a tensor are not those that were written (their checksum tells).
+    """
+    if not servable.others or servable.checkpoint is None:
+        return {}
+    reader = CheckpointReader(servable.checkpoint)
+    for key in reader.tensors:
+        reader.verify(key)
+    return {key: stored_weight(reader, key) for key in sorted(reader.tensors)}
 
 
 def _parts(graph: Graph, prefix: str) -> dict[str, Weight]:
@@ -200,19 +218,3 @@ def _add_save(graph: Graph, filename: str, variables: list[NodeDef]) -> str:
     save = graph.add("SaveV2", "save/SaveV2", [filename, *_keys(graph, "save", keys), *values],
                      dtypes=[graph.weights[key].dtype for key in keys])
     return graph.add("Identity", "save/done", [filename, f"^{save}"], T=tf.string)
-
-
-def carried_weights(servable: Servable) -> dict[str, Weight]:
-    """Checkpoint key → tensor, of all that the other MetaGraphs of `servable` may restore.
-
-    That is the whole checkpoint: training also restores the optimizer's slots.
-
-    Raises:
-      SourceError: the bytes of a tensor are not those that were written (their checksum tells).
-    """
-    if not servable.others or servable.checkpoint is None:
-        return {}
-    reader = CheckpointReader(servable.checkpoint)
-    for key in reader.tensors:
-        reader.verify(key)
-    return {key: stored_weight(reader, key) for key in sorted(reader.tensors)}
