@@ -14,12 +14,14 @@ class Bounds:
 
     Attributes:
       max_error: largest absolute error, as a share of the output's range.
-      min_agreement: smallest share of decisions that stay, near ties not counted.
+      min_agreement: smallest share of decisions that stay, near ties not counted (two best scores about
+        as near as the error).
       snr: least ratio of signal to noise in dB, over all rows.
       row_snr: and in any one row.
       by_answer: noise is measured against all rows of an answer, not each row.
-      unjudged: floats to which a right servable may answer otherwise, `nans` or `infinities`: where a
-        small weight is rounded to 0, infinity times it is no number; a range with NaN holds nothing.
+      unjudged: `nans` or `infinities`: what is answered to such floats is not judged. Infinity times a
+        weight that was rounded to 0 is NaN, where the original answers infinity; and what measures a
+        range finds none in values with a NaN.
     """
 
     max_error: float
@@ -30,7 +32,10 @@ class Bounds:
     unjudged: frozenset[str] = frozenset()
 
     def disagreements(self, rows: int) -> int:
-        """How many of `rows` decisions may change: their share, and what chance may add to it."""
+        """How many of `rows` decisions may change: their share, and what chance may add to it.
+
+        With a `min_agreement` of 0.99, 2 of 10 and 20 of 1,000.
+        """
         share = 1 - self.min_agreement
         if not share:
             return 0

@@ -1,12 +1,7 @@
-"""fuse_pad_and_conv: a mirrored padding and the convolution behind it in one.
+"""fuse_pad_and_conv, fuse_resize_and_conv, fuse_resize_pad_and_conv: one node for a chain of them.
 
-fuse_resize_and_conv: a resize and the convolution behind it in one.
-
-fuse_resize_pad_and_conv: a resize, a mirrored padding and the convolution behind them in one.
-
-A resize or a mirrored padding, and the convolution behind it, as one of TensorFlow's fused kernels.
-
-The kernels answer the first image of a batch and mix up the others (TensorFlow 2.15, CPU), so the
+A resize, a mirrored padding or both, and the convolution behind them, become one of TensorFlow's fused
+kernels. These answer the first image of a batch and mix up the others (TensorFlow 2.15, CPU), so the
 batch has to be one image by its static shape. They know no data format but NHWC and no dilations.
 """
 
@@ -28,6 +23,8 @@ from estimator_slim.graph import (
     names,
 )
 from estimator_slim.transforms.base import Skip, Transform
+
+_NO_PADDINGS = np.zeros((4, 2), np.int32)
 
 
 @dataclass(frozen=True)
@@ -85,9 +82,6 @@ class FuseResizePadAndConv(Transform):
 
     def rewrite(self, graph: Graph) -> list[Skip]:
         return _fuse_all(graph, "MirrorPad", "ResizeBilinear")
-
-
-_NO_PADDINGS = np.zeros((4, 2), np.int32)
 
 
 @dataclass(frozen=True)

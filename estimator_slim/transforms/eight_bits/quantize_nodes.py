@@ -1,13 +1,15 @@
 """quantize_nodes: float operations as eight-bit ones.
 
-What quantize_nodes hides from the engine, which would make of it what fails or answers otherwise.
+The engine makes of some nodes what fails or answers otherwise; these are hidden from it
+(`unquantizable`). One case needs a word. A FakeQuantWithMinMaxVars with constant bounds becomes a fixed
+range, and before that the engine moves it to the front of the operations before it, whichever they are,
+if they have one input:
 
-A FakeQuantWithMinMaxVars with constant bounds becomes a fixed range. Before that the engine hoists it:
-
-    Before: x ─ Sigmoid ─ FakeQuant      (any operations of one input)
+    Before: x ─ Sigmoid ─ FakeQuant
     After:  x ─ FakeQuant ─ Sigmoid
 
-That gives the same answers only over operations that round and clip alike before and behind them.
+That gives the same answers only where rounding and clipping before an operation is the same as behind
+it.
 """
 
 from __future__ import annotations
@@ -26,6 +28,12 @@ from estimator_slim.transforms.engine import NativeTransform, hidden
 _LIMITS = {"Min": np.float32(0), "Max": np.float32(1e-6)}  # kernels refuse a range of one number
 _MEASURES = ("Min", "Max", "RequantizationRange")
 _LARGEST = 1e38  # so that the width of a range is a float32, too
+
+_KERNEL_FAILS = ("Add", "AddV2", "Mul", "Conv2D", "AvgPool", "MaxPool", "ResizeBilinear")
+_FAKE_QUANT = "FakeQuantWithMinMaxVars"
+_QUANTIZED = ("MatMul", "BiasAdd", "Relu", "Relu6", "Reshape", "Concat", _FAKE_QUANT)
+_HOISTS = 3 + 2 + 1  # the most operations that it hoists one over, in its three passes
+_HOISTED_OVER = ("Identity", "StopGradient", "Squeeze", "Relu", "Relu6", "MaxPool")
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,7 @@ class QuantizeNodes(NativeTransform):
     - Hidden from it, because TensorFlow's quantized kernels fail on them: Mul and Add (nonsense for
       [n, m] with [n, 1]), convolutions and pools (an empty batch aborts the process), and what stands
       inside old control flow (constants in the wrong frame).
-    - Hidden, too, is what it breaks or moves to where it changes answers, see `quantizable.py`.
+    - Hidden, too, is what it breaks or moves to where it changes answers, see `unquantizable`.
 
     Attributes:
       input_min: with `input_max`, the range that fed floats are quantized to; it includes 0, as all
@@ -88,42 +96,6 @@ class QuantizeNodes(NativeTransform):
     def engine_text(self) -> str:
         told = super(QuantizeNodes, replace(self, input_min=None, input_max=None)).engine_text()
         return f"add_default_attributes {told} add_default_attributes"
-
-
-def _check_range(which: str, low: float | None, high: float | None) -> None:
-    if low is None and high is None:
-        return
-    if low is None or high is None or not -_LARGEST <= low <= 0 <= high <= _LARGEST or low == high:
-        raise OptionError(f"quantize_nodes({which}_min=..., {which}_max=...) takes both ends of a range "
-                          f"that includes 0, up to {_LARGEST:g}; got {low} and {high}")
-
-
-def _measures_fed(graph: Graph, measure: NodeDef) -> bool:
-    """True if `measure` is the Min or Max of what a signature feeds, which the engine flattens first."""
-    if measure.op not in ("Min", "Max"):
-        return False
-    flat = graph.nodes[names.node_of(measure.input[0])]
-    return graph.source(flat.input[0]) in graph.interface.fed
-
-
-def _include_zero(graph: Graph, measure: NodeDef) -> None:
-    """Makes every consumer of a measured bound read `minimum(·, 0)` or `maximum(·, 1e-6)` instead."""
-    ports = ("Min", "Max") if measure.op == "RequantizationRange" else (measure.op,)
-    bounds = {}
-    for port, bound in enumerate(ports):
-        limit = graph.add_constant(f"{measure.name}/{bound.lower()}imum/limit", _LIMITS[bound])
-        bounds[names.tensor(measure.name, port)] = graph.add(
-            f"{bound}imum", f"{measure.name}/{bound.lower()}imum", [limit, limit], T=tf.float32)
-    graph.redirect(bounds)
-    for tensor, name in bounds.items():
-        graph.nodes[name].input[0] = tensor
-
-
-_KERNEL_FAILS = ("Add", "AddV2", "Mul", "Conv2D", "AvgPool", "MaxPool", "ResizeBilinear")
-_FAKE_QUANT = "FakeQuantWithMinMaxVars"
-_QUANTIZED = ("MatMul", "BiasAdd", "Relu", "Relu6", "Reshape", "Concat", _FAKE_QUANT)
-_HOISTS = 3 + 2 + 1  # the most operations that it hoists one over, in its three passes
-_HOISTED_OVER = ("Identity", "StopGradient", "Squeeze", "Relu", "Relu6", "MaxPool")
 
 
 def unquantizable(graph: Graph) -> dict[str, str]:
@@ -177,3 +149,32 @@ def _hoisting_obstacle(graph: Graph, fake: NodeDef, fetched: set[str]) -> str | 
             return f"the engine would put it before {over.name!r}, which a signature fetches"
         tensor = names.canonical(inputs[0])
     return None
+
+
+def _check_range(which: str, low: float | None, high: float | None) -> None:
+    if low is None and high is None:
+        return
+    if low is None or high is None or not -_LARGEST <= low <= 0 <= high <= _LARGEST or low == high:
+        raise OptionError(f"quantize_nodes({which}_min=..., {which}_max=...) takes both ends of a range "
+                          f"that includes 0, up to {_LARGEST:g}; got {low} and {high}")
+
+
+def _measures_fed(graph: Graph, measure: NodeDef) -> bool:
+    """True if `measure` is the Min or Max of what a signature feeds, which the engine flattens first."""
+    if measure.op not in ("Min", "Max"):
+        return False
+    flat = graph.nodes[names.node_of(measure.input[0])]
+    return graph.source(flat.input[0]) in graph.interface.fed
+
+
+def _include_zero(graph: Graph, measure: NodeDef) -> None:
+    """Makes every consumer of a measured bound read `minimum(·, 0)` or `maximum(·, 1e-6)` instead."""
+    ports = ("Min", "Max") if measure.op == "RequantizationRange" else (measure.op,)
+    bounds = {}
+    for port, bound in enumerate(ports):
+        limit = graph.add_constant(f"{measure.name}/{bound.lower()}imum/limit", _LIMITS[bound])
+        bounds[names.tensor(measure.name, port)] = graph.add(
+            f"{bound}imum", f"{measure.name}/{bound.lower()}imum", [limit, limit], T=tf.float32)
+    graph.redirect(bounds)
+    for tensor, name in bounds.items():
+        graph.nodes[name].input[0] = tensor

@@ -1,12 +1,14 @@
 """The partitions of a table, joined to one table that is looked up once.
 
 A partitioned variable is looked up part by part: ids are turned into (part, row), dealt out, and the
-rows found are stitched together again. Which id is which row of which part is not guessed from names
-or from the form of the arithmetic: the arithmetic is run for every id that there is.
+rows found are stitched together again. There are two strategies, those of tf.nn.embedding_lookup. Of
+five rows in two parts:
 
-How the rows of a table are dealt out to its partitions: which is where, and how to join them again.
+    div (Concatenated)    rows 0 1 2 in part 0, 3 4 in part 1
+    mod (Interleaved)     rows 0 2 4 in part 0, 1 3 in part 1
 
-Strategies: those of tf.nn.embedding_lookup.
+Which one a lookup follows is not guessed from names or from the form of its arithmetic: the arithmetic
+is run for every id that there is, and some that there are not.
 """
 
 from __future__ import annotations
@@ -191,7 +193,7 @@ def _look_up(graph: Graph, stitch: _Stitch, table: str, weight: Weight) -> None:
 
 
 def _hand_on_waits(graph: Graph, stitches: list[_Stitch]) -> None:
-    """Lets lookups wait for what their parts waited for, and who waited for the parts for them."""
+    """Gives a lookup the control dependencies that its parts had, and those that others had on them."""
     merged = {g.name: s.node.name for s in stitches for g in s.gathers}
     for stitch in stitches:
         stitch.node.input.extend(i for g in stitch.gathers for i in names.control_inputs(g))

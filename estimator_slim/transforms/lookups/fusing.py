@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from estimator_slim.graph import Graph, attributes, gathers_rows
 
-_IDS = (tf.int32, tf.int64)  # GatherV2 takes int16, too
+_IDS = (tf.int32, tf.int64)  # what ResourceGather takes; GatherV2 takes int16, too
 
 
 def fuse_lookups(graph: Graph) -> Graph:

@@ -1,6 +1,7 @@
-"""sparsify_gather: tables without their zero rows, found by a hash table.
+"""sparsify_gather: tables without their zero rows, the others found by a hash table.
 
-The rows of a weight that are not all zero: which they are, and a weight of nothing else.
+A table of a million rows of which 5,000 are not zero becomes one of 5,001 rows, the first of them zeros,
+and a hash table of 5,000 entries, id → place. An id that has no entry has place 0.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from estimator_slim.graph import (
     tables_of,
 )
 from estimator_slim.transforms.base import Skip, Transform
+
+_ENTRY_BYTES = 48  # a row's id on disk, and the id and the place of the row in the hash table
+_NODE_BYTES = 4096  # the nodes that look a row up
 
 
 @dataclass(frozen=True)
@@ -139,10 +143,6 @@ def _checked(graph: Graph, name: str, ids: str, row_count: int) -> str:
                                  np.array(f"an id is not in [0, {row_count})".encode()))
     check = graph.add("Assert", f"{name}/Assert", [is_right, message], T=[tf.string], summarize=3)
     return graph.add("Identity", f"{name}/checked", [ids, f"^{check}"], T=tf.int64)
-
-
-_ENTRY_BYTES = 48  # a row's id on disk, and the id and the place of the row in the hash table
-_NODE_BYTES = 4096  # the nodes that look a row up
 
 
 def sparse_rows(weight: Weight) -> np.ndarray | None:

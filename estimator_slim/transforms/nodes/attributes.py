@@ -1,12 +1,7 @@
-"""add_default_attributes: attributes that a node leaves at their default, spelt out.
+"""add_default_attributes, remove_attribute, rename_attribute, rename_op: what nodes say of themselves.
 
-remove_attribute: nodes without an attribute.
-
-rename_attribute: another name for an attribute.
-
-rename_op: nodes of one operation as nodes of another.
-
-What remove_attribute and rename_attribute must not break: nodes stay sound, variables keep values.
+After an edit a node must still be one that TensorFlow loads, and a variable must find its value, which
+goes by its attribute `shared_name` (`edit_attributes`).
 """
 
 from __future__ import annotations

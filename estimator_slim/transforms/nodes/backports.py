@@ -1,7 +1,4 @@
-"""backport_concatv2: the concatenation of TensorFlow 0.x.
-
-backport_tensor_array_v3: the tensor arrays of TensorFlow 0.x.
-"""
+"""backport_concatv2, backport_tensor_array_v3: concatenations and tensor arrays as of TensorFlow 0.x."""
 
 from __future__ import annotations
 
@@ -13,6 +10,10 @@ import tensorflow as tf
 from estimator_slim.graph import Consumers, Graph, NodeDef, attribute, attributes, names
 from estimator_slim.transforms.base import Skip
 from estimator_slim.transforms.engine import NativeTransform, hidden
+
+_ARRAYS = ("TensorArrayV3", "TensorArrayGradV3")
+_REMOVED_IN = 26  # GraphDef version from which TensorFlow refuses TensorArrayV2
+_PASS_ON = ("Identity", "Enter", "Exit", "Switch", "Merge", "NextIteration")
 
 
 @dataclass(frozen=True)
@@ -37,19 +38,6 @@ class BackportConcatv2(NativeTransform):
             with hidden(graph, kept):
                 super().rewrite(graph)
         return [Skip(name, reason) for name, reason in kept.items()]
-
-
-def _obstacle(node: NodeDef) -> str | None:
-    if names.control_inputs(node):
-        return "it waits for a control dependency"
-    if attribute(node, "Tidx").type != tf.int32.as_datatype_enum:
-        return "its axis is an int64, which Concat does not take"
-    return None
-
-
-_ARRAYS = ("TensorArrayV3", "TensorArrayGradV3")
-_REMOVED_IN = 26  # GraphDef version from which TensorFlow refuses TensorArrayV2
-_PASS_ON = ("Identity", "Enter", "Exit", "Switch", "Merge", "NextIteration")
 
 
 @dataclass(frozen=True)
@@ -83,6 +71,14 @@ class BackportTensorArrayV3(NativeTransform):
                 if flow is not None:
                     flow.input.append(f"^{name}")
         return []
+
+
+def _obstacle(node: NodeDef) -> str | None:
+    if names.control_inputs(node):
+        return "it waits for a control dependency"
+    if attribute(node, "Tidx").type != tf.int32.as_datatype_enum:
+        return "its axis is an int64, which Concat does not take"
+    return None
 
 
 def _as_string(graph: Graph, handle: str) -> None:

@@ -1,7 +1,4 @@
-"""remove_device: nodes without devices.
-
-set_device: nodes on the device that is named.
-"""
+"""remove_device, set_device: on which device a node runs."""
 
 from __future__ import annotations
 
@@ -15,6 +12,8 @@ from estimator_slim.errors import OptionError
 from estimator_slim.graph import Graph
 from estimator_slim.transforms.base import Transform
 from estimator_slim.transforms.engine import NativeTransform, run_whole
+
+_SERVED = re.compile(r"(/(job|replica|task|device|[cg]pu|[CG]PU):[\w:*]+)*")  # servers take no `cpu:0`
 
 
 @dataclass(frozen=True)
@@ -33,9 +32,6 @@ class RemoveDevice(Transform):
 
     def rewrite(self, graph: Graph) -> None:
         run_whole(graph, self.text_name)
-
-
-_SERVED = re.compile(r"(/(job|replica|task|device|[cg]pu|[CG]PU):[\w:*]+)*")  # servers take no `cpu:0`
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
-"""fold_constants: what is constant, computed ahead.
+"""fold_constants: what depends on no request, computed ahead.
 
-What fold_constants may compute ahead: values of a known size, from constants, by themselves.
+The engine would compute whatever it can, also what reads files or is of any size. So the nodes that have
+to be left to requests are found first (`left_to_requests`) and held back from it.
 """
 
 from __future__ import annotations
@@ -31,6 +32,15 @@ from estimator_slim.transforms.engine import NativeTransform
 
 _ROUNDS = 10  # in each the sizes of more values are known
 _MOST_BYTES = 10 << 20  # the engine's own limit
+_STRING_BYTES = 32  # of a string, besides its characters
+
+# Not stateful by their registration, and yet they read or write files or run foreign code.
+_OUTSIDE = ("ReadFile", "MatchingFiles", "GenerateVocabRemapping", "DecodeProtoV2", "EncodeProto",
+            "ImmutableConst", "PyFuncStateless", "TfLiteSubgraphExecute", "MlirPassthroughOp",
+            "XlaCustomCall", "XlaCustomCallV2", "DebugIdentity", "DebugNanCount", "DebugNumericSummary")
+_OF_SHAPE = ("Shape", "ShapeN", "Rank", "Size")  # constant where a shape is known
+_MOVING = ("Identity", "ExpandDims", "Reshape", "Squeeze", "Transpose", "Pack", "Unpack", "ConcatV2",
+           "Slice", "StridedSlice", "GatherV2", "Split", "Tile", "Fill", "BroadcastTo")
 
 
 @dataclass(frozen=True)
@@ -42,7 +52,7 @@ class FoldConstants(NativeTransform):
 
     By the engine, over the part of the graph that answers requests: it cannot fold a graph that has
     an init op, and with ignore_errors it then does nothing and says nothing. Mended: it would read
-    files, too, and make strings of any size; what may be computed ahead is told it (`computable.py`).
+    files, too, and make strings of any size; such nodes are held back from it (`left_to_requests`).
     It spells out defaults, also of attributes that older TensorFlows do not know and refuse; these go.
 
     Attributes:
@@ -95,22 +105,12 @@ def _reads_constants(graph: Graph, name: str) -> bool:
     return node is not None and all(graph.nodes[names.node_of(i)].op == "Const" for i in node.input)
 
 
-# Not stateful by their registration, and yet they read or write files or run foreign code.
-_OUTSIDE = ("ReadFile", "MatchingFiles", "GenerateVocabRemapping", "DecodeProtoV2", "EncodeProto",
-            "ImmutableConst", "PyFuncStateless", "TfLiteSubgraphExecute", "MlirPassthroughOp",
-            "XlaCustomCall", "XlaCustomCallV2", "DebugIdentity", "DebugNanCount", "DebugNumericSummary")
-_OF_SHAPE = ("Shape", "ShapeN", "Rank", "Size")  # constant where a shape is known
-_MOVING = ("Identity", "ExpandDims", "Reshape", "Squeeze", "Transpose", "Pack", "Unpack", "ConcatV2",
-           "Slice", "StridedSlice", "GatherV2", "Split", "Tile", "Fill", "BroadcastTo")
-_STRING_BYTES = 32  # of a string, besides its characters
-
-
 def left_to_requests(graph: Graph, most_bytes: int, most_grown: int) -> list[NodeDef]:
-    """The nodes that depend on no request and are not to be computed ahead for all that.
+    """The nodes that depend on no request and all the same must not be computed ahead.
 
-    They read or write files, call functions, join strings, or make values of more than `most_bytes`, of
-    more than `most_grown` and than what they alone read, or of a size that nobody knows before they
-    are executed.
+    They read or write files, call functions, join strings, or make a value that is too large: more than
+    `most_bytes`, or more than both `most_grown` and all that they alone read, or of a size that is not
+    known before they are executed.
     """
     consumers = Consumers(graph)
     constant = _constant(graph, consumers)

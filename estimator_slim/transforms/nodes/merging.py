@@ -1,7 +1,4 @@
-"""merge_duplicate_nodes: one node for several that are alike.
-
-inline_partitionedcall: the bodies of functions in place of their calls.
-"""
+"""merge_duplicate_nodes, inline_partitionedcall: one node for several, nodes in place of a call."""
 
 from __future__ import annotations
 

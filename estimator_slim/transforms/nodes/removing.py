@@ -1,9 +1,4 @@
-"""strip_unused_nodes: drops what no signature, init op or table needs.
-
-remove_nodes: takes out operations that pass their input on.
-
-remove_control_dependencies: answers that wait for nothing that they do not read.
-"""
+"""strip_unused_nodes, remove_nodes, remove_control_dependencies: what is taken out of a graph."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""rename_node: another name for one node.
-
-obfuscate_names: short names that tell nothing.
-"""
+"""rename_node, obfuscate_names: another name for one node, or short names for all."""
 
 from __future__ import annotations
 
@@ -17,6 +14,7 @@ from estimator_slim.graph import VARIABLE_OPS, Graph, rename_nodes, shared_name
 from estimator_slim.transforms.base import Skip, Transform
 
 _NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
+_SIGNS = string.digits + string.ascii_letters
 
 
 @dataclass(frozen=True)
@@ -55,9 +53,6 @@ class RenameNode(Transform):
                                      f"{self.old_node_name!r} a name that is free")
             rename_nodes(graph, {self.old_node_name: self.new_node_name})
         return []
-
-
-_SIGNS = string.digits + string.ascii_letters
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,9 @@ class Affine:
     Attributes:
       scale: float64 [channels].
       shift: float64 [channels].
-      subtracts: how much it takes from x before it scales, in scaled units; inf where it only adds.
-        A layer that takes the scale up first loses that many times float32's precision.
+      subtracts: what it takes from x before it scales, in scaled units: (x - 3) / 0.1 subtracts 30. Once
+        folded, a layer scales before it subtracts, and is off by as many times float32's precision. inf
+        where nothing scales before something is added.
     """
 
     scale: np.ndarray

@@ -1,7 +1,7 @@
 """A normalisation that follows a layer, folded into that layer's kernel and bias.
 
 (x @ k + b) * s + t = x @ (k * s) + (b * s + t), for every layer whose output channels are axes of its
-kernel, and for every way to spell the normalisation that `affine.py` knows.
+kernel, and for every way to spell the normalisation that `_affine.py` knows.
 """
 
 from __future__ import annotations
@@ -105,14 +105,14 @@ def _steps(graph: Graph, consumers: Consumers, symbols: Symbols, layer: Layer,
 
 
 def _watched(graph: Graph, consumers: Consumers, tensor: str, channels: Channels) -> Iterator[Skip]:
-    """What could be folded if nothing else looked at `tensor`."""
+    """What could be folded if one node alone read `tensor`."""
     for node, index in consumers.of(tensor):
         if node.op not in ADDITIONS and affine_of(graph, node, index, channels) is not None:
             yield Skip(node.name, consumers.obstacle(tensor) or "")
 
 
 def _is_worth_it(folded: list[str], ops: tuple[str, ...]) -> bool:
-    """A single addition is as good as a bias; everything else is a node less."""
+    """True if folding saves a node, as it does unless all there is is one addition: that is a bias."""
     if ops:
         return any(op in ops for op in folded)
     return len(folded) > 1 or any(op not in ADDITIONS for op in folded)

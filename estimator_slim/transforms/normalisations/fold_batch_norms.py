@@ -1,7 +1,4 @@
-"""fold_batch_norms: the constants of a normalisation into the kernel beside it.
-
-fold_old_batch_norms: fused normalisations into the kernel before them.
-"""
+"""fold_batch_norms, fold_old_batch_norms: the constants of a normalisation into the kernel beside it."""
 
 from __future__ import annotations
 

@@ -165,7 +165,7 @@ def _fit_slice(rows: np.ndarray, start: int, per_block: int, bits: int, with_off
 
 @contextmanager
 def _counted_from(start: int) -> Iterator[None]:
-    """What is raised names the row of the weight, not that of its slice."""
+    """Lets errors name the row of the weight, where the block counts from row `start`, its slice's."""
     try:
         yield
     except NonFiniteError as e:

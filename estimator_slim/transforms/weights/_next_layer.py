@@ -25,8 +25,8 @@ class NextLayers:
             GatherV2 ─ SparseSegmentMean ─ ConcatV2 ─ MatMul(kernel)      k: the table's rows of kernel
 
         Returns:
-          float64 [width, width], or None where anything else reads the rows on their way, or where they
-          go more ways than a layer has.
+          float64 [width, width], or None where anything else reads the rows on their way, or where
+          there are more ways than can be followed.
         """
         total = np.zeros((width, width))
         todo = [(lookup.name, 0) for lookup in lookups]

@@ -22,8 +22,9 @@ PROTO_BYTES = 2**31 - 1        # what a saved_model.pb can hold
 def place_weights(graph: Graph, place: str) -> Graph:
     """`graph` with its weights where `place` says.
 
-    `auto` leaves variables, and makes variables of large constants but of those that are the only input
-    of a node: that one is computed ahead, by fold_constants or when TensorFlow loads the graph.
+    `auto` leaves variables as they are and makes variables of constants above 256 KiB. Constants of a
+    node that reads nothing else stay: it is computed ahead, by fold_constants or when TensorFlow loads
+    the graph, and with a variable it would be computed at each request.
 
     Raises:
       DestinationError: as constants they would not fit a saved_model.pb.
@@ -62,14 +63,14 @@ def _to_variables(graph: Graph, least_bytes: int, besides: Container[str] = ()) 
 
 
 def _is_weight(node: NodeDef, least_bytes: int) -> bool:
-    """False for what waits: by that a Const is in a loop or branch of old graphs."""
+    """False also where a control dependency keeps the Const in a loop or branch of TensorFlow 1.x."""
     proto = node.attr["value"].tensor
     is_number = proto.dtype != tf.string.as_datatype_enum
     return is_number and not node.input and proto.ByteSize() >= least_bytes
 
 
 def _computed_ahead(graph: Graph) -> set[str]:
-    """The Consts of loading, and those that a node reads which reads nothing else."""
+    """The Consts that loading reads, and those of nodes that read nothing but Consts."""
     found = graph.ancestors(graph.interface.load_roots())
     for node in graph.nodes.values():
         sources = {names.node_of(tensor) for tensor in node.input}

@@ -55,7 +55,7 @@ class QuantizeWeights(Transform):
     read and encoded in slices. With 8 bits no value moves by more than half its row's scale, which is
     the row's largest magnitude / 127. Rows get an offset where it lowers the error enough to be worth
     its bytes; rows of fewer than 64 values share a scale with neighbours of about their size. A weight
-    that would lose more than its bits promise, as times in float64 do in float32, stays as it is.
+    that would lose more than its bits explain, as times in float64 do in float32, stays as it is.
 
     Attributes:
       bits: 8; 4, two codes to a byte, with the range of each row chosen for the least squared error and,
