@@ -100,7 +100,10 @@ class OptimizingExporter(tf.estimator.Exporter):
         return chosen(name, self._arguments[name])
 
     def _require_own_suffix(self, otherwise: str | None) -> None:
-        """Two exporters around one must not write to one folder. `otherwise`: of who was given none."""
+        """Refuses exporters around one exporter that would share a folder.
+
+        `otherwise`: the suffix of those that were given none.
+        """
         own = self._arguments["suffix"] or otherwise
         within = self._exporter
         while isinstance(within, OptimizingExporter):

@@ -24,7 +24,7 @@ _SHOWN = 5               # failures in a message
 
 
 def compare_servables(servable: Servable, slim: str, requests: Sequence[Request], bounds: Bounds, *,
-             tags: Sequence[str] = ("serve",), byte_count: int = 0) -> Verification:
+                      tags: Sequence[str] = ("serve",), byte_count: int = 0) -> Verification:
     """Asks original and slim servable the same and compares what they answer.
 
     Args:
@@ -77,7 +77,7 @@ def judge(report: Report, mode: str, *, lossless: bool = False) -> None:
 
 
 def in_turns(requests: Sequence[Request]) -> list[Request]:
-    """The first request of each signature, then the second ones, so that none is asked about last."""
+    """The first request of each signature, then the second ones: where time runs out, each was asked."""
     turns: dict[str, int] = defaultdict(int)
     numbered = []
     for request in requests:

@@ -1,8 +1,7 @@
-"""TensorFlow Serving's warm-up records, PredictionLog protos, as requests and back.
+"""TensorFlow Serving's warm-up records: what they ask, how one is written, which a servable answers.
 
-The protos are those of the package `tensorflow-serving-api`, which is imported when it is needed.
-
-Warm-up records, and which of them a servable answers.
+A record is a serialized PredictionLog. The proto is of the package `tensorflow-serving-api`, which is
+imported when a record is read or written; without records it need not be installed.
 """
 
 from __future__ import annotations
@@ -24,7 +23,24 @@ from estimator_slim.verify.tfrecords import read_records
 
 WARM_UP_FILE = os.path.join("assets.extra", "tf_serving_warmup_requests")
 INSTALL = "pip install tensorflow-serving-api (with --no-deps beside tensorflow-cpu)"
+MOST_RECORDS = 1000  # TensorFlow Serving loads no servable that has more
 _ORIGIN = "warm-up"
+_SECONDS = 600.0
+
+
+@dataclass(frozen=True)
+class WarmUpRecord:
+    """One record of the file.
+
+    Attributes:
+      content: a serialized PredictionLog.
+      requests: what it asks.
+      fault: why it cannot be replayed, whatever the servable; nothing where it can.
+    """
+
+    content: bytes
+    requests: tuple[Request, ...] = ()
+    fault: str = ""
 
 
 def is_installed() -> bool:
@@ -34,6 +50,46 @@ def is_installed() -> bool:
     except ImportError:
         return False
     return True
+
+
+def read_warm_up(path: str) -> Iterator[WarmUpRecord]:
+    """The records in the file at `path`; none if there is no such file."""
+    for content in read_records(path, MOST_RECORDS) if tf.io.gfile.exists(path) else ():
+        try:
+            log = parse_log(content)
+            unsupported = log.WhichOneof("log_type") == "session_run_log"
+            yield WarmUpRecord(content, tuple(requests_of(log)),
+                               "TensorFlow Serving replays no session_run_log" if unsupported else "")
+        except (DecodeError, ValueError) as e:
+            yield WarmUpRecord(content, fault=f"it is no PredictionLog ({e})")
+
+
+def replay_faults(servable: Servable, records: Sequence[WarmUpRecord], tags: Sequence[str]) -> list[str]:
+    """For each record why the servable does not answer it; nothing where it does.
+
+    Raises:
+      VerificationError: asking it hangs or crashes again and again.
+    """
+    served = servable.graph.interface.served()
+    found = [record.fault or _unfit(record.requests, served) for record in records]
+    requests = [r for record, fault in zip(records, found) if not fault for r in record.requests]
+    answers = _answers(Job(servable.directory, requests, tags)) if requests else iter(())
+    for number, record in enumerate(records):
+        if not found[number]:
+            asked = list(itertools.islice(answers, len(record.requests)))
+            found[number] = next((f"{answer.error}: {answer.message}" for answer in asked
+                                  if isinstance(answer, Refusal)), "")
+    return found
+
+
+def predict_record(request: Request, model_name: str) -> bytes:
+    """A record that asks `request`, of arrays only, by Serving's Predict."""
+    log = _protos().PredictionLog()
+    asked = log.predict_log.request
+    asked.model_spec.name, asked.model_spec.signature_name = model_name, request.signature
+    for key, value in request.inputs.items():
+        asked.inputs[key].CopyFrom(tf.make_tensor_proto(value))
+    return log.SerializeToString(deterministic=True)
 
 
 def parse_log(record: bytes) -> Any:
@@ -67,16 +123,6 @@ def requests_of(log: Any) -> list[Request]:
     return []
 
 
-def predict_record(request: Request, model_name: str) -> bytes:
-    """A record that asks `request`, of arrays only, by Serving's Predict."""
-    log = _protos().PredictionLog()
-    asked = log.predict_log.request
-    asked.model_spec.name, asked.model_spec.signature_name = model_name, request.signature
-    for key, value in request.inputs.items():
-        asked.inputs[key].CopyFrom(tf.make_tensor_proto(value))
-    return log.SerializeToString(deterministic=True)
-
-
 def _protos() -> Any:
     from tensorflow_serving.apis import prediction_log_pb2
     return prediction_log_pb2
@@ -97,55 +143,6 @@ def _examples(given: Any) -> np.ndarray:
     return result
 
 
-MOST_RECORDS = 1000  # TensorFlow Serving loads no servable that has more
-_SECONDS = 600.0
-
-
-@dataclass(frozen=True)
-class WarmUpRecord:
-    """One record of the file.
-
-    Attributes:
-      content: a serialized PredictionLog.
-      requests: what it asks.
-      fault: why it cannot be replayed, whatever the servable; nothing where it can.
-    """
-
-    content: bytes
-    requests: tuple[Request, ...] = ()
-    fault: str = ""
-
-
-def read_warm_up(path: str) -> Iterator[WarmUpRecord]:
-    """The records in the file at `path`; none if there is no such file."""
-    for content in read_records(path, MOST_RECORDS) if tf.io.gfile.exists(path) else ():
-        try:
-            log = parse_log(content)
-            unsupported = log.WhichOneof("log_type") == "session_run_log"
-            yield WarmUpRecord(content, tuple(requests_of(log)),
-                         "TensorFlow Serving replays no session_run_log" if unsupported else "")
-        except (DecodeError, ValueError) as e:
-            yield WarmUpRecord(content, fault=f"it is no PredictionLog ({e})")
-
-
-def replay_faults(servable: Servable, records: Sequence[WarmUpRecord], tags: Sequence[str]) -> list[str]:
-    """For each record why the servable does not answer it; nothing where it does.
-
-    Raises:
-      VerificationError: asking it hangs or crashes again and again.
-    """
-    served = servable.graph.interface.served()
-    found = [record.fault or _unfit(record.requests, served) for record in records]
-    requests = [r for record, fault in zip(records, found) if not fault for r in record.requests]
-    answers = _answers(Job(servable.directory, requests, tags)) if requests else iter(())
-    for number, record in enumerate(records):
-        if not found[number]:
-            asked = list(itertools.islice(answers, len(record.requests)))
-            found[number] = next((f"{answer.error}: {answer.message}" for answer in asked
-                                  if isinstance(answer, Refusal)), "")
-    return found
-
-
 def _unfit(requests: Sequence[Request], served: Mapping[str, Any]) -> str:
     """What Serving itself refuses: another signature, too few inputs or too many."""
     for request in requests:
@@ -158,7 +155,7 @@ def _unfit(requests: Sequence[Request], served: Mapping[str, Any]) -> str:
 
 
 def _answers(job: Job) -> Iterator[Answer]:
-    """What is answered; without end."""
+    """The answers, and behind them a refusal without end, for what is not asked any more."""
     heard, = ask([job], seconds=_SECONDS)
     unheard = heard.refused or Refusal("DeadlineExceededError", "those before it took too long")
     return itertools.chain(heard.answers, itertools.repeat(unheard))

@@ -106,7 +106,7 @@ def _predictable(servable: Servable) -> Iterator[tuple[str, tuple[ServedInput, .
 
 def _single_rows(key: str, inputs: Sequence[ServedInput],
                  requests: Sequence[Request]) -> Iterator[Request]:
-    """The rows of the requests to signature `key`, but of those without an input: Predict needs all."""
+    """The rows of the requests to signature `key`, if these have all inputs, which Predict needs."""
     batched = [one.key for one in inputs if one.any_batch]
     for request in requests:
         given = request.inputs

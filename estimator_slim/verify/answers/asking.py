@@ -1,6 +1,7 @@
-"""Asks servables one after the other, and tells each step before it is taken.
+"""Asks servables one after the other, and tells of each step before it is taken.
 
-What is told crosses a process (child.py) or not; when it ends early, the last step says where.
+In a child process (child.py) `main` writes what is told to a file. Where the file ends early, the last
+step in it is what the child died of. `ask_here` asks in this process.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class Heard:
     """What one servable answered.
 
     Attributes:
-      signatures: signature → what it promises, in words.
+      signatures: signature → what it declares, in words.
       answers: to the first of the requests; to all of them unless that took too long.
       refused: why it could not be loaded.
       step: the last one that was begun: `load`, `ask`, `done`, or nothing.
@@ -84,7 +85,7 @@ def collect(told: Iterable[_Told], heard: Sequence[Heard]) -> None:
 
 
 def read_told(path: str) -> Iterator[_Told]:
-    """What a process that may have ended in the middle of a word wrote."""
+    """What the child wrote, up to where it is whole: it may have ended in the midst of writing."""
     with open(path, "rb") as file, contextlib.suppress(EOFError, pickle.UnpicklingError):
         while True:
             yield pickle.load(file)

@@ -1,9 +1,8 @@
 """Asks servables in a child process, so that nothing they do reaches this one.
 
 A kernel that aborts ends the child: what it had answered is kept, that question gets a refusal of its
-own kind, and another child goes on with the next one.
-
-A Python that runs one function of estimator_slim and ends when this process does.
+own kind (`CRASH`), and another child goes on with the next one. A child is a Python that runs
+`asking.main`; it ends when this process does, however this one ends.
 """
 
 from __future__ import annotations
@@ -35,6 +34,25 @@ from estimator_slim.verify.request import Refusal
 
 _CHILDREN = 8  # how many may end so
 _NAME = "estimator_slim"  # of the folders for what is asked and told
+# By sys.flags: what keeps Python from importing more at its start.
+_ISOLATING = {"isolated": "-I", "ignore_environment": "-E", "no_user_site": "-s", "no_site": "-S"}
+_LINES, _LENGTH = 3, 300  # of what it wrote last, in messages
+
+# What a child runs. Nobody writes to its stdin, so reading there returns when this process has ended.
+# sys.path is set before anything is imported: `python -c` looks into the current folder first.
+_START = """
+import sys
+sys.path[:] = {path!r}
+import os, threading
+
+def end():
+    os.read(0, 1)
+    os._exit(1)
+
+threading.Thread(target=end, daemon=True).start()
+from estimator_slim.verify.answers.asking import main
+main(*sys.argv[1:])
+"""
 
 
 def ask(jobs: Sequence[Job], *, seconds: float) -> list[Heard]:
@@ -64,7 +82,7 @@ def ask(jobs: Sequence[Job], *, seconds: float) -> list[Heard]:
 
 
 def _asked_here_where_refused(jobs: Sequence[Job], heard: list[Heard]) -> list[Heard]:
-    """Asks once more what may load only here: by its file system, or by what was registered here."""
+    """Asks here what no child can load: its file system, or its operations, may be known here alone."""
     for number, one in enumerate(heard):
         if one.refused and one.refused.error != CRASH:
             log.warning("estimator_slim: %s does not load in a new process (%s); asking in this one",
@@ -120,27 +138,8 @@ def _hanging(jobs: Sequence[Job], heard: Sequence[Heard], seconds: float) -> str
     return f"{job.directory}: at {at} after {seconds:.0f} s of asking; see why it hangs"
 
 
-# Nobody writes to its stdin: what it reads there is that this process ended, however it did.
-# The path comes first, as what this process has: `python -c` would look into the current folder.
-_START = """
-import sys
-sys.path[:] = {path!r}
-import os, threading
-
-def end():
-    os.read(0, 1)
-    os._exit(1)
-
-threading.Thread(target=end, daemon=True).start()
-from estimator_slim.verify.answers.asking import main
-main(*sys.argv[1:])
-"""
-_ISOLATING = {"isolated": "-I", "ignore_environment": "-E", "no_user_site": "-s", "no_site": "-S"}
-_LINES, _LENGTH = 3, 300  # of what it wrote last, in messages
-
-
 def run_python(arguments: list[str], log: str, seconds: float) -> int | None:
-    """Lets a process run `asking.main`.
+    """Lets a child run `asking.main`.
 
     Args:
       arguments: of the function.

@@ -35,7 +35,7 @@ class Served:
     meta_graph: meta_graph_pb2.MetaGraphDef
 
     def signatures(self) -> dict[str, dict[str, str]]:
-        """Signature → what it promises: its method, and dtype and shape of each input and output."""
+        """Signature → what it declares: its method, and dtype and shape of each input and output."""
         return {key: _declared(signature) for key, signature in self.meta_graph.signature_def.items()
                 if key not in (INIT_SIGNATURE, "__saved_model_train_op")}
 

@@ -1,6 +1,9 @@
 """How much of an answer is kept, so that all answers together stay small and both servables' alike.
 
-It depends on nothing but the answer's shapes and which of how many answers it is.
+Of one output some 4 million values are kept over all answers to its signature. If there are ten answers
+of shape [1000, 1000], each keeps 419 or 420 of its rows, evenly chosen. The choice depends on nothing
+but the shapes in the answer and which of how many answers it is, so both servables' answers keep the
+same places.
 """
 
 from __future__ import annotations
@@ -29,9 +32,10 @@ class Share:
     count: int = 1
 
     def vectors(self, width: int) -> int:
-        """How many vectors of that many values are kept: one of some answers only where they are long.
+        """How many vectors of `width` values are kept of this answer.
 
-        All shares together are `_MOST` values and one vector at the most; the first is never 0.
+        All answers together keep at most `_MOST` values and one vector. Where vectors are too long for
+        one of each answer, some answers keep one and others none; the first keeps one.
         """
         before, after = (-(-number * _MOST // (self.count * width))
                          for number in (self.number, self.number + 1))
@@ -49,9 +53,9 @@ def shares(requests: Sequence[Request]) -> list[Share]:
 
 
 def thin(outputs: dict[str, np.ndarray], share: Share) -> dict[str, Output]:
-    """Of too many rows some, evenly chosen: the same ones of all outputs that have as many.
+    """Keeps some rows where there are too many, evenly chosen, and some parts of rows too large.
 
-    Of a row that is too large some of its parts, chosen likewise.
+    Outputs with as many rows keep the same ones: a class stays beside the scores that it follows from.
     """
     rows: dict[int, int] = {}
     for value in outputs.values():

@@ -66,7 +66,7 @@ class Column:
                 for request, rows, count in zip(self.requests, self.rows, self.counts)]
 
     def by_position(self) -> Column:
-        """The same with a row for each value, as each tag of a sequence is a decision."""
+        """The same with a row for each value: of tags [batch, time] each is a decision of its own."""
         want, got = ([value.reshape(-1) for value in values] for values in (self.want, self.got))
         rows = [np.repeat(rows, value.size // max(1, len(rows))) for rows, value in zip(self.rows, want)]
         return replace(self, want=want, got=got, rows=rows, counts=[value.size for value in want])

@@ -31,7 +31,10 @@ class Floats:
 
     @property
     def decided(self) -> Scores | None:
-        """The scores of [batch, n], which decide by themselves; of others, only what is beside tells."""
+        """The scores of an output [batch, n], whose best is a decision.
+
+        Those of [batch, time, n] only explain an output beside them, such as tags [batch, time].
+        """
         return self.scores if self.column.want[0].ndim == 2 else None
 
 
@@ -59,7 +62,7 @@ def result(floats: Floats) -> OutputResult:
 
 
 def failure(floats: Floats, bounds: Bounds) -> Failure | None:
-    """The first thing, of those that count most, that is not as `bounds` allow."""
+    """The most serious thing that `bounds` do not allow; None where there is nothing."""
     checks = (_not_finite(floats), _too_far(floats, bounds), _too_noisy(floats, bounds),
               _row_too_noisy(floats, bounds), _decides_otherwise(floats, bounds))
     return next((_said(floats, *found) for found in checks if found is not None), None)

@@ -1,6 +1,7 @@
-"""A slim servable's answers against its original's: what is allowed, what is not; numpy only.
+"""A slim servable's answers against its original's: what differs, and whether that is allowed.
 
-Which outputs have nothing to do with floats, and so no reason to change in a lossy servable.
+Some outputs have nothing to do with floats (`fixed_outputs`), and so no reason to change at all, however
+lossy the list was: ids that are passed through, strings that are split.
 """
 
 from __future__ import annotations
@@ -57,6 +58,13 @@ def compare(requests: Sequence[Request], original: Heard, slim: Heard, bounds: B
     refused = sum(isinstance(want, Refusal) for _, want, _ in asked)
     return Verification(tuple(results), tuple(failures), sum(map(len, answered.values())), refused,
                         tuple(_unverified(original, requests, unsteady)))
+
+
+def fixed_outputs(graph: Graph) -> frozenset[tuple[str, str]]:
+    """(signature, output) for each output that no operation on floats leads to."""
+    return frozenset((signature, key) for signature, definition in graph.interface.served().items()
+                     for output, info in definition.outputs.items()
+                     for key, tensor in fetched(output, info) if not _on_floats(graph, tensor))
 
 
 def _compared(those: Sequence[Column], bounds: Bounds,
@@ -135,7 +143,7 @@ def _comparable(signature: str, both: Sequence[Answered]) -> tuple[list[str], li
 
 
 def _is_kept_alike(one: Answered, output: str) -> bool:
-    """False where less is kept of one side for the sake of another output, of a wrong shape."""
+    """False where more is kept of one side than of the other, since another output has a wrong shape."""
     return output not in one.want or one.want[output].values.shape == one.got[output].values.shape
 
 
@@ -167,13 +175,6 @@ def _form(output: Output | None) -> str:
 
 def _text(refusal: Refusal) -> str:
     return f"{refusal.error}: {refusal.message}"
-
-
-def fixed_outputs(graph: Graph) -> frozenset[tuple[str, str]]:
-    """(signature, output) for each output that no operation on floats leads to."""
-    return frozenset((signature, key) for signature, definition in graph.interface.served().items()
-                     for output, info in definition.outputs.items()
-                     for key, tensor in fetched(output, info) if not _on_floats(graph, tensor))
 
 
 def _on_floats(graph: Graph, tensor: str) -> bool:

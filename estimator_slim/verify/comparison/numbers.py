@@ -58,8 +58,8 @@ class Deviation:
       error: largest absolute one of each row, [rows].
       mean: absolute error.
       range: largest less smallest of the original's values.
-      span: what a share of the output is a share of: its range; 1 for values from 0 to 1; the largest
-        magnitude where there is no telling how the output varies.
+      span: what an error is a share of: the output's range; 1 for values from 0 to 1; the largest
+        magnitude where too few rows are known to tell how the output varies, or it does not.
       signal: of each row, mean square of what varies from row to row: in typical rows or in the row
         itself, whichever is more, [rows].
       noise: of each row, mean square of its error as a share of its signal, [rows].
@@ -147,10 +147,11 @@ def _signal(pairs: Pairs, by_answer: bool) -> np.ndarray:
 
 
 def _epsilon(values: Sequence[np.ndarray]) -> float:
-    """Of the floats that the values were computed in: float64 may be float32, made wide in the end.
+    """The relative precision of the floats that the values were computed in.
 
-    Then all are numbers that float32 has. Float64 that is computed from float32 needs no more than its
-    own: float32's errors are as small beside what varies as `Bounds` want them.
+    An output of float64 may be float32 that is converted at the end. Then float32 has every one of its
+    values, and its precision counts. If float64 computes on with what float32 made, its own precision is
+    enough: float32's errors are then within what `Bounds` allow.
     """
     if values[0].dtype.kind not in "fc":
         return 2.0**-7  # bfloat16

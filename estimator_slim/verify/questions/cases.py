@@ -19,7 +19,7 @@ class Case:
     Attributes:
       name: the request's origin.
       rows: in a batch of any size.
-      of: it is made for signatures that take this.
+      of: what a signature has to take for the case to be made for it; `` for all.
       lengths: how many values a row has, where there may be any number; one of these.
       size: of a dimension of any size, other than the batch.
       words: `known`, mostly; `unseen` or `empty`.

@@ -20,9 +20,10 @@ _LONGEST_INNER = 6  # of rows inside of rows
 
 def composed(rng: np.random.Generator, domains: Domains, one: ServedInput, case: Case,
              steps: np.ndarray) -> Any:
-    """The value of an input; `steps`, how long a row is, is one for all that may have any length.
+    """The value of an input.
 
-    Ids and their weights, for one, have to be equally many.
+    `steps`: how many values each row has. All inputs of any length share it, since some belong
+    together: ids and their weights have to be equally many.
     """
     if one.features:
         return _examples(rng, domains, one, case, steps)

@@ -33,11 +33,11 @@ def passed_to(node: NodeDef, index: int) -> Iterable[int]:
 
 
 def value_consumers(consumers: Consumers, tensor: str,
-            passed: Callable[..., Iterable[int]] = passed_to) -> Iterator[tuple[NodeDef, int]]:
+                    passed: Callable[..., Iterable[int]] = passed_to) -> Iterator[tuple[NodeDef, int]]:
     """(node, index of its input) for each node that the values of `tensor` come to.
 
-    They may be fewer there than in `tensor`, in another order and shape, lower case, cut at spaces,
-    or divided; so what an id must be below at a consumer, it may well be below in `tensor`.
+    They may be fewer there than in `tensor`, in another order and shape, lower case, cut at spaces, or
+    divided. Still, where a node takes ids below 100, ids below 100 in `tensor` are all right.
 
     passed: (node, index) → the outputs that they come through to.
     """

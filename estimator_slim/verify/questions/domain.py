@@ -1,9 +1,8 @@
 """What a tensor's values may be, told by the nodes that read them: known words, a limit for ids.
 
-Which sparse tensors are checked by those who read them: others crash where a shape is below zero.
-
-Of TensorFlow's kernels some refuse such a shape, some end the process. A question that the original
-crashes on tells nothing and costs another load of it.
+Also whether the shape of a sparse tensor may be below zero (`is_checked`): of TensorFlow's kernels some
+refuse such a shape, and some end the process. A question that the original crashes on tells nothing, and
+costs another load of it.
 """
 
 from __future__ import annotations
@@ -27,6 +26,10 @@ _JPEG = frozenset(("DecodeJpeg", "DecodeAndCropJpeg", "ExtractJpegShape"))
 _IMAGES = _JPEG | {"DecodePng", "DecodeImage"}
 _TABLES = {"ResourceGather": (1, None), "GatherV2": (1, 2), "Gather": (1, None)}  # ids, axis
 _COMPARED = frozenset(("Less", "GreaterEqual"))
+_CHECK = frozenset(("SparseReshape", "SparseToDense", "SparseTensorDenseMatMul", "SparseReduceSum",
+                    "SparseReduceMax", "SparseSplit"))
+_UNHARMED = frozenset(("Identity", "IdentityN", "Slice", "StridedSlice", "Gather", "GatherV2", "Cast",
+                       "Shape", "Size", "Prod", "Pack", "ConcatV2", "Reshape"))
 _LARGE = 4  # bytes of an integer that counts seconds
 
 
@@ -144,6 +147,12 @@ class Domains:
             yield int(bound.item())
 
 
+def is_checked(consumers: Consumers, dense_shape: str) -> bool:
+    """True if what reads this dense shape refuses one below zero, and nothing may crash on it."""
+    operations = {node.op for node, _ in value_consumers(consumers, dense_shape)}
+    return bool(operations & _CHECK) and operations <= _CHECK | _UNHARMED
+
+
 def _merged(keys: list[Keys]) -> Keys:
     return tuple(dict.fromkeys(key for table in keys for key in table))
 
@@ -161,15 +170,3 @@ def _image(operations: set[str]) -> str | None:
     if operations & _IMAGES:
         return "jpeg" if operations & _JPEG else "png"
     return None
-
-
-_CHECK = frozenset(("SparseReshape", "SparseToDense", "SparseTensorDenseMatMul", "SparseReduceSum",
-                    "SparseReduceMax", "SparseSplit"))
-_UNHARMED = frozenset(("Identity", "IdentityN", "Slice", "StridedSlice", "Gather", "GatherV2", "Cast",
-                       "Shape", "Size", "Prod", "Pack", "ConcatV2", "Reshape"))
-
-
-def is_checked(consumers: Consumers, dense_shape: str) -> bool:
-    """True if who reads this dense shape refuses one below zero, and nobody may crash on it."""
-    operations = {node.op for node, _ in value_consumers(consumers, dense_shape)}
-    return bool(operations & _CHECK) and operations <= _CHECK | _UNHARMED

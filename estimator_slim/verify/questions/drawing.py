@@ -1,7 +1,4 @@
-"""Draws values of a type from their domain, as a case wants them.
-
-Small encoded images of random pixels, for receivers that decode what they get.
-"""
+"""Draws values of a type from their domain, as a case wants them: words, ids, numbers, images."""
 
 from __future__ import annotations
 
@@ -22,6 +19,7 @@ _FAR = 1000
 _QUANTITIES = (2_001, 1_000_001, 1_700_000_000)  # a price, a count, a time
 _ENOUGH = 8         # values, for some of them to be edges
 _ROWS_AMONG = 16    # one row of so many has an unusual float
+_SHAPE = (32, 32, 3)
 
 
 def draw(rng: np.random.Generator, domain: Domain, dtype: tf.DType, lengths: np.ndarray,
@@ -37,7 +35,7 @@ def draw(rng: np.random.Generator, domain: Domain, dtype: tf.DType, lengths: np.
 
 
 def _one_a_row(rng: np.random.Generator, lengths: np.ndarray) -> np.ndarray:
-    """Where one value is in each of a few rows, so few that most have it in no other feature."""
+    """The place of one value in each of a few rows: so few that a row hardly has it in two features."""
     rows = rng.permutation(np.flatnonzero(lengths))[:max(2, len(lengths) // _ROWS_AMONG)]
     return (np.cumsum(lengths) - lengths)[rows] + rng.integers(lengths[rows])
 
@@ -131,7 +129,7 @@ def _with_edges(rng: np.random.Generator, values: Any, edges: Sequence[Any],
 
 
 def _default_limit(dtype: tf.DType) -> int:
-    """All of them for bytes, which are mostly the colours of pixels."""
+    """The limit of ids where none is known; bytes, mostly the colours of pixels, may have any value."""
     return dtype.max + 1 if dtype == tf.uint8 else _IDS
 
 
@@ -143,9 +141,6 @@ def _floats(rng: np.random.Generator, domain: Domain, count: int, case: Case) ->
         return rng.uniform(low - margin, high + margin, count) * case.scale
     drawn = rng.normal(size=count) * rng.choice([0.1, 1.0, 1.0, 10.0], count) * case.scale
     return _with_edges(rng, drawn, (0.0,))
-
-
-_SHAPE = (32, 32, 3)
 
 
 def encoded_images(rng: np.random.Generator, kind: str, count: int) -> list[bytes]:

@@ -1,8 +1,7 @@
-"""Values of features → serialized tf.Examples.
+"""The features of a batch, as an input_fn gives them → what a signature's inputs take.
 
-The features of a batch, as an input_fn gives them → what a signature's inputs take.
-
-A batch of values, dense, sparse or ragged, taken apart into its rows and put together again.
+A batch of values, dense, sparse or ragged, is taken apart into its rows. These become the features of
+serialized tf.Examples, or are put together again as an input takes them: dense or sparse.
 """
 
 from __future__ import annotations
@@ -16,34 +15,8 @@ import tensorflow as tf
 
 from estimator_slim.verify.questions.served_inputs import Feature, ServedInput
 
-
-def serialized(features: Sequence[Feature], rows: Sequence[Mapping[str, np.ndarray]]) -> np.ndarray:
-    """One serialized tf.Example for each row.
-
-    Args:
-      features: what the Examples may hold.
-      rows: feature key → its values in that row, of any shape; a missing key is a missing feature.
-
-    Returns:
-      bytes, object [rows].
-    """
-    result = np.empty(len(rows), object)
-    for number, row in enumerate(rows):
-        example = tf.train.Example()
-        for feature in features:
-            if feature.key in row:
-                _add(example.features.feature[feature.key], feature.dtype, row[feature.key])
-        result[number] = example.SerializeToString(deterministic=True)
-    return result
-
-
-def _add(proto: tf.train.Feature, dtype: tf.DType, values: np.ndarray) -> None:
-    if dtype == tf.string:
-        proto.bytes_list.value.extend(np.ravel(values).tolist())
-    elif dtype.is_floating:
-        proto.float_list.value.extend(np.ravel(values).astype(np.float32).tolist())
-    else:
-        proto.int64_list.value.extend(np.ravel(values).astype(np.int64).tolist())
+SparseValue = tf.compat.v1.SparseTensorValue
+RaggedValue = tf.compat.v1.ragged.RaggedTensorValue
 
 
 def fed(inputs: Sequence[ServedInput],
@@ -67,6 +40,26 @@ def fed(inputs: Sequence[ServedInput],
     return list(in_fixed_batches(inputs, whole)) if whole else []
 
 
+def serialized(features: Sequence[Feature], rows: Sequence[Mapping[str, np.ndarray]]) -> np.ndarray:
+    """One serialized tf.Example for each row.
+
+    Args:
+      features: what the Examples may hold.
+      rows: feature key → its values in that row, of any shape; a missing key is a missing feature.
+
+    Returns:
+      bytes, object [rows].
+    """
+    result = np.empty(len(rows), object)
+    for number, row in enumerate(rows):
+        example = tf.train.Example()
+        for feature in features:
+            if feature.key in row:
+                _add(example.features.feature[feature.key], feature.dtype, row[feature.key])
+        result[number] = example.SerializeToString(deterministic=True)
+    return result
+
+
 def in_fixed_batches(inputs: Sequence[ServedInput],
                      whole: Mapping[str, np.ndarray]) -> Iterator[tuple[slice, dict[str, np.ndarray]]]:
     """(rows, input key → value) for batches of the size that the inputs take, if it is the same one."""
@@ -78,6 +71,62 @@ def in_fixed_batches(inputs: Sequence[ServedInput],
         rows = slice(start, start + size)
         yield rows, {one.key: whole[one.key][rows] if one.shape else whole[one.key][start]
                      for one in inputs if one.key in whole}
+
+
+def rows_of(value: Any) -> list[np.ndarray]:
+    """The values of each row.
+
+    Args:
+      value: an array [batch, ...], a SparseTensorValue whose first dimension is the batch, or a
+        RaggedTensorValue.
+
+    Returns:
+      For each row its values: of an array in their shape, otherwise [number of values].
+    """
+    if isinstance(value, SparseValue):
+        row = np.asarray(value.indices)[:, 0]
+        lengths = np.bincount(row, minlength=int(value.dense_shape[0]))
+        return _cut(np.asarray(value.values)[np.argsort(row, kind="stable")], lengths)
+    if isinstance(value, RaggedValue):
+        splits = value.row_splits
+        while isinstance(value.values, RaggedValue):
+            value = value.values
+            splits = value.row_splits[splits]
+        return [np.ravel(value.values[start:end]) for start, end in zip(splits[:-1], splits[1:])]
+    return list(value)
+
+
+def values_of(value: Any) -> np.ndarray:
+    """All values of an array, a SparseTensorValue or a RaggedTensorValue, in any shape."""
+    if isinstance(value, RaggedValue):
+        return np.asarray(value.flat_values)
+    return np.asarray(value.values if isinstance(value, SparseValue) else value)
+
+
+def without_padding(row: np.ndarray) -> np.ndarray:
+    """What feature columns see in a dense row of strings or integers: all but `` and -1, [n]."""
+    flat = np.ravel(row)
+    if flat.dtype.kind == "O":
+        return flat[flat != b""]
+    return flat[flat != -1] if flat.dtype.kind == "i" else flat
+
+
+def dense(rows: Sequence[np.ndarray]) -> np.ndarray:
+    """Rows of [n] values, as [batch, longest]; filled up with empty strings or zeros."""
+    dtype = rows[0].dtype if rows else np.dtype(np.float32)
+    shape = (len(rows), max(map(len, rows), default=0))
+    result = np.full(shape, b"" if dtype.kind == "O" else 0, dtype)
+    for number, row in enumerate(rows):
+        result[number, :len(row)] = row
+    return result
+
+
+def sparse(rows: Sequence[np.ndarray]) -> Any:
+    """Rows of [n] values, as a SparseTensorValue [batch, longest]."""
+    indices = [(number, column) for number, row in enumerate(rows) for column in range(len(row))]
+    shape = (len(rows), max(map(len, rows), default=0))
+    return SparseValue(np.array(indices, np.int64).reshape(-1, 2), np.concatenate(rows),
+                       np.array(shape, np.int64))
 
 
 def _whole(inputs: Sequence[ServedInput], features: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,64 +206,13 @@ def _fits(given: np.dtype, wanted: tf.DType) -> bool:
     return np.can_cast(given, wanted.as_numpy_dtype, "same_kind")
 
 
-SparseValue = tf.compat.v1.SparseTensorValue
-RaggedValue = tf.compat.v1.ragged.RaggedTensorValue
-
-
-def rows_of(value: Any) -> list[np.ndarray]:
-    """The values of each row.
-
-    Args:
-      value: an array [batch, ...], a SparseTensorValue whose first dimension is the batch, or a
-        RaggedTensorValue.
-
-    Returns:
-      For each row its values: of an array in their shape, otherwise [number of values].
-    """
-    if isinstance(value, SparseValue):
-        row = np.asarray(value.indices)[:, 0]
-        lengths = np.bincount(row, minlength=int(value.dense_shape[0]))
-        return _cut(np.asarray(value.values)[np.argsort(row, kind="stable")], lengths)
-    if isinstance(value, RaggedValue):
-        splits = value.row_splits
-        while isinstance(value.values, RaggedValue):
-            value = value.values
-            splits = value.row_splits[splits]
-        return [np.ravel(value.values[start:end]) for start, end in zip(splits[:-1], splits[1:])]
-    return list(value)
-
-
-def values_of(value: Any) -> np.ndarray:
-    """All values of an array, a SparseTensorValue or a RaggedTensorValue, in any shape."""
-    if isinstance(value, RaggedValue):
-        return np.asarray(value.flat_values)
-    return np.asarray(value.values if isinstance(value, SparseValue) else value)
-
-
-def without_padding(row: np.ndarray) -> np.ndarray:
-    """What feature columns see in a dense row of strings or integers: all but `` and -1, [n]."""
-    flat = np.ravel(row)
-    if flat.dtype.kind == "O":
-        return flat[flat != b""]
-    return flat[flat != -1] if flat.dtype.kind == "i" else flat
-
-
-def dense(rows: Sequence[np.ndarray]) -> np.ndarray:
-    """Rows of [n] values, as [batch, longest]; filled up with empty strings or zeros."""
-    dtype = rows[0].dtype if rows else np.dtype(np.float32)
-    shape = (len(rows), max(map(len, rows), default=0))
-    result = np.full(shape, b"" if dtype.kind == "O" else 0, dtype)
-    for number, row in enumerate(rows):
-        result[number, :len(row)] = row
-    return result
-
-
-def sparse(rows: Sequence[np.ndarray]) -> Any:
-    """Rows of [n] values, as a SparseTensorValue [batch, longest]."""
-    indices = [(number, column) for number, row in enumerate(rows) for column in range(len(row))]
-    shape = (len(rows), max(map(len, rows), default=0))
-    return SparseValue(np.array(indices, np.int64).reshape(-1, 2), np.concatenate(rows),
-                       np.array(shape, np.int64))
+def _add(proto: tf.train.Feature, dtype: tf.DType, values: np.ndarray) -> None:
+    if dtype == tf.string:
+        proto.bytes_list.value.extend(np.ravel(values).tolist())
+    elif dtype.is_floating:
+        proto.float_list.value.extend(np.ravel(values).astype(np.float32).tolist())
+    else:
+        proto.int64_list.value.extend(np.ravel(values).astype(np.int64).tolist())
 
 
 def _cut(values: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:

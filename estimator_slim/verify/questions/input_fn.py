@@ -1,7 +1,4 @@
-"""Questions from an Estimator's input_fn: its features, as each signature takes them.
-
-Runs an Estimator's input_fn: its first batches, as arrays.
-"""
+"""Questions from an Estimator's input_fn: its first batches, as each signature takes them."""
 
 from __future__ import annotations
 
@@ -22,6 +19,9 @@ from estimator_slim.verify.answers import refusal
 from estimator_slim.verify.questions.features import fed, values_of
 from estimator_slim.verify.questions.served_inputs import ServedInput, signature_inputs
 from estimator_slim.verify.request import Request
+
+Batch = tuple[dict[str, Any], Any]  # features by key, labels or None
+v1 = tf.compat.v1
 
 
 def input_fn_requests(input_fn: Callable[..., Any], servable: Servable, *,
@@ -53,31 +53,6 @@ def input_fn_requests(input_fn: Callable[..., Any], servable: Servable, *,
     return result
 
 
-def _asked(inputs: Any, batch: Batch) -> Iterator[tuple[dict[str, Any], np.ndarray | None]]:
-    features, labels = batch
-    for rows, values in fed(inputs, features):
-        yield values, labels[rows] if _is_one_each(labels) else None
-
-
-def _given(features: dict[str, Any]) -> str:
-    return ", ".join(f"{key!r} of {tf.as_dtype(values_of(value).dtype).name}"
-                     for key, value in sorted(features.items()))
-
-
-def _taken(inputs: Sequence[ServedInput]) -> str:
-    wanted = [part for one in inputs for part in one.features or (one,)]
-    return ", ".join(f"{part.key!r} of {part.dtype.name}" for part in wanted) or "nothing"
-
-
-def _is_one_each(labels: Any) -> bool:
-    """True for an array [batch] or [batch, 1]."""
-    return isinstance(labels, np.ndarray) and labels.ndim in (1, 2) and labels.shape[1:] in ((), (1,))
-
-
-Batch = tuple[dict[str, Any], Any]  # features by key, labels or None
-v1 = tf.compat.v1
-
-
 def input_fn_batches(input_fn: Callable[..., Any], count: int) -> list[Batch]:
     """The first `count` batches of (features, labels), or fewer where it ends before.
 
@@ -105,6 +80,27 @@ def as_called_by(estimator: Any, input_fn: Callable[..., Any]) -> Callable[..., 
     """`input_fn` with the params and the config that `estimator` calls it with, if it takes them."""
     known = {"params": estimator.params, "config": estimator.config}
     return functools.partial(input_fn, **_asked_for(input_fn, known))
+
+
+def _asked(inputs: Any, batch: Batch) -> Iterator[tuple[dict[str, Any], np.ndarray | None]]:
+    features, labels = batch
+    for rows, values in fed(inputs, features):
+        yield values, labels[rows] if _is_one_each(labels) else None
+
+
+def _given(features: dict[str, Any]) -> str:
+    return ", ".join(f"{key!r} of {tf.as_dtype(values_of(value).dtype).name}"
+                     for key, value in sorted(features.items()))
+
+
+def _taken(inputs: Sequence[ServedInput]) -> str:
+    wanted = [part for one in inputs for part in one.features or (one,)]
+    return ", ".join(f"{part.key!r} of {part.dtype.name}" for part in wanted) or "nothing"
+
+
+def _is_one_each(labels: Any) -> bool:
+    """True for an array [batch] or [batch, 1]."""
+    return isinstance(labels, np.ndarray) and labels.ndim in (1, 2) and labels.shape[1:] in ((), (1,))
 
 
 def _arguments(input_fn: Callable[..., Any]) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class _Taken:
         return max([one.shape[0] or 1 for one in self.single if one.shape], default=1)
 
     def traits(self, domains: Domains) -> set[str]:
-        """What there is in the inputs that a case may be of."""
+        """What the inputs take, of what cases are for: `Case.of`."""
         found = {trait for one in self.single for trait in _traits(one, domains)}
         for composite in self.composites:
             found |= {LENGTHS, *_traits(composite.values, domains)}
@@ -98,7 +98,7 @@ def _made(taken: _Taken, domains: Domains, seed: int) -> Iterator[_Made]:
 
 
 def _different(made: Iterator[_Made]) -> Iterator[_Made]:
-    """Nothing twice: where there are no inputs, or few values that they can have."""
+    """Drops what was made before, as happens where there are no inputs, or few values for them."""
     seen = set()
     for case, inputs in made:
         content = hash(tuple(_content(key, value) for key, value in inputs.items()))
@@ -123,7 +123,7 @@ def _value(rng: np.random.Generator, taken: _Taken, domains: Domains, case: Case
 
 
 def _traits(one: ServedInput, domains: Domains) -> Iterator[str]:
-    """What there is in an input that a case may be of."""
+    """What one input takes, of what cases are for."""
     if one.any_batch:
         yield BATCH
     if one.is_sparse and is_checked(domains.consumers, one.dense_shape):

@@ -1,6 +1,7 @@
 """What a signature is fed: its inputs' types and shapes, and the features of the Examples it parses.
 
-Which features a graph parses out of serialized tf.Examples, read off its parser nodes.
+Features are read off the nodes that parse serialized tf.Examples: their keys, types, shapes and
+defaults.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import tensorflow as tf
 
 from estimator_slim.graph import Consumers, Graph, NodeDef, names
 from estimator_slim.saved_model import Servable
+
+_PASSED = ("Identity", "Reshape", "Squeeze", "ExpandDims")
 
 
 @dataclass(frozen=True)
@@ -47,50 +50,6 @@ class ServedInput:
         return bool(self.shape) and self.shape[0] is None
 
 
-def signature_inputs(servable: Servable, consumers: Consumers, *,
-                     parts: bool = False) -> Iterator[tuple[str, tuple[ServedInput, ...]]]:
-    """Each served signature and its inputs, both by key.
-
-    Those that take ragged tensors are left out; or, with `parts`, an input `k` of a ragged tensor is the
-    inputs `k.0`, `k.1`, ... of what it consists of.
-    """
-    for key, signature in sorted(servable.graph.interface.served().items()):
-        infos = [(name, info) for name, info in sorted(signature.inputs.items())]
-        if parts:
-            infos = [part for name, info in infos for part in _tensors(name, info)]
-        if all(info.WhichOneof("encoding") != "composite_tensor" for _, info in infos):
-            yield key, tuple(_input(servable, consumers, name, info) for name, info in infos)
-
-
-def _tensors(key: str, info: Any) -> list[tuple[str, Any]]:
-    """The tensors of a composite one, flat; any other as it is."""
-    if info.WhichOneof("encoding") != "composite_tensor":
-        return [(key, info)]
-    tensors = [tensor for one in info.composite_tensor.components for _, tensor in _tensors("", one)]
-    return [(f"{key}.{number}", tensor) for number, tensor in enumerate(tensors)]
-
-
-def _input(servable: Servable, consumers: Consumers, key: str, info: Any) -> ServedInput:
-    graph, is_sparse = servable.graph, info.WhichOneof("encoding") == "coo_sparse"
-    tensor = names.canonical(info.coo_sparse.values_tensor_name if is_sparse else info.name)
-    dtype = tf.dtypes.as_dtype(info.dtype)
-    features = (parsed_features(graph, consumers, tensor)
-                if dtype == tf.string and not is_sparse else ())
-    optional = not is_sparse and graph.nodes[names.node_of(tensor)].op == "PlaceholderWithDefault"
-    return ServedInput(key, dtype, _shape(info, is_sparse), tensor, is_sparse, optional, features,
-                       names.canonical(info.coo_sparse.dense_shape_tensor_name))
-
-
-def _shape(info: Any, is_sparse: bool) -> tuple[int | None, ...]:
-    """As the signature says; where it says nothing: rows, and for a sparse input columns."""
-    if info.tensor_shape.unknown_rank:
-        return (None, None) if is_sparse else (None,)
-    return tuple(None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim)
-
-
-_PASSED = ("Identity", "Reshape", "Squeeze", "ExpandDims")
-
-
 @dataclass(frozen=True)
 class Feature:
     """A feature of a tf.Example.
@@ -117,6 +76,21 @@ class Feature:
         return math.prod(self.shape)
 
 
+def signature_inputs(servable: Servable, consumers: Consumers, *,
+                     parts: bool = False) -> Iterator[tuple[str, tuple[ServedInput, ...]]]:
+    """Each served signature and its inputs, both by key.
+
+    Those that take ragged tensors are left out; or, with `parts`, an input `k` of a ragged tensor is the
+    inputs `k.0`, `k.1`, ... of what it consists of.
+    """
+    for key, signature in sorted(servable.graph.interface.served().items()):
+        infos = [(name, info) for name, info in sorted(signature.inputs.items())]
+        if parts:
+            infos = [part for name, info in infos for part in _tensors(name, info)]
+        if all(info.WhichOneof("encoding") != "composite_tensor" for _, info in infos):
+            yield key, tuple(_input(servable, consumers, name, info) for name, info in infos)
+
+
 def parsed_features(graph: Graph, consumers: Consumers, tensor: str) -> tuple[Feature, ...]:
     """The features that are parsed out of the serialized Examples in `tensor`; () if it holds none."""
     found: dict[str, Feature] = {}
@@ -125,6 +99,32 @@ def parsed_features(graph: Graph, consumers: Consumers, tensor: str) -> tuple[Fe
             if feature.key not in found or feature.required:
                 found[feature.key] = feature
     return tuple(found[key] for key in sorted(found))
+
+
+def _tensors(key: str, info: Any) -> list[tuple[str, Any]]:
+    """The tensors of a composite one, flat; any other as it is."""
+    if info.WhichOneof("encoding") != "composite_tensor":
+        return [(key, info)]
+    tensors = [tensor for one in info.composite_tensor.components for _, tensor in _tensors("", one)]
+    return [(f"{key}.{number}", tensor) for number, tensor in enumerate(tensors)]
+
+
+def _input(servable: Servable, consumers: Consumers, key: str, info: Any) -> ServedInput:
+    graph, is_sparse = servable.graph, info.WhichOneof("encoding") == "coo_sparse"
+    tensor = names.canonical(info.coo_sparse.values_tensor_name if is_sparse else info.name)
+    dtype = tf.dtypes.as_dtype(info.dtype)
+    features = (parsed_features(graph, consumers, tensor)
+                if dtype == tf.string and not is_sparse else ())
+    optional = not is_sparse and graph.nodes[names.node_of(tensor)].op == "PlaceholderWithDefault"
+    return ServedInput(key, dtype, _shape(info, is_sparse), tensor, is_sparse, optional, features,
+                       names.canonical(info.coo_sparse.dense_shape_tensor_name))
+
+
+def _shape(info: Any, is_sparse: bool) -> tuple[int | None, ...]:
+    """As the signature says; where it says nothing: rows, and for a sparse input columns."""
+    if info.tensor_shape.unknown_rank:
+        return (None, None) if is_sparse else (None,)
+    return tuple(None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim)
 
 
 def _parsers(consumers: Consumers, tensor: str) -> Iterator[NodeDef]:
@@ -166,7 +166,7 @@ def _any_length(node: NodeDef, keys: list[str], types: str, port: int) -> Iterat
 
 def _dense(graph: Graph, node: NodeDef, keys: list[str], defaults: Any,
            port: int) -> Iterator[Feature]:
-    """The dense features; what has an empty default has none, but where any length is taken."""
+    """The dense features; one with an empty default is required, unless it may have any length."""
     types, shapes = node.attr["Tdense"].list.type, node.attr["dense_shapes"].list.shape
     for number, (key, dtype, proto) in enumerate(zip(keys, types, shapes)):
         shape = [dim.size for dim in proto.dim]

@@ -1,6 +1,7 @@
 """The questions of a verification: from the best source there is, and the edge cases beside.
 
-Questions that were asked before: the servable's warm-up records, or a file of tf.Examples.
+The sources, the best one first: an input_fn, the servable's warm-up records, a file of tf.Examples; and
+where none has questions for a signature, what is made up.
 """
 
 from __future__ import annotations
@@ -26,9 +27,12 @@ from estimator_slim.verify.questions.served_inputs import ServedInput, signature
 from estimator_slim.verify.request import Request
 from estimator_slim.verify.tfrecords import read_records
 
+_MOST_EXAMPLES = 1024
+_BATCH = 64
+
 
 def questions_for(servable: Servable, *, input_fn: Callable[..., Any] | None = None,
-              examples: str | None = None, seed: int = 0) -> list[Request]:
+                  examples: str | None = None, seed: int = 0) -> list[Request]:
     """What to ask a servable and its slim twin.
 
     For each signature, real requests from the first of these that has any: `input_fn`, the
@@ -46,20 +50,6 @@ def questions_for(servable: Servable, *, input_fn: Callable[..., Any] | None = N
     made_up = [request for request in made_up_requests(servable, seed=seed)
                if request.signature not in real or request.origin != TYPICAL.name]
     return [request for key in sorted(real) for request in real[key]] + made_up
-
-
-def _sources(servable: Servable, input_fn: Callable[..., Any] | None,
-             examples: str | None) -> Iterator[list[Request]]:
-    """The requests of each source, the best one first."""
-    if input_fn is not None:
-        yield input_fn_requests(input_fn, servable)
-    yield warm_up_requests(servable.directory)
-    if examples is not None:
-        yield example_requests(examples, servable)
-
-
-_MOST_EXAMPLES = 1024
-_BATCH = 64
 
 
 def warm_up_requests(directory: str) -> list[Request]:
@@ -103,6 +93,16 @@ def example_requests(path: str, servable: Servable) -> list[Request]:
     return [Request(key, {inputs[0].key: batch}, os.path.basename(path))
             for key, inputs in signature_inputs(servable, Consumers(servable.graph))
             if len(inputs) == 1 and inputs[0].features for batch in _batches(inputs[0], examples)]
+
+
+def _sources(servable: Servable, input_fn: Callable[..., Any] | None,
+             examples: str | None) -> Iterator[list[Request]]:
+    """The requests of each source, the best one first."""
+    if input_fn is not None:
+        yield input_fn_requests(input_fn, servable)
+    yield warm_up_requests(servable.directory)
+    if examples is not None:
+        yield example_requests(examples, servable)
 
 
 def _batches(one: ServedInput, examples: np.ndarray) -> Iterator[np.ndarray]:

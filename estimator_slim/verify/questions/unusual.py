@@ -1,11 +1,11 @@
-"""Of which floats it is certain what comes of them where they are not finite.
+"""Where NaN, infinity and integers of billions may be asked: where it is certain what comes of them.
 
-Kernels of one operation differ there: Relu of NaN is 0 or NaN, by whether it is fused with what is
-before it. So a right slim servable may answer otherwise, unless such values do not come so far.
+Kernels of one operation differ in what they make of floats that are not finite: Relu of NaN is 0 or NaN,
+by whether it is fused with what is before it. So a right slim servable may answer otherwise, unless such
+values do not come so far (`unusual`).
 
-Which integers are quantities, such as times and prices, and not ids, sizes or lengths.
-
-A size of a billion would take the memory of the machine, so what is not known to be a quantity is none.
+A time or a price may be of billions. A size or a length of a billion would take the memory of the
+machine, so an integer counts as a quantity only where that is certain (`is_quantity`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,11 @@ _UNCERTAIN = frozenset(("Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "MaxPool", 
 _STOPS = frozenset(("Bucketize", "Less", "LessEqual", "Greater", "GreaterEqual", "Equal", "NotEqual",
                     "Shape", "ShapeN", "Size", "Rank", "IsNan", "IsInf", "IsFinite"))
 
+_ARITHMETIC = frozenset(("AddV2", "Add", "Sub", "Mul", "Neg", "Abs", "FloorDiv", "FloorMod", "Mod",
+                         "ClipByValue"))
+_COMPARISONS = frozenset(("Equal", "NotEqual", "Less", "LessEqual", "Greater", "GreaterEqual"))
+_ENDS = _COMPARISONS | {"AsString", "Bucketize", "Shape", "ShapeN", "Size", "Rank", "Assert"}
+
 
 def unusual(graph: Graph, consumers: Consumers,
             read: list[tuple[NodeDef, int]]) -> frozenset[str]:
@@ -35,12 +40,6 @@ def unusual(graph: Graph, consumers: Consumers,
             graph, consumers, (node for node, _ in read), stop=_STOPS) & _UNCERTAIN:
         return frozenset((NANS, INFINITIES))
     return frozenset(_TESTS[op] for op in operations & set(_TESTS))
-
-
-_ARITHMETIC = frozenset(("AddV2", "Add", "Sub", "Mul", "Neg", "Abs", "FloorDiv", "FloorMod", "Mod",
-                         "ClipByValue"))
-_COMPARISONS = frozenset(("Equal", "NotEqual", "Less", "LessEqual", "Greater", "GreaterEqual"))
-_ENDS = _COMPARISONS | {"AsString", "Bucketize", "Shape", "ShapeN", "Size", "Rank", "Assert"}
 
 
 def is_quantity(consumers: Consumers, tensor: str) -> bool:
