@@ -3,7 +3,7 @@
 One row a transform: how many models answered within its bound (tests/contract_cases.py has them), the
 largest error as a share of its output's largest value, and how nodes and bytes changed against the empty
 list. Then every cell that was refused, or whose answers were further off, with what was said. All cells
-are in WORK/contract.csv.
+are in WORK/contract.csv; with --write, in the contract.csv beside this file.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from markdown_table import show
+from slims import HERE
 
 from estimator_slim import optimize_saved_model
 from estimator_slim.errors import EstimatorSlimError
@@ -73,7 +74,7 @@ def run(options: argparse.Namespace) -> None:
     show(f"Each transform by itself on {len(MODELS)} models; nodes and bytes against the empty list",
          ["transform", "by", "tried", "alike", "largest error", "nodes", "bytes", "refused"],
          [_row(name, cells[name]) for name in TRANSFORMS])
-    _write(os.path.join(options.work, "contract.csv"), cells)
+    _write(os.path.join(HERE if options.write else options.work, "contract.csv"), cells)
     for name in TRANSFORMS:
         for cell in cells[name]:
             if cell.refused or cell.differs:

@@ -4,14 +4,17 @@
     python tests/benchmarks/run.py --work /tmp/bench                   # all of it, about two hours
     python tests/benchmarks/run.py --work /tmp/bench --only nodes      # one step
     python tests/benchmarks/run.py --work /tmp/bench --servable DIR    # DIR: what make_servable.py made
+    python tests/benchmarks/run.py --work /tmp/bench --write           # also into results.md
 
-Each step is the module of its name beside this file. Times are medians of interleaved rounds; read
-them as ratios to the original in the same run. Needs 12 GB of disk, and g++ for the C++ runtime.
+Each step is the module of its name beside this file, and a section of its name in results.md. Times are
+medians of interleaved rounds; read them as ratios to the original in the same run. Needs 12 GB of disk,
+and g++ for the C++ runtime.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import importlib
 import os
@@ -37,6 +40,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", choices=STEPS, action="append", help="may be given several times")
     parser.add_argument("--skip_large", action="store_true", help="leaves out tables of 4 GB and more")
+    parser.add_argument("--write", action="store_true",
+                        help="also writes the tables into results.md, and the cells into contract.csv")
     return parser.parse_args()
 
 
@@ -67,14 +72,17 @@ def main() -> None:
     sys.path.insert(0, ROOT)
     options = prepared(arguments())
     import tensorflow as tf
+    from results import written
     from slims import remove_slims
 
     tf.get_logger().setLevel("ERROR")
-    print(machine(), flush=True)
+    where = machine()
+    print(where, flush=True)
     try:
         for step in options.steps:
             started = time.monotonic()
-            importlib.import_module(step).run(options)
+            with written(step, options.rounds, where) if options.write else contextlib.nullcontext():
+                importlib.import_module(step).run(options)
             print(f"({step}: {time.monotonic() - started:.0f} s)", file=sys.stderr, flush=True)
     finally:
         remove_slims(options)
