@@ -123,7 +123,7 @@ def house(tmp_path: Path) -> Path:
     ("graph/nodes", "from house import optimize", running_up),
     ("graph/nodes", "from house.graph.nodes import Graph", circles),
     ("graph/inner/deep", "if TYPE_CHECKING:\n    from house.graph.inner import Graph", circles),
-], ids=str)
+], ids=lambda value: getattr(value, "__name__", str(value)))
 def test_what_is_wrong_is_found(house: Path, module: str, line: str, wrong: object) -> None:
     (house / "graph/inner/__init__.py").write_text("from house.graph.inner.deep import f\n")
     (house / f"{module}.py").write_text(line)
