@@ -3,7 +3,9 @@
 from estimator_slim.graph import _attributes as attributes
 from estimator_slim.graph import _names as names
 from estimator_slim.graph import _operations as operations
+from estimator_slim.graph import _sparse_facts as sparse_facts
 from estimator_slim.graph._operations import attribute
+from estimator_slim.graph._shape_rules import Dims
 from estimator_slim.graph.bodies import edit_bodies
 from estimator_slim.graph.consumers import Consumers
 from estimator_slim.graph.control_flow import inside_branches, inside_loops, reached
@@ -14,16 +16,7 @@ from estimator_slim.graph.inlining import inline_calls
 from estimator_slim.graph.interface import INIT_SIGNATURE, Interface
 from estimator_slim.graph.packed_strings import read_varint, unpacked_strings, varint
 from estimator_slim.graph.renaming import rename_nodes
-from estimator_slim.graph.shapes import Dims, Symbols
-from estimator_slim.graph.sparse_facts import (
-    all_below,
-    always_true,
-    in_row_order,
-    is_dense_shape,
-    kept_by_filter,
-    never_negative,
-    same_length,
-)
+from estimator_slim.graph.shapes import Symbols
 from estimator_slim.graph.tables import Table, gathers_rows, tables_of
 from estimator_slim.graph.weight import CONSTANT_BYTES, SLICE_BYTES, Stored, Weight
 
@@ -45,8 +38,6 @@ __all__ = [
     "Table",
     "VARIABLE_OPS",
     "Weight",
-    "all_below",
-    "always_true",
     "attribute",
     "attributes",
     "called_by",
@@ -56,22 +47,18 @@ __all__ = [
     "gathers_rows",
     "hold",
     "imported",
-    "in_row_order",
     "inline_calls",
     "inside_branches",
     "inside_loops",
-    "is_dense_shape",
-    "kept_by_filter",
     "names",
-    "never_negative",
     "operations",
     "reachable",
     "reached",
     "read_varint",
     "release",
     "rename_nodes",
-    "same_length",
     "shared_name",
+    "sparse_facts",
     "tables_of",
     "unpacked_strings",
     "varint",

@@ -13,8 +13,7 @@ import tensorflow as tf
 from large import FAMILIES, INT, Writer, large
 
 from estimator_slim import optimize_saved_model
-from estimator_slim.graph.shapes import Symbols
-from estimator_slim.graph.sparse_facts import in_row_order, never_negative
+from estimator_slim.graph import Symbols, sparse_facts
 from estimator_slim.saved_model.reader import read_servable
 
 DEEP = 5_000   # several times what Python's stack holds
@@ -49,7 +48,7 @@ def test_what_is_certain_of_ids_behind_a_deep_chain_is_known(tmp_path: Path) -> 
         last = writer.add("AddV2", f"n{n}", last, last, T=tf.int64)
     writer.add("Cast", "y", last, SrcT=tf.int64, DstT=tf.float32, Truncate=False)
     graph = read_servable(writer.save(tmp_path / "1", ["y"])).graph
-    assert never_negative(graph, last)
+    assert sparse_facts.never_negative(graph, last)
 
 
 def test_the_order_of_rows_behind_a_deep_chain_is_known(tmp_path: Path) -> None:
@@ -61,7 +60,7 @@ def test_the_order_of_rows_behind_a_deep_chain_is_known(tmp_path: Path) -> None:
         last = writer.add("SparseReshape", f"n{n}", last, shape, shape)
     writer.add("Cast", "y", last, SrcT=tf.int64, DstT=tf.float32, Truncate=False)
     graph = read_servable(writer.save(tmp_path / "1", ["y"])).graph
-    assert in_row_order(graph, last)
+    assert sparse_facts.in_row_order(graph, last)
 
 
 def test_rows_that_are_joined_with_themselves_again_and_again_are_followed_no_further(

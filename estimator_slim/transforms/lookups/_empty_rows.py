@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from estimator_slim.graph import Graph, NodeDef, attributes, gathers_rows, in_row_order, names
+from estimator_slim.graph import Graph, NodeDef, attributes, gathers_rows, names, sparse_facts
 from estimator_slim.transforms.base import Skip
 from estimator_slim.transforms.lookups._lookup_sum import SparseIds, become_lookup_sum
 
@@ -36,7 +36,7 @@ def rewrite_empty_rows(graph: Graph) -> tuple[bool, list[Skip]]:
         match = _match(graph, node) if node.op in ("Select", "SelectV2") else None
         if match is None:
             continue
-        if not in_row_order(graph, match.fill.input[0]):
+        if not sparse_facts.in_row_order(graph, match.fill.input[0]):
             skips.append(Skip(node.name, "the order of its sparse indices is not certain"))
             continue
         _rewrite(graph, node, match)

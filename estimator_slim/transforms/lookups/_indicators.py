@@ -15,11 +15,9 @@ from estimator_slim.graph import (
     NodeDef,
     Symbols,
     Weight,
-    all_below,
     attribute,
     attributes,
-    in_row_order,
-    never_negative,
+    sparse_facts,
 )
 from estimator_slim.transforms.lookups._lookup_sum import SparseIds, become_lookup_sum
 
@@ -86,8 +84,8 @@ def _ids(graph: Graph, tensor: str, depth: int) -> SparseIds | None:
         return None
     indices, shape, ids = dense.input[0], dense.input[1], dense.input[2]
     fits = (int(missing) < 0 and list(np.reshape(axis, -1)) in ([-2], [1])
-            and in_row_order(graph, indices) and never_negative(graph, ids)
-            and all_below(graph, ids, depth))
+            and sparse_facts.in_row_order(graph, indices) and sparse_facts.never_negative(graph, ids)
+            and sparse_facts.all_below(graph, ids, depth))
     return SparseIds(indices, ids, shape) if fits else None
 
 

@@ -12,12 +12,9 @@ from estimator_slim.graph import (
     Graph,
     NodeDef,
     Symbols,
-    always_true,
     attribute,
-    is_dense_shape,
-    kept_by_filter,
     names,
-    same_length,
+    sparse_facts,
 )
 from estimator_slim.transforms.base import Skip, Transform
 from estimator_slim.transforms.lookups._empty_rows import rewrite_empty_rows
@@ -81,15 +78,15 @@ def _equals(graph: Graph, symbols: Symbols, node: NodeDef) -> Iterator[tuple[str
         yield node.name, node.input[0]
     elif node.op == "SparseReshape":
         old, new = (symbols.value(i) for i in node.input[1:3])
-        if _same(old, new) and is_dense_shape(graph, node.input[1]):
+        if _same(old, new) and sparse_facts.is_dense_shape(graph, node.input[1]):
             yield node.name, node.input[0]
             yield f"{node.name}:1", node.input[1]
     elif node.op == "ConcatV2" and attribute(node, "N").i == 1:
         yield node.name, node.input[0]
     elif node.op == "GatherV2":
-        condition = kept_by_filter(graph, node)
-        ids = condition and always_true(graph, condition)
-        if ids and same_length(symbols, node.input[0], ids):
+        condition = sparse_facts.kept_by_filter(graph, node)
+        ids = condition and sparse_facts.always_true(graph, condition)
+        if ids and sparse_facts.same_length(symbols, node.input[0], ids):
             yield node.name, node.input[0]
 
 

@@ -19,10 +19,9 @@ from estimator_slim.graph import (
     NodeDef,
     Table,
     Weight,
-    all_below,
     attributes,
     inside_loops,
-    never_negative,
+    sparse_facts,
     tables_of,
 )
 from estimator_slim.transforms.base import Skip, Transform
@@ -114,7 +113,8 @@ def _add_initializer(graph: Graph, name: str, handle: str, ids: np.ndarray) -> s
 def _look_up(graph: Graph, lookup: NodeDef, handle: str, rows: str, row_count: int) -> None:
     """Makes `lookup` gather from `rows` what it gathered from the table of `row_count` rows."""
     name, ids, dtype = lookup.name, lookup.input[1], attributes.dtype(lookup, "Tparams")
-    is_bounded = never_negative(graph, ids) and all_below(graph, ids, row_count)
+    is_bounded = (sparse_facts.never_negative(graph, ids)
+                  and sparse_facts.all_below(graph, ids, row_count))
     if attributes.dtype(lookup, "Tindices") != tf.int64:
         ids = graph.add("Cast", f"{name}/ids", [ids], SrcT=tf.int32, DstT=tf.int64, Truncate=False)
     if not is_bounded:
