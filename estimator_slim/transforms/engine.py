@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
 import tensorflow as tf
+from tensorflow.core.framework.function_pb2 import FunctionDef
 from tensorflow.python.util import _pywrap_transform_graph as _engine
 
 from estimator_slim.errors import OptionError, TransformError
@@ -116,15 +117,16 @@ def _cut(graph: Graph, part: list[NodeDef], rest: set[str]) -> tuple[dict[str, s
                 stand_in = {0: name, -1: f"{name}/cut_control"}.get(port, f"{name}/cut_{port}")
                 entering[stand_in] = names.canonical(tensor)
                 node.input[index] = ("^" if port < 0 else "") + stand_in
-    return entering, [_placeholder(graph, name, t) for name, t in entering.items()]
+    functions = graph.functions()
+    return entering, [_placeholder(name, graph.nodes[names.node_of(t)], names.split(t)[1], functions)
+                      for name, t in entering.items()]
 
 
-def _placeholder(graph: Graph, name: str, tensor: str) -> NodeDef:
-    """What stands for `tensor`: a placeholder; for a reference (to an old table, say) a variable."""
+def _placeholder(name: str, original: NodeDef, port: int,
+                 functions: Mapping[str, FunctionDef]) -> NodeDef:
+    """What stands for output `port` of `original`: a placeholder; for a reference, a variable."""
     node = NodeDef(name=name, op="Placeholder")
-    source, port = names.split(tensor)
-    original = graph.nodes[source]
-    dtype = tf.float32 if port < 0 else operations.output_types(original, graph.functions())[port]
+    dtype = tf.float32 if port < 0 else operations.output_types(original, functions)[port]
     node.attr["dtype"].CopyFrom(attributes.encode(dtype))
     if original.op.startswith("Placeholder"):
         node.attr["shape"].CopyFrom(attribute(original, "shape"))
