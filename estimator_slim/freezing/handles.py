@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from estimator_slim.graph import CALLS, Consumers, Graph, Interface, NodeDef
+from estimator_slim.graph import CALLS, Consumers, Graph, Interface, NodeDef, attribute
 
 READS = ("ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape")
 _PASS_ON = ("Identity", "Enter", "Switch")
@@ -52,9 +52,9 @@ class Handles:
 
         None of them where it is no call of a known function: what becomes of the handle is not known.
         """
-        first, attributes = _FUNCTIONS.get(node.op, (0, ()))
-        for key in attributes:
-            value = node.attr[key]
+        first, naming = _FUNCTIONS.get(node.op, (0, ()))
+        for key in naming:
+            value = attribute(node, key)
             for called in value.list.func or [value.func]:
                 function = self._functions.get(called.name)
                 if function is not None and first <= index < first + len(function.signature.input_arg):

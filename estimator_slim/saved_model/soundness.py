@@ -119,10 +119,10 @@ def unsound_calls(library: function_pb2.FunctionDefLibrary) -> Iterator[str]:
 
 def unknown_operations(graph_def: tf.compat.v1.GraphDef) -> Iterator[str]:
     """A clause, with what to do, about operations of nodes, or of functions that they call."""
-    functions = {f.signature.name: f.node_def for f in graph_def.library.function}
+    functions = {f.signature.name for f in graph_def.library.function}
     called = reachable(graph_def.node, graph_def.library).function
     used = {node.op for nodes in (graph_def.node, *(f.node_def for f in called)) for node in nodes}
-    unknown = sorted(op for op in used - functions.keys() if not operations.is_registered(op))
+    unknown = sorted(op for op in used - functions if not operations.is_registered(op))
     if unknown:
         more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
         yield (f"its graph has the operations {', '.join(unknown[:_SHOWN])}{more}, which TensorFlow "
