@@ -1,5 +1,6 @@
 """Whether a slim servable answers as its original does."""
 
+from estimator_slim.verify.answers import end_worker
 from estimator_slim.verify.gate import compare_servables, judge
 from estimator_slim.verify.questions import as_called_by, questions_for
 from estimator_slim.verify.request import Request
@@ -9,6 +10,7 @@ __all__ = [
     "Request",
     "as_called_by",
     "compare_servables",
+    "end_worker",
     "judge",
     "questions_for",
     "write_warm_up",

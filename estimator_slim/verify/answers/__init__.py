@@ -3,12 +3,14 @@
 from estimator_slim.verify.answers.asking import CRASH, Heard, Job
 from estimator_slim.verify.answers.child import ask
 from estimator_slim.verify.answers.serving import fetched, refusal
+from estimator_slim.verify.answers.worker import end_worker
 
 __all__ = [
     "CRASH",
     "Heard",
     "Job",
     "ask",
+    "end_worker",
     "fetched",
     "refusal",
 ]

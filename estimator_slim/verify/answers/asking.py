@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import json
 import os
 import pickle
+import queue
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -116,14 +118,40 @@ def _tell_of(job: Job) -> Iterator[tuple[str, Any]]:
     yield "done", None
 
 
-def main(questions: str, answers: str) -> None:
-    """The child: reads pickled jobs from one file, writes what it tells to another."""
+def main(lines: Any, done: int, idle: float) -> None:
+    """The process that is kept (worker.py).
+
+    Args:
+      lines: the queue of its jobs.
+      done: the descriptor to which it writes, when a job is done, the bytes that it has grown by.
+      idle: seconds without a job after which it ends.
+    """
     tf.get_logger().setLevel("ERROR")  # what is printed is for the cause of a crash
-    with open(questions, "rb") as file:
+    gc.freeze()  # all that is imported is no garbage; to look through it takes longer than to ask
+    new = _resident_bytes()
+    with contextlib.suppress(queue.Empty):
+        while True:
+            _do(*json.loads(lines.get(timeout=idle)))
+            os.write(done, b"%d\n" % (_resident_bytes() - new))
+
+
+def _do(asked: str, told: str, printed: str) -> None:
+    """Reads pickled jobs from one file, writes what it tells to another, and prints to a third."""
+    with open(printed, "ab") as file:
+        for standard in (1, 2):
+            os.dup2(file.fileno(), standard)
+    with open(asked, "rb") as file:
         jobs = pickle.load(file)
-    with open(answers, "wb") as file:
-        for told in _tell(jobs):
-            _write(told, file)
+    with open(told, "wb") as file:
+        for one in _tell(jobs):
+            _write(one, file)
+
+
+def _resident_bytes() -> int:
+    """The memory of this process; 0 where the system does not tell."""
+    with contextlib.suppress(OSError), open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return 0
 
 
 def _write(told: _Told, file: Any) -> None:

@@ -1,8 +1,7 @@
-"""Asks servables in a child process, so that nothing they do reaches this one.
+"""Asks servables in another process (worker.py), so that nothing they do reaches this one.
 
-A kernel that aborts ends the child: what it had answered is kept, that question gets a refusal of its
-own kind (`CRASH`), and another child goes on with the next one. A child is a Python that runs
-`asking.main`; it ends when this process does, however this one ends.
+A kernel that aborts ends that process: what it had answered is kept, that question gets a refusal of its
+own kind (`CRASH`), and another process goes on with the next one.
 """
 
 from __future__ import annotations
@@ -11,12 +10,9 @@ import contextlib
 import os
 import pickle
 import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 from estimator_slim import log
 from estimator_slim.errors import DestinationError, VerificationError
@@ -30,29 +26,12 @@ from estimator_slim.verify.answers.asking import (
     collect,
     read_told,
 )
+from estimator_slim.verify.answers.worker import Ended, work
 from estimator_slim.verify.request import Refusal
 
 _CHILDREN = 8  # how many may end so
 _NAME = "estimator_slim"  # of the folders for what is asked and told
-# By sys.flags: what keeps Python from importing more at its start.
-_ISOLATING = {"isolated": "-I", "ignore_environment": "-E", "no_user_site": "-s", "no_site": "-S"}
-_LINES, _LENGTH = 3, 300  # of what it wrote last, in messages
-
-# What a child runs. Nobody writes to its stdin, so reading there returns when this process has ended.
-# sys.path is set before anything is imported: `python -c` looks into the current folder first.
-_START = """
-import sys
-sys.path[:] = {path!r}
-import os, threading
-
-def end():
-    os.read(0, 1)
-    os._exit(1)
-
-threading.Thread(target=end, daemon=True).start()
-from estimator_slim.verify.answers.asking import main
-main(*sys.argv[1:])
-"""
+_LINES, _LENGTH = 3, 300  # of what it printed last, in messages
 
 
 def ask(jobs: Sequence[Job], *, seconds: float) -> list[Heard]:
@@ -60,10 +39,10 @@ def ask(jobs: Sequence[Job], *, seconds: float) -> list[Heard]:
 
     Args:
       jobs: asked one after the other; each servable is gone from memory before the next is loaded.
-      seconds: that one child may take.
+      seconds: that it may take, and once more after each crash.
 
     Raises:
-      VerificationError: a child takes longer, or one after the other crashes.
+      VerificationError: it takes longer, or one process after the other crashes.
       DestinationError: what is asked and told cannot be written.
     """
     heard = [Heard() for _ in jobs]
@@ -72,8 +51,8 @@ def ask(jobs: Sequence[Job], *, seconds: float) -> list[Heard]:
         if not todo:
             return _asked_here_where_refused(jobs, heard)
         rest = [replace(jobs[n], start=len(heard[n].answers)) for n in todo]
-        ended = _run(rest, [heard[n] for n in todo], seconds)
-        if not any(one.step for one in heard):
+        ended, new = _run(rest, [heard[n] for n in todo], seconds)
+        if new and not any(one.step for one in heard):
             log.warning("estimator_slim: no process to ask in (%s); asking in this one", ended)
             return ask_here(jobs)
         _blame(heard, ended)
@@ -101,20 +80,21 @@ def _blame(heard: Sequence[Heard], ended: str) -> None:
             one.step = "crashed"
 
 
-def _run(jobs: Sequence[Job], heard: Sequence[Heard], seconds: float) -> str:
-    """Lets a child ask; adds what it told to `heard` and returns how it ended."""
+def _run(jobs: Sequence[Job], heard: Sequence[Heard], seconds: float) -> tuple[str, bool]:
+    """Lets the worker ask, adds what it told to `heard`; how it ended, and whether it was a new one."""
     with _folder() as folder:
         asked, told, printed = (os.path.join(folder, name) for name in ("asked", "told", "printed"))
         with open(asked, "wb") as file:
             pickle.dump(list(jobs), file, protocol=pickle.HIGHEST_PROTOCOL)
-        open(told, "wb").close()
-        code = run_python([asked, told], printed, seconds)
-        if code == UNWRITTEN:
+        for path in (told, printed):
+            open(path, "wb").close()
+        ended = work(asked, told, printed, seconds)
+        if ended.code == UNWRITTEN:
             raise OSError("a process that asks cannot write answers")
         collect(read_told(told), heard)
-        if code is None:
+        if ended.late:
             raise VerificationError(_hanging(jobs, heard, seconds))
-        return how_it_ended(code, printed)
+        return _in_words(ended, printed), not ended.reused
 
 
 @contextlib.contextmanager
@@ -138,58 +118,13 @@ def _hanging(jobs: Sequence[Job], heard: Sequence[Heard], seconds: float) -> str
     return f"{job.directory}: at {at} after {seconds:.0f} s of asking; see why it hangs"
 
 
-def run_python(arguments: list[str], log: str, seconds: float) -> int | None:
-    """Lets a child run `asking.main`.
-
-    Args:
-      arguments: of the function.
-      log: a file for what it prints.
-      seconds: that it may take.
-
-    Returns:
-      Its exit code, or None where it had to be ended; 127 where none can be started.
-    """
-    path = [entry for entry in sys.path if isinstance(entry, str)]  # Python ignores others
-    code = _START.format(path=path)
-    with open(log, "wb") as file:
-        try:
-            child = _started([sys.executable, *_flags(), "-c", code, *arguments], file)
-        except OSError as error:
-            file.write(str(error).encode())
-            return 127
-    with child:
-        try:
-            return child.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return None
-        finally:
-            child.kill()
-
-
-def _started(command: list[str], file: Any) -> subprocess.Popen:
-    if not command[0]:  # where Python is a part of another program
-        raise FileNotFoundError("sys.executable names no Python")
-    return subprocess.Popen(command, env=environment(), stdin=subprocess.PIPE, stdout=file, stderr=file,
-                            start_new_session=True)
-
-
-def _flags() -> list[str]:
-    """Of Python: those that keep it from importing more at its start than this process did."""
-    return [flag for name, flag in _ISOLATING.items() if getattr(sys.flags, name)]
-
-
-def environment() -> dict[str, str]:
-    """Of a child: no GPU, which belongs to the training, no part in a cluster, and causes for a log."""
-    inherited = {key: value for key, value in os.environ.items() if key != "TF_CONFIG"}
-    return {**inherited, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3",
-            "PYTHONFAULTHANDLER": ""}
-
-
-def how_it_ended(code: int, log: str) -> str:
-    """`SIGABRT: the last lines that it wrote`."""
-    with open(log, "rb") as file:
-        text = file.read().decode(errors="replace")
+def _in_words(ended: Ended, printed: str) -> str:
+    """`SIGABRT: the last lines that it printed`."""
+    if ended.code is None:
+        return "done"
+    with open(printed, "rb") as file:
+        text = file.read().decode(errors="replace") + ended.why
     lines = [" ".join(line.split())[:_LENGTH] for line in text.splitlines() if line.strip()]
-    told = " ".join(lines[-_LINES:])
-    name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-    return f"{name}: {told}" if told else name
+    last = " ".join(lines[-_LINES:])
+    name = signal.Signals(-ended.code).name if ended.code < 0 else f"exit code {ended.code}"
+    return f"{name}: {last}" if last else name
