@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from by_hand import servable, v1, variable
+from processes import workers
 
 from estimator_slim import VerificationError
 from estimator_slim.verify.answers.asking import CRASH, Heard, Job, ask_here
-from estimator_slim.verify.answers.child import ask, environment
+from estimator_slim.verify.answers.child import ask
+from estimator_slim.verify.answers.worker import end_worker, environment
 from estimator_slim.verify.request import Request
 
 SECONDS = 300.0
@@ -129,10 +131,10 @@ def test_a_kernel_that_aborts_costs_its_own_answer_only(tmp_path: Path) -> None:
 
 def test_a_child_that_takes_too_long_is_ended_and_said_where_it_was(tmp_path: Path) -> None:
     directory = servable(tmp_path, doubling)
-    before = children()
+    end_worker()
     with pytest.raises(VerificationError, match=f"{directory}: at loading after 0 s of asking"):
         ask([Job(directory, [asked()])], seconds=0.01)
-    assert children() == before
+    assert workers(os.getpid()) == []
 
 
 def test_asking_here_leaves_the_graph_and_session_of_the_caller(tmp_path: Path) -> None:
@@ -162,11 +164,6 @@ def test_two_servables_take_the_memory_of_one(tmp_path: Path) -> None:
                           stdout=subprocess.PIPE, cwd=Path(__file__).parents[2],
                           env=dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3"))
     assert 0.9 * size < int(done.stdout) < 1.6 * size
-
-
-def children() -> str:
-    """The processes that this one has started and that are still there."""
-    return "".join(path.read_text() for path in Path("/proc/self/task").glob("*/children"))
 
 
 def rows_of(shape: list[int]) -> Any:

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,10 +18,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from by_hand import servable, v1
+from processes import ended, is_running, wait_for, workers
 
 from estimator_slim import DestinationError, optimize_saved_model
 from estimator_slim.verify.answers.asking import Heard, Job
 from estimator_slim.verify.answers.child import ask
+from estimator_slim.verify.answers.worker import end_worker
 from estimator_slim.verify.request import Request
 
 X = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
@@ -88,7 +89,7 @@ def test_a_training_that_is_killed_takes_the_process_that_asks_with_it_and_its_f
     hanging = servable(tmp_path, adding, main_op=endless)
     training = subprocess.Popen([sys.executable, "-c", ASKING, hanging], cwd=ROOT)
     with ended(training):
-        asking = wait_for(lambda: children(training.pid) if told(temporary) else [])
+        asking = wait_for(lambda: workers(training.pid) if told(temporary) else [])
         training.send_signal(how)
         assert training.wait() == -how
         wait_for(lambda: not any(map(is_running, asking)))
@@ -178,7 +179,8 @@ def no_room(folder: Path, why: str) -> str:
 
 @contextlib.contextmanager
 def limited(size: int) -> Iterator[None]:
-    """No file of this process and its children may grow over `size` bytes."""
+    """No file of this process and of those that it starts now may grow over `size` bytes."""
+    end_worker()
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -187,42 +189,6 @@ def limited(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@contextlib.contextmanager
-def ended(process: subprocess.Popen) -> Iterator[None]:
-    """Kills a process at the end of the block, and the child that asks."""
-    started: list[int] = []
-    try:
-        started += wait_for(lambda: children(process.pid))
-        yield
-    finally:
-        process.kill()
-        process.wait()
-        for one in started:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(one, signal.SIGKILL)
-
-
-def children(parent: int) -> list[int]:
-    """The processes that a process has started and that are still there."""
-    return [int(child) for path in Path(f"/proc/{parent}/task").glob("*/children")
-            for child in path.read_text().split()]
-
-
-def is_running(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
 def told(temporary: Path) -> bool:
     """Whether the process that asks is there, and tells."""
     return any(path.stat().st_size for path in temporary.glob("*/told"))
-
-
-def wait_for(condition: Any, seconds: float = 60) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return found

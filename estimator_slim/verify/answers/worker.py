@@ -21,8 +21,8 @@ import threading
 import time
 from dataclasses import dataclass
 
-# Bytes by which a worker that is kept may have grown. Servables of whatever size leave 40 MB, so this is a
-# leak; what it takes from the training is no more than the worker itself takes.
+# Bytes by which a worker that is kept may have grown. A servable of whatever size leaves 40 MB behind,
+# so more than this is a leak; and up to here it costs the training no more than TensorFlow itself does.
 GROWTH = 1 << 28
 IDLE = 600.0  # seconds without a job after which it ends and gives back the memory that TensorFlow takes
 NOT_STARTED = 127  # the exit code of what cannot be started, as shells have it
@@ -109,8 +109,8 @@ def end_worker() -> None:
 def environment() -> dict[str, str]:
     """Of a worker: no GPU, which belongs to the training, no part in a cluster, and causes for a log.
 
-    What a servable took is given back: TensorFlow's own allocator would keep as much as the largest took,
-    the system's keeps blocks of up to 32 MB unless it is told otherwise.
+    What a servable took is given back: TensorFlow's own allocator would keep as much as the largest
+    took, and the system's would keep blocks of up to 32 MB unless it is told otherwise.
     """
     inherited = {key: value for key, value in os.environ.items() if key != "TF_CONFIG"}
     return {**inherited, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3",
