@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, Union
 
 import numpy as np
@@ -45,6 +46,63 @@ class Refusal:
     message: str
 
 
+IN_ANY_ORDER = " in any order"  # ends the kind of a choice that does not put the best first
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Floats from which something exact was made in one answer, and what was made of them.
+
+    All arrays have the same rows.
+
+    Attributes:
+      kind: the operation that made it: `ArgMax`, `TopKV2`, `Round`, `Greater`, `AsString`, ...
+      made: what it made.
+      floats: what it read, to be held to what is allowed of floats; of many scores of a row some.
+      before: which of the output's other bases these floats were themselves made from, by number.
+      direct: the output is made from it, and not only another basis.
+    """
+
+    kind: str
+    made: np.ndarray
+    floats: np.ndarray
+    before: tuple[int, ...]
+    direct: bool
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All of its arrays by their names."""
+        return {key: value for key, value in vars(self).items() if isinstance(value, np.ndarray)}
+
+    def each(self, change: Callable[[np.ndarray], np.ndarray]) -> Basis:
+        """The same with every array changed."""
+        changed: dict[str, Any] = {key: change(value) for key, value in self.arrays().items()}
+        return replace(self, **changed)
+
+
+@dataclass(frozen=True)
+class Choice(Basis):
+    """The best, or the best few, of some scores; `made` are their ids, [..., k], k is 1 for the best.
+
+    Attributes:
+      scores: of the chosen, then the best of the rest, [..., k + 1]; the largest is the best.
+    """
+
+    scores: np.ndarray
+
+
+@dataclass(frozen=True)
+class Steps(Basis):
+    """Numbers that were rounded, compared or printed, each by itself: one more step, other words.
+
+    Attributes:
+      moving: what comes to an edge as it moves, in the shape of `made`; of `a > b` it is a - b.
+      edge: how far that is from where another step begins, in the shape of `made`.
+    """
+
+    moving: np.ndarray
+    edge: np.ndarray
+
+
 @dataclass(frozen=True)
 class Output:
     """What a servable answered for one output.
@@ -52,10 +110,13 @@ class Output:
     Attributes:
       values: all of them; of too many, those of some rows, evenly chosen.
       shape: of all of them.
+      bases: what the values are made from, as far as it is known, each with the same rows, behind those
+        that are before it; None for one before others that has other rows.
     """
 
     values: np.ndarray
     shape: tuple[int, ...]
+    bases: tuple[Basis | None, ...] = ()
 
     def rows(self) -> np.ndarray:
         """Which rows, along the first axis, `values` are."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow.python.saved_model import loader_impl
 
 from estimator_slim.graph import INIT_SIGNATURE, drop_recorded_shapes, names
+from estimator_slim.verify.answers.bases import Maker, Search, with_all_before
+from estimator_slim.verify.answers.reduced import bases_of
 from estimator_slim.verify.answers.thinning import Share, thin
 from estimator_slim.verify.request import Answer, Refusal, Request
 
@@ -29,10 +31,12 @@ class Served:
     Attributes:
       session: in which its variables and tables stand.
       meta_graph: as loaded.
+      makers: signature → its outputs and what each is made by, as far as they were asked.
     """
 
     session: Any
     meta_graph: meta_graph_pb2.MetaGraphDef
+    makers: dict[str, dict[str, tuple[Maker, ...]]] = field(default_factory=dict)
 
     def signatures(self) -> dict[str, dict[str, str]]:
         """Signature → what it declares: its method, and dtype and shape of each input and output."""
@@ -45,12 +49,32 @@ class Served:
         try:
             signature = dict(self.meta_graph.signature_def)[request.signature]
             feed = self._feed(signature, request)
+            makers = self._made_by(request.signature, signature)
             fetch = {key: tensor for output, info in signature.outputs.items()
                      for key, tensor in fetched(output, info)}
-            outputs = self.session.run(fetch, feed, options=options)
-            return thin({key: np.asarray(value) for key, value in outputs.items()}, share)
+            behind = {tensor.name: tensor for those in makers.values()
+                      for maker in with_all_before(those) for tensor in maker.tensors}
+            outputs, values = self.session.run((fetch, behind), feed, options=options)
         except (tf.errors.OpError, ValueError, TypeError, KeyError) as error:
             return refusal(error)
+        answer = {key: np.asarray(value) for key, value in outputs.items()}
+        values = {name: np.asarray(value) for name, value in values.items()}
+        bases = {key: bases_of(those, values, answer[key].shape) for key, those in makers.items()}
+        del outputs, values
+        return thin(answer, share, bases)
+
+    def _made_by(self, key: str,
+                 signature: meta_graph_pb2.SignatureDef) -> dict[str, tuple[Maker, ...]]:
+        """Output → what it is made by."""
+        if key not in self.makers:
+            graph = self.session.graph
+            inputs = [tensor for name, info in signature.inputs.items()
+                      for _, tensor in fetched(name, info)]
+            search = Search(graph, inputs)
+            self.makers[key] = {output: search.makers(graph.get_tensor_by_name(tensor))
+                                for name, info in signature.outputs.items()
+                                for output, tensor in fetched(name, info)}
+        return self.makers[key]
 
     def _feed(self, signature: meta_graph_pb2.SignatureDef, request: Request) -> dict[str, Any]:
         """Tensor → what to feed it; those parts of a sparse tensor that the signature names."""

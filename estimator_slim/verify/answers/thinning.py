@@ -9,12 +9,13 @@ same places.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
-from estimator_slim.verify.request import Output, Request, evenly
+from estimator_slim.verify.request import Basis, Output, Request, evenly
 
 _MOST = 1 << 22  # values of one output that are kept of all answers to one signature
 
@@ -52,17 +53,29 @@ def shares(requests: Sequence[Request]) -> list[Share]:
     return found
 
 
-def thin(outputs: dict[str, np.ndarray], share: Share) -> dict[str, Output]:
+def thin(outputs: Mapping[str, np.ndarray], share: Share,
+         bases: Mapping[str, Sequence[Basis | None]] = MappingProxyType({})) -> dict[str, Output]:
     """Keeps some rows where there are too many, evenly chosen, and some parts of rows too large.
 
-    Outputs with as many rows keep the same ones: a class stays beside the scores that it follows from.
+    Outputs and bases with as many rows keep the same ones: a class stays beside the scores that it
+    follows from. Of a row of which only parts are kept there are no bases.
     """
     rows: dict[int, int] = {}
-    for value in outputs.values():
+    hidden = [array for those in bases.values() for one in those if one
+              for array in one.arrays().values()]
+    for value in [*outputs.values(), *hidden]:
         if value.ndim:
             rows[len(value)] = min(rows.get(len(value), len(value)), _rows(value, share))
-    return {key: Output(_thinned(value, rows[len(value)], share) if value.ndim else value, value.shape)
-            for key, value in outputs.items()}
+    return {key: _output(value, bases.get(key, ()), rows, share) for key, value in outputs.items()}
+
+
+def _output(value: np.ndarray, bases: Sequence[Basis | None], rows: Mapping[int, int],
+            share: Share) -> Output:
+    kept = _thinned(value, rows[len(value)], share) if value.ndim else value
+    if kept.shape[1:] != value.shape[1:]:
+        return Output(kept, value.shape)
+    few = tuple(one and one.each(lambda array: _some(array, rows[len(array)])) for one in bases)
+    return Output(kept, value.shape, few)
 
 
 def _rows(value: np.ndarray, share: Share) -> int:
@@ -79,9 +92,12 @@ def _most(value: np.ndarray, share: Share) -> int:
 
 def _thinned(value: np.ndarray, rows: int, share: Share) -> np.ndarray:
     most = _most(value, share)
-    if rows < len(value):
-        value = value[evenly(len(value), rows)]
+    value = _some(value, rows)
     for axis, length in enumerate(value.shape[1:], 1):
         if value.size > most:
             value = value.take(evenly(length, max(1, most * length // value.size)), axis)
     return value
+
+
+def _some(value: np.ndarray, rows: int) -> np.ndarray:
+    return value[evenly(len(value), rows)] if rows < len(value) else value

@@ -11,7 +11,7 @@ from google.protobuf import message
 from tensorflow.core.example import example_pb2
 
 from estimator_slim.report import Failure
-from estimator_slim.verify.request import Output, Request
+from estimator_slim.verify.request import Basis, Output, Request
 
 _SHOWN = 160  # characters of an input
 
@@ -43,6 +43,9 @@ class Column:
       got: the slim servable's.
       rows: which rows of each answer these are, along the first axis.
       counts: how many each answer has.
+      want_bases: what each of the original's answers is made from.
+      got_bases: and each of the slim servable's.
+      behind: what stands between the output and the values, in words, where they are not its own.
     """
 
     signature: str
@@ -52,11 +55,14 @@ class Column:
     got: Sequence[np.ndarray]
     rows: Sequence[np.ndarray]
     counts: Sequence[int]
+    want_bases: Sequence[tuple[Basis | None, ...]] = ()
+    got_bases: Sequence[tuple[Basis | None, ...]] = ()
+    behind: str = ""
 
     def failure(self, what: str, answer: int, row: int) -> Failure:
         """A sentence that says what is wrong, and with which row of which answer."""
         return Failure(self.signature, self.output, f"output {self.output!r} of signature "
-                       f"{self.signature!r} {what}; "
+                       f"{self.signature!r} {self.behind}{what}; "
                        f"{place(self.requests[answer], int(self.rows[answer][row]))}")
 
     def labels(self) -> list[np.ndarray | None]:
@@ -89,7 +95,8 @@ def _column(signature: str, answered: Sequence[Answered], output: str) -> Column
     want = [one.want[output] for one in answered]
     return Column(signature, output, [one.request for one in answered], [one.values for one in want],
                   [one.got[output].values for one in answered], [one.rows() for one in want],
-                  [one.shape[0] if one.shape else 1 for one in want])
+                  [one.shape[0] if one.shape else 1 for one in want],
+                  [one.bases for one in want], [one.got[output].bases for one in answered])
 
 
 def dtype_name(value: np.ndarray) -> str:

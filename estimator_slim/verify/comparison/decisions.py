@@ -81,9 +81,13 @@ def decide(pairs: Pairs, deviation: Deviation) -> Scores:
     """What the rows of `pairs` decide; `deviation` is that of the finite ones."""
     finite, pairs = pairs.are_finite(), pairs.finite()
     gap = np.concatenate([_gaps(part) for part in _parts(pairs.want)])
+    return Scores(pairs.want.argmax(axis=1), pairs.got.argmax(axis=1), gap, near_ties(deviation), finite)
+
+
+def near_ties(deviation: Deviation) -> np.ndarray:
+    """How near two values may be to change places, [rows]."""
     spread = _SPREAD * np.sqrt(deviation.noise.mean() * deviation.signal)
-    return Scores(pairs.want.argmax(axis=1), pairs.got.argmax(axis=1), gap,
-                  np.maximum(spread, deviation.rounding), finite)
+    return np.maximum(spread, deviation.rounding)
 
 
 def changed(want: Sequence[np.ndarray], got: Sequence[np.ndarray],

@@ -10,6 +10,7 @@ from estimator_slim.report import Failure, OutputResult
 from estimator_slim.transforms import Bounds
 from estimator_slim.verify.comparison.column import Column, dtype_name
 from estimator_slim.verify.comparison.decisions import Changed, Scores, accuracies, changed, is_single
+from estimator_slim.verify.comparison.explained import Explained, explained
 
 
 def compare_exact(column: Column, bounds: Bounds, beside: Sequence[Scores], *,
@@ -22,9 +23,13 @@ def compare_exact(column: Column, bounds: Bounds, beside: Sequence[Scores], *,
       beside: the signature's scores.
       fixed: no float has a part in the output: nothing gives it a reason to change.
     """
-    if not fixed and _decides_by_position(column, beside):
-        column = column.by_position()
-    rows = changed(column.want, column.got, () if fixed else beside)
+    found = None if fixed else explained(column, bounds)
+    if found is not None:
+        column, rows = found.column, found.changed
+    else:
+        if not fixed and _decides_by_position(column, beside):
+            column = column.by_position()
+        rows = changed(column.want, column.got, () if fixed else beside)
     single = is_single(column.want)
     agreement = 1 - float(np.mean(rows.rows)) if single and len(rows.rows) else None
     kept = ~rows.rows[~rows.tied] if single else np.zeros(0)
@@ -32,7 +37,14 @@ def compare_exact(column: Column, bounds: Bounds, beside: Sequence[Scores], *,
     result = OutputResult(column.signature, column.output, dtype_name(column.want[0]), len(rows.rows),
                           agreement=agreement, accuracy=right[0], slim_accuracy=right[1],
                           clear_agreement=float(kept.mean()) if len(kept) else None, clear=len(kept))
-    return result, _failure(column, bounds, rows, fixed)
+    wrong = explained_failure(found, bounds) if found else _failure(column, bounds, rows, fixed)
+    return result, wrong
+
+
+def explained_failure(found: Explained, bounds: Bounds) -> Failure | None:
+    """Where an output changed that should not have, or what it is made from is too far off."""
+    return _failure(found.column, bounds, found.changed, fixed=False,
+                    why="for which what it is made from gives no reason") or found.failure
 
 
 def _decides_by_position(column: Column, beside: Sequence[Scores]) -> bool:
@@ -42,10 +54,11 @@ def _decides_by_position(column: Column, beside: Sequence[Scores]) -> bool:
             and all(len(one.best) != rows for one in beside))
 
 
-def _failure(column: Column, bounds: Bounds, rows: Changed, fixed: bool) -> Failure | None:
+def _failure(column: Column, bounds: Bounds, rows: Changed, fixed: bool,
+             why: str = "for which no score gives a reason") -> Failure | None:
     allowed = bounds.disagreements(len(rows.rows) - int(rows.tied.sum()))
     if rows.wrong.sum() > (0 if fixed or rows.follows else allowed):
-        what, at = "for which no score gives a reason", rows.wrong
+        what, at = why, rows.wrong
     elif rows.moved.sum() > allowed:
         what, at = f"where an agreement of {bounds.min_agreement:g} is expected", rows.moved
     else:

@@ -17,8 +17,9 @@ from estimator_slim.transforms import Bounds
 from estimator_slim.verify.answers import CRASH, Heard, fetched
 from estimator_slim.verify.comparison.column import Answered, Column, columns, dtype_name, place
 from estimator_slim.verify.comparison.decisions import Scores
-from estimator_slim.verify.comparison.exact import compare_exact
-from estimator_slim.verify.comparison.floats import failure, measured, result
+from estimator_slim.verify.comparison.exact import compare_exact, explained_failure
+from estimator_slim.verify.comparison.explained import explained
+from estimator_slim.verify.comparison.floats import Floats, failure, measured, result
 from estimator_slim.verify.comparison.numbers import is_float
 from estimator_slim.verify.questions import EDGES, asks
 from estimator_slim.verify.request import Answer, Output, Refusal, Request
@@ -75,11 +76,18 @@ def _compared(those: Sequence[Column], bounds: Bounds,
     for column in [column for column in those if is_float(column.want[0])]:
         floats = measured(column, bounds)  # of one output at a time: it may be millions of values
         if floats is not None:
-            found.append((result(floats), failure(floats, bounds)))
+            found.append((result(floats), _wrong(floats, bounds)))
             beside += [floats.scores] if floats.scores else []
     found += [compare_exact(column, bounds, beside, fixed=(column.signature, column.output) in fixed)
               for column in those if not is_float(column.want[0])]
     return [one for one, _ in found], [wrong for _, wrong in found if wrong is not None]
+
+
+def _wrong(floats: Floats, bounds: Bounds) -> Failure | None:
+    """What is wrong with an output of floats; of rounded ones, with what they were rounded from."""
+    wrong = failure(floats, bounds)
+    found = explained(floats.column, bounds) if wrong else None
+    return explained_failure(found, bounds) if found else wrong
 
 
 def _changed_declarations(before: Declared, after: Declared) -> Iterator[Failure]:
