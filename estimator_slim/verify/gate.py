@@ -15,7 +15,7 @@ from estimator_slim.report import Failure, Report, Verification
 from estimator_slim.saved_model import Servable
 from estimator_slim.transforms import LOSSLESS, Bounds
 from estimator_slim.verify.answers import Heard, Job, ask
-from estimator_slim.verify.comparison import compare, fixed_outputs
+from estimator_slim.verify.comparison import changed_by_requests, compare, fixed_outputs
 from estimator_slim.verify.request import Request
 
 _SECONDS = 600.0         # that asking both may take, and
@@ -45,11 +45,12 @@ def compare_servables(servable: Servable, slim: str, requests: Sequence[Request]
         put = functools.partial(ask, seconds=_SECONDS + byte_count / _BYTES_A_SECOND)
         original, other = put(jobs)
         _require_loaded(servable.directory, original)
-        fixed = fixed_outputs(servable.graph)
-        found = compare(requests, original, other, bounds, fixed=fixed)
+        judged = functools.partial(compare, requests, original, other, bounds,
+                                   fixed=fixed_outputs(servable.graph),
+                                   changing=changed_by_requests(servable.graph))
+        found = judged()
         if not found.passed:
-            unsteady = _unsteady(requests, original, put(jobs[:1])[0])
-            found = compare(requests, original, other, bounds, fixed=fixed, unsteady=unsteady)
+            found = judged(unsteady=_unsteady(requests, original, put(jobs[:1])[0]))
         return replace(found, asked=len(requests))
     except VerificationError as error:
         return Verification(failures=(Failure("", "", str(error)),))

@@ -96,7 +96,7 @@ def _choice(op: tf.Operation, scores: np.ndarray, made: np.ndarray) -> Basis:
 
 
 def _chosen_and_next(scores: np.ndarray, chosen: np.ndarray, least: bool) -> np.ndarray:
-    """Scores of the chosen and the best of the rest, [rows, k + 1]; negative where the least are best."""
+    """Scores of the chosen and the best of the rest, [rows, k + 1]; negative where the least is best."""
     kept = np.empty((len(scores), chosen.shape[1] + 1), scores.dtype)
     step = max(1, _AT_ONCE // scores.shape[1])
     for start in range(0, len(scores), step):
@@ -126,7 +126,8 @@ def _compared(kind: str, left: np.ndarray, right: np.ndarray, made: np.ndarray) 
         return _steps(kind, made, apart, apart, np.abs(apart))
     floats = np.array(np.broadcast_to(scores, made.shape))
     is_threshold = fewer.ndim < scores.ndim or len(fewer) < len(scores)
-    return _steps(kind, made, floats, floats.astype(np.float64) if is_threshold else apart, np.abs(apart))
+    moving = floats.astype(np.float64) if is_threshold else apart
+    return _steps(kind, made, floats, moving, np.abs(apart))
 
 
 def _edge(op: tf.Operation, values: np.ndarray, made: np.ndarray,

@@ -31,8 +31,9 @@ def compare_exact(column: Column, bounds: Bounds, beside: Sequence[Scores], *,
             column = column.by_position()
         rows = changed(column.want, column.got, () if fixed else beside)
     single = is_single(column.want)
-    agreement = 1 - float(np.mean(rows.rows)) if single and len(rows.rows) else None
-    kept = ~rows.rows[~rows.tied] if single else np.zeros(0)
+    decides = single and not (found and found.printed)
+    agreement = 1 - float(np.mean(rows.rows)) if decides and len(rows.rows) else None
+    kept = ~rows.rows[~rows.tied] if decides else np.zeros(0)
     right = accuracies(column.labels(), column.want, column.got) if single else [None, None]
     result = OutputResult(column.signature, column.output, dtype_name(column.want[0]), len(rows.rows),
                           agreement=agreement, accuracy=right[0], slim_accuracy=right[1],

@@ -22,6 +22,8 @@ from estimator_slim.verify.comparison.marks import MOVED, TIED, Both, Marks, mar
 from estimator_slim.verify.comparison.numbers import is_float, paired
 from estimator_slim.verify.request import Basis, Choice
 
+_PRINTED = ("AsString", "StringFormat")
+
 
 @dataclass(frozen=True)
 class Explained:
@@ -31,15 +33,17 @@ class Explained:
       column: its answers that hold a value; a row for each value, if each has a basis of its own.
       changed: the rows that changed, and why.
       failure: of the floats, where rows changed and they are not as near as they have to be.
+      printed: these are numbers in words, which decide nothing.
     """
 
     column: Column
     changed: Changed
     failure: Failure | None
+    printed: bool
 
 
 def explained(column: Column, bounds: Bounds) -> Explained | None:
-    """None where it is not known what the output is made from, or each servable makes it in its own way."""
+    """None where it is not known what the output is made from, or both do not make it in one way."""
     column = _with_values(column)
     bases = _matched(column)
     direct = [number for number, both in enumerate(bases) if both and both[0][0].direct]
@@ -54,7 +58,8 @@ def explained(column: Column, bounds: Bounds) -> Explained | None:
         marks = np.max([_below(every[number][1], column, by_value) for number in direct], axis=0)
         wrong = next(_too_far(column, every, bounds), None)
     changed = Changed(rows, rows & (marks == TIED), rows & (marks == MOVED), True)
-    return Explained(column.by_position() if by_value else column, changed, wrong)
+    printed = any(bases[number][0][0].kind in _PRINTED for number in direct)
+    return Explained(column.by_position() if by_value else column, changed, wrong, printed)
 
 
 def _with_values(column: Column) -> Column:

@@ -6,7 +6,8 @@ lossy the list was: ids that are passed through, strings that are split.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import tensorflow as tf
 from tensorflow.core.framework.node_def_pb2 import NodeDef
@@ -32,7 +33,8 @@ _Asked = tuple[Request, Answer, Answer]
 
 
 def compare(requests: Sequence[Request], original: Heard, slim: Heard, bounds: Bounds, *,
-            fixed: Outputs = frozenset(), unsteady: Outputs = frozenset()) -> Verification:
+            fixed: Outputs = frozenset(), unsteady: Outputs = frozenset(),
+            changing: Mapping[tuple[str, str], str] = MappingProxyType({})) -> Verification:
     """What the answers to the same requests say.
 
     Args:
@@ -42,6 +44,7 @@ def compare(requests: Sequence[Request], original: Heard, slim: Heard, bounds: B
       bounds: what is allowed.
       fixed: (signature, output) of what no float has a part in.
       unsteady: (signature, output) of what the original itself answers otherwise each time.
+      changing: (signature, output) of what requests change → the variable or table that they write.
     """
     if slim.refused:
         return Verification(failures=(Failure("", "", "it cannot be loaded: " + _text(slim.refused)),))
@@ -51,14 +54,14 @@ def compare(requests: Sequence[Request], original: Heard, slim: Heard, bounds: B
     results: list[OutputResult] = []
     answered = _answered(asked)
     for signature, both in answered.items():
-        outputs, wrong = _comparable(signature, both)
-        outputs = [output for output in outputs if (signature, output) not in unsteady]
+        left_out = {output for key, output in {*unsteady, *changing} if key == signature}
+        outputs, wrong = _comparable(signature, both, left_out)
         compared, more = _compared(columns(signature, both, outputs), bounds, fixed)
         results += compared
         failures += wrong + more
     refused = sum(isinstance(want, Refusal) for _, want, _ in asked)
     return Verification(tuple(results), tuple(failures), sum(map(len, answered.values())), refused,
-                        tuple(_unverified(original, requests, unsteady)))
+                        (*_unverified(original, requests), *_left_out(unsteady, changing)))
 
 
 def fixed_outputs(graph: Graph) -> frozenset[tuple[str, str]]:
@@ -136,10 +139,11 @@ def _answered(asked: Sequence[_Asked]) -> dict[str, list[Answered]]:
     return found
 
 
-def _comparable(signature: str, both: Sequence[Answered]) -> tuple[list[str], list[Failure]]:
+def _comparable(signature: str, both: Sequence[Answered],
+                left_out: set[str]) -> tuple[list[str], list[Failure]]:
     """The outputs whose dtypes and shapes are the same in every answer, and a failure for others."""
     outputs, failures = [], []
-    for output in sorted({output for one in both for output in one.want}):
+    for output in sorted({output for one in both for output in one.want} - left_out):
         wrong = next((o for o in both if _form(o.want.get(output)) != _form(o.got.get(output))), None)
         if wrong is None:
             outputs += [output] if all(_is_kept_alike(o, output) for o in both) else []
@@ -155,7 +159,7 @@ def _is_kept_alike(one: Answered, output: str) -> bool:
     return output not in one.want or one.want[output].values.shape == one.got[output].values.shape
 
 
-def _unverified(original: Heard, requests: Sequence[Request], unsteady: Outputs) -> Iterator[str]:
+def _unverified(original: Heard, requests: Sequence[Request]) -> Iterator[str]:
     for signature in sorted(original.signatures):
         told = [not isinstance(answer, Refusal) for request, answer in zip(requests, original.answers)
                 if request.signature == signature]
@@ -168,8 +172,14 @@ def _unverified(original: Heard, requests: Sequence[Request], unsteady: Outputs)
             yield (f"signature {signature!r}: little of it, since the original refused "
                    f"{len(usual) - sum(usual)} of {len(usual)} usual questions; give a verify_input_fn "
                    "whose features it answers")
-    for signature, output in sorted(unsteady):
-        yield f"output {output!r} of signature {signature!r}: the original answers otherwise each time"
+
+
+def _left_out(unsteady: Outputs, changing: Mapping[tuple[str, str], str]) -> Iterator[str]:
+    for signature, output in sorted({*unsteady, *changing}):
+        state = changing.get((signature, output))
+        why = "the original answers otherwise each time" if state is None else (
+            f"requests themselves change what it is made from ({state})")
+        yield f"output {output!r} of signature {signature!r}: {why}"
 
 
 def _binds(request: Request, want: Answer) -> bool:
