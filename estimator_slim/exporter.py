@@ -33,6 +33,7 @@ class OptimizingExporter(tf.estimator.Exporter):
     """
 
     def __init__(self, exporter: tf.estimator.Exporter, transforms: TransformList | None = None, *,
+                 fallback: bool | None = None,
                  enabled: bool | None = None, on_error: str | None = None,
                  suffix: str | None = None, weights: str | None = None,
                  meta_graphs: str | None = None, verify: str | None = None,
@@ -46,6 +47,8 @@ class OptimizingExporter(tf.estimator.Exporter):
           transforms: a text in the Graph Transform Tool's syntax, or a sequence of texts and
             transforms. None: the flag --slim_transforms, looked up at each export; likewise
             the others.
+          fallback: where a slim servable does not answer as its original, True goes on to lists that
+            change less, until one passes; False tries the given one alone.
           enabled: False only exports the original.
           on_error: `keep_original` logs a failed optimization, `raise` lets it end the training.
           suffix: of the folder of slim servables.

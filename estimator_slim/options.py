@@ -27,7 +27,7 @@ DEFAULT = ("strip_unused_nodes remove_nodes(op=Identity) fold_constants fold_bat
            "simplify_lookups merge_duplicate_nodes quantize_weights sort_by_execution_order")
 
 KEEP_ORIGINAL, RAISE = "keep_original", "raise"                # on_error
-OFF = "off"                                                    # verify
+REPORT, OFF = "report", "off"                                    # verify
 EXPORTER, FUNCTION = "OptimizingExporter", "optimize_saved_model"
 BY_CODE, BY_FLAG, BY_DEFAULT = "code", "flag", "default"
 
@@ -70,6 +70,9 @@ class Options:
     transforms: tuple[Transform, ...] = _option(
         DEFAULT, str, checks.transforms,
         "The graph transforms to run on every export, in the Graph Transform Tool's syntax.")
+    fallback: bool = _option(
+        True, bool, checks.boolean,
+        "Whether to try lists that change less where a slim servable does not answer as its original.")
     enabled: bool = _option(
         True, bool, checks.boolean, "Whether to write a slim servable beside every export.")
     on_error: str = _choice(
@@ -87,7 +90,7 @@ class Options:
         "Which MetaGraphs a slim servable has: serve, the one that is optimized, or all, the others as "
         "they are and with the whole checkpoint that they restore.")
     verify: str = _choice(
-        "enforce", "report", OFF, help=
+        "enforce", REPORT, OFF, help=
         "What becomes of a slim servable that does not answer as its original: enforce does not publish "
         "it, report logs what differs and publishes it, off asks nothing.")
     max_error: float | None = _option(

@@ -29,14 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Prints what the comparison found; returns the exit code."""
     from estimator_slim.transforms import allowed_by  # loads TensorFlow, as those below do
-    from estimator_slim.verify import compare_servables, questions_for
+    from estimator_slim.verify import Original, questions_for
     options, tags = resolve(FUNCTION), flags.FLAGS.tags
     servable = _loadable(as_text(arguments.original, "ORIGINAL"), tags)
     slim = _loadable(as_text(arguments.slim, "SLIM"), tags)
     allowed = allowed_by(options.transforms, max_error=options.max_error,
                          min_agreement=options.min_agreement)
     requests = questions_for(servable, examples=options.verify_examples)
-    found = compare_servables(servable, slim.directory, requests, allowed, tags=tags)
+    found = Original(servable, requests, tags=tags).compare(slim.directory, allowed)
     print(verification_text(found))
     return 0 if found.passed and found.outputs else 1
 

@@ -1,6 +1,6 @@
 """What was done and found, as plain data, and the views of it."""
 
-from estimator_slim.report.record import Failure, OutputResult, Report, Step, Verification
+from estimator_slim.report.record import Failure, OutputResult, Report, Step, Tried, Verification
 from estimator_slim.report.text import verification_text
 
 __all__ = [
@@ -8,6 +8,7 @@ __all__ = [
     "OutputResult",
     "Report",
     "Step",
+    "Tried",
     "Verification",
     "verification_text",
 ]

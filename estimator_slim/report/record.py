@@ -27,6 +27,7 @@ class Report:
       seconds: the whole optimization.
       steps: one for each transform, in order.
       verification: what asking both servables the same showed; None where nothing was asked.
+      tried: the lists that were tried, the last of which made the slim servable.
     """
 
     source: str
@@ -39,6 +40,7 @@ class Report:
     seconds: float
     steps: list[Step] = field(default_factory=list)
     verification: Verification | None = None
+    tried: list[Tried] = field(default_factory=list)
 
     @property
     def ratio(self) -> float:
@@ -137,6 +139,25 @@ class Verification:
         if self.asked:
             return f"the original answered none of {self.asked} question{'s' * (self.asked != 1)}"
         return "nothing was asked"
+
+
+@dataclass
+class Tried:
+    """One list of transforms that was tried.
+
+    Attributes:
+      name: `as asked`, `more precise`, `lossless` or `empty`.
+      transforms: the list; empty for no transform.
+      byte_count: files of the slim servable that it made.
+      seconds: how long making and verifying it took.
+      verification: what asking both servables the same showed; None where nothing was asked.
+    """
+
+    name: str
+    transforms: str
+    byte_count: int
+    seconds: float
+    verification: Verification | None = None
 
 
 @dataclass(frozen=True)

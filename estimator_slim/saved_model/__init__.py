@@ -3,7 +3,7 @@
 from estimator_slim.saved_model.files import copy_assets
 from estimator_slim.saved_model.publish import published, withdraw
 from estimator_slim.saved_model.reader import Servable, is_marked, read_servable
-from estimator_slim.saved_model.temporary import remove_abandoned, temporary_folder
+from estimator_slim.saved_model.temporary import remove_abandoned, remove_contents, temporary_folder
 from estimator_slim.saved_model.writer import write_servable
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "published",
     "read_servable",
     "remove_abandoned",
+    "remove_contents",
     "temporary_folder",
     "withdraw",
     "write_servable",

@@ -54,6 +54,13 @@ def temporary_name(directory: str) -> str:
     return os.path.join(parent, f"temp-{name}-{_machine()}{uuid.uuid4().hex[:8]}")
 
 
+def remove_contents(folder: str) -> None:
+    """Removes what is in a folder, which stays."""
+    for name in _listed(folder):
+        path = os.path.join(folder, name)
+        (tf.io.gfile.rmtree if tf.io.gfile.isdir(path) else tf.io.gfile.remove)(path)
+
+
 def remove_abandoned(parent: str, version: str | None = None) -> None:
     """Removes the temporary folders in `parent` whose process is dead; what fails is only logged.
 

@@ -40,16 +40,20 @@ from estimator_slim.transforms.normalisations import FoldBatchNorms, FoldOldBatc
 from estimator_slim.transforms.pipeline import allowed_by, run_transforms
 from estimator_slim.transforms.text import parse
 from estimator_slim.transforms.weights import (
+    CHOICES,
     QuantizeWeights,
     RoundWeights,
     place_weights,
+    with_choices,
 )
 
 __all__ = [
     "Bounds",
+    "CHOICES",
     "INFINITIES",
     "LOSSLESS",
     "NANS",
+    "QuantizeWeights",
     "Skip",
     "TRANSFORMS",
     "Transform",
@@ -59,6 +63,7 @@ __all__ = [
     "place_weights",
     "run_transforms",
     "transform_list",
+    "with_choices",
 ]
 
 TransformList = Union[str, Sequence[Union[str, Transform]]]

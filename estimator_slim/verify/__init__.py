@@ -1,15 +1,15 @@
 """Whether a slim servable answers as its original does."""
 
 from estimator_slim.verify.answers import end_worker
-from estimator_slim.verify.gate import compare_servables, judge
+from estimator_slim.verify.gate import Original, judge
 from estimator_slim.verify.questions import as_called_by, questions_for
 from estimator_slim.verify.request import Request
 from estimator_slim.verify.warm_up import write_warm_up
 
 __all__ = [
+    "Original",
     "Request",
     "as_called_by",
-    "compare_servables",
     "end_worker",
     "judge",
     "questions_for",

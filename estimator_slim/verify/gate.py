@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import tensorflow as tf
 
 from estimator_slim import log
@@ -15,45 +16,105 @@ from estimator_slim.report import Failure, Report, Verification
 from estimator_slim.saved_model import Servable
 from estimator_slim.transforms import LOSSLESS, Bounds
 from estimator_slim.verify.answers import Heard, Job, ask
-from estimator_slim.verify.comparison import changed_by_requests, compare, fixed_outputs
+from estimator_slim.verify.comparison import changed_by_requests, compare, excess, fixed_outputs
 from estimator_slim.verify.request import Request
 
 _SECONDS = 600.0         # that asking both may take, and
 _BYTES_A_SECOND = 10e6   # for reading their files
 _SHOWN = 5               # failures in a message
+_MOST_QUESTIONS, _FEWEST = 400, 8  # of those asked with every choice
 
 
-def compare_servables(servable: Servable, slim: str, requests: Sequence[Request], bounds: Bounds, *,
-                      tags: Sequence[str] = ("serve",), byte_count: int = 0) -> Verification:
-    """Asks original and slim servable the same and compares what they answer.
+class Original:
+    """An original and the questions to it: asked once, and held against any number of slim ones."""
 
-    Args:
-      servable: the original, as read.
-      slim: directory of the slim servable, published or not.
-      requests: the questions; those that the original takes long over are left out.
-      bounds: what is allowed.
-      tags: of the MetaGraph in both.
-      byte_count: of both servables' files, which limits the time that this may take.
+    def __init__(self, servable: Servable, requests: Sequence[Request], *,
+                 tags: Sequence[str] = ("serve",), byte_count: int = 0) -> None:
+        """Asks nothing yet.
 
-    Raises:
-      SourceError: TensorFlow cannot load the original.
-      DestinationError: the folder for temporary files cannot be written.
-    """
-    requests = in_turns(requests)
-    jobs = [Job(directory, requests, tuple(tags)) for directory in (servable.directory, slim)]
-    try:
-        put = functools.partial(ask, seconds=_SECONDS + byte_count / _BYTES_A_SECOND)
-        original, other = put(jobs)
-        _require_loaded(servable.directory, original)
-        judged = functools.partial(compare, requests, original, other, bounds,
-                                   fixed=fixed_outputs(servable.graph),
-                                   changing=changed_by_requests(servable.graph))
-        found = judged()
-        if not found.passed:
-            found = judged(unsteady=_unsteady(requests, original, put(jobs[:1])[0]))
-        return replace(found, asked=len(requests))
-    except VerificationError as error:
-        return Verification(failures=(Failure("", "", str(error)),))
+        Args:
+          servable: the original, as read.
+          requests: the questions; those that the original takes long over are left out.
+          tags: of the MetaGraph in it and in the slim servables.
+          byte_count: of its files, which limits the time that asking may take.
+        """
+        self._servable, self._requests, self._tags = servable, in_turns(requests), tuple(tags)
+        self._seconds = _SECONDS + 2 * byte_count / _BYTES_A_SECOND
+
+    def compare(self, slim: str, bounds: Bounds) -> Verification:
+        """Asks the slim servable in the directory `slim` the same and compares what both answer.
+
+        Raises:
+          SourceError: TensorFlow cannot load the original.
+          DestinationError: the folder for temporary files cannot be written.
+        """
+        try:
+            original, other = self._heard, self._ask(slim, self._requests)
+            found = self._compared(original, other, bounds)
+            if not found.passed:
+                found = self._compared(original, other, bounds, self._unsteady)
+            return replace(found, asked=len(self._requests))
+        except VerificationError as error:
+            return Verification(failures=(Failure("", "", str(error)),))
+
+    def excesses(self, slim: str, key: str, choices: Sequence[np.ndarray],
+                 bounds: Bounds) -> list[float] | None:
+        """How far answers are off with each of `choices`, the largest as a multiple of what is allowed.
+
+        Args:
+          slim: directory of a servable whose signatures take `choices` as one more input.
+          key: of that input.
+          choices: the values to ask every question with.
+          bounds: what is allowed.
+
+        Returns:
+          A number for each of the choices; None where the servable did not answer all questions.
+        """
+        asked = self._requests[:max(_FEWEST, _MOST_QUESTIONS // len(choices))]
+        requests = [replace(one, inputs={**one.inputs, key: choice})
+                    for choice in choices for one in asked]
+        try:
+            heard = self._ask(slim, requests)
+        except VerificationError:
+            return None
+        if heard.refused or len(heard.answers) < len(requests):
+            return None
+        parts = [heard.answers[start:start + len(asked)]
+                 for start in range(0, len(requests), len(asked))]
+        return [excess(self._compared(self._heard, Heard(self._heard.signatures, part), bounds), bounds)
+                for part in parts]
+
+    def _ask(self, directory: str, requests: Sequence[Request]) -> Heard:
+        return ask([Job(directory, requests, self._tags)], seconds=self._seconds)[0]
+
+    def _compared(self, original: Heard, slim: Heard, bounds: Bounds,
+                  unsteady: frozenset[tuple[str, str]] = frozenset()) -> Verification:
+        return compare(self._requests[:len(slim.answers)] if not slim.refused else self._requests,
+                       original, slim, bounds, fixed=self._fixed, changing=self._changing,
+                       unsteady=unsteady)
+
+    @functools.cached_property
+    def _heard(self) -> Heard:
+        """What the original answers."""
+        heard = self._ask(self._servable.directory, self._requests)
+        _require_loaded(self._servable.directory, heard)
+        return heard
+
+    @functools.cached_property
+    def _changing(self) -> Any:
+        return changed_by_requests(self._servable.graph)
+
+    @functools.cached_property
+    def _fixed(self) -> frozenset[tuple[str, str]]:
+        return fixed_outputs(self._servable.graph)
+
+    @functools.cached_property
+    def _unsteady(self) -> frozenset[tuple[str, str]]:
+        """(signature, output) of what it answers otherwise when it is loaded once more."""
+        again = self._ask(self._servable.directory, self._requests)
+        found = compare(self._requests, self._heard, again, LOSSLESS)
+        return frozenset((failure.signature, failure.output) for failure in found.failures
+                         if failure.output)
 
 
 def judge(report: Report, mode: str, *, lossless: bool = False) -> None:
@@ -92,12 +153,6 @@ def _require_loaded(directory: str, original: Heard) -> None:
         raise SourceError(f"{directory} cannot be loaded by TensorFlow {tf.__version__} "
                           f"({original.refused.error}: {original.refused.message}); export it again "
                           "or, where it is for another TensorFlow, optimize it with verify='off'")
-
-
-def _unsteady(requests: Sequence[Request], once: Heard, again: Heard) -> frozenset[tuple[str, str]]:
-    """(signature, output) of what the original itself answers otherwise when it is loaded once more."""
-    found = compare(requests, once, again, LOSSLESS)
-    return frozenset((failure.signature, failure.output) for failure in found.failures if failure.output)
 
 
 def _message(report: Report, found: Verification) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -31,6 +32,7 @@ _BOUNDS = {("row", 16): Bounds(max_error=0.01, min_agreement=0.99, snr=50.0, row
            ("row", 4): Bounds(max_error=0.2, min_agreement=0.99, snr=12.0, row_snr=-6.0),
            ("table", 16): Bounds(max_error=0.01, min_agreement=0.99, snr=50.0, row_snr=40.0),
            ("table", 8): Bounds(max_error=0.1, min_agreement=0.99, snr=20.0, row_snr=10.0)}
+_PRECISION = re.compile(r".+:(4|8|16|float)")
 _FLOATS = (tf.float32, tf.float64, tf.float16, tf.bfloat16)
 
 
@@ -64,6 +66,8 @@ class QuantizeWeights(Transform):
         float16.
       granularity: `row`, or `table` for one scale for all of a weight.
       minimum_size: weights of fewer values stay as they are; so do kernels small enough to be Consts.
+      weight: single weights with another precision, `NAME:BITS`, BITS being 4, 8, 16 or float; for
+        example `quantize_weights(bits=4, weight="dnn/embedding_weights:8")`.
     """
 
     text_name: ClassVar[str] = "quantize_weights"
@@ -72,6 +76,7 @@ class QuantizeWeights(Transform):
     bits: int = 8
     granularity: str = "row"
     minimum_size: int = 1024
+    weight: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -83,6 +88,15 @@ class QuantizeWeights(Transform):
         if self.minimum_size < 0:
             raise OptionError("quantize_weights(minimum_size=...) takes 0 or more values, got "
                               f"{self.minimum_size}")
+        for one in self.weight:
+            if not _PRECISION.fullmatch(one):
+                raise OptionError("quantize_weights(weight=...) takes the name of a weight and 4, 8, 16 "
+                                  f"or float, as in weight=\"table:8\", got {one!r}")
+
+    def bits_of(self, name: str, *, by_rows: bool = True) -> str:
+        """The precision of the weight `name`: `4`, `8`, `16` or `float`; a kernel has no 4."""
+        bits = dict(one.rpartition(":")[::2] for one in self.weight).get(name, str(self.bits))
+        return bits if by_rows or bits != "4" else "8"
 
     @property
     def bounds(self) -> Bounds:
@@ -91,9 +105,12 @@ class QuantizeWeights(Transform):
         return replace(usual, unjudged=frozenset((INFINITIES,)))
 
     def rewrite(self, graph: Graph) -> list[Skip]:
-        layers, skips = NextLayers(graph) if self.bits == 4 else None, []
-        for table in tables_of(graph):
-            reason = self._reason_to_skip(table.weight)
+        found = tables_of(graph)
+        unknown = {one.rpartition(":")[0] for one in self.weight} - {table.name for table in found}
+        skips = [Skip(name, "there is no weight of this name") for name in sorted(unknown)]
+        layers = NextLayers(graph) if "4" in {self.bits_of(table.name) for table in found} else None
+        for table in found:
+            reason = self._reason_to_skip(table.weight, self.bits_of(table.name))
             if reason is None and CODED in graph.nodes[table.name].attr:
                 reason = "it is a part of what is stored as codes already"
             if reason is None:
@@ -102,9 +119,11 @@ class QuantizeWeights(Transform):
                 skips.append(Skip(table.name, reason))
         return skips
 
-    def _reason_to_skip(self, weight: Weight) -> str | None:
-        if weight.dtype not in _FLOATS or (self.bits == 16 and weight.dtype.size == 2):
+    def _reason_to_skip(self, weight: Weight, bits: str) -> str | None:
+        if weight.dtype not in _FLOATS or (bits == "16" and weight.dtype.size == 2):
             return f"it holds {weight.dtype.name}"
+        if bits == "float":
+            return "it is to stay as it is"
         if weight.stored is not None:
             return "it is stored as codes already"
         if len(weight.shape) < 2:
@@ -122,7 +141,7 @@ class QuantizeWeights(Transform):
             return "something besides lookups reads it, in a loop or a branch"
         try:
             weight = table.weight.matrix() if table.others else table.weight
-            bits = max(self.bits, 8) if table.others else self.bits
+            bits = int(self.bits_of(table.name, by_rows=not table.others))
             coding = fit_coding(weight, bits=bits, granularity=self.granularity)
         except (NonFiniteError, PrecisionError) as e:
             return f"not every value can be coded: {e}"
