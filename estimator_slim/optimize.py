@@ -191,8 +191,8 @@ def _climbed(work: _Work, directory: str) -> Report:
     ladder = rungs(asked, effects) if work.options.fallback else iter([Rung(AS_ASKED, asked)])
     for rung in ladder:
         report = _attempt(work, rung, directory)
-        tried.append(Tried(rung.name, str(rung), report.bytes_after, report.seconds,
-                           report.verification))
+        tried.append(Tried(rung.name, " ".join(map(str, rung.transforms)), report.bytes_after,
+                           report.seconds, report.verification))
         found = report.verification
         if found is None or found.passed or work.options.verify == REPORT:
             break

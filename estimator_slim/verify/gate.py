@@ -22,6 +22,9 @@ from estimator_slim.verify.request import Request
 _SECONDS = 600.0         # that asking both may take, and
 _BYTES_A_SECOND = 10e6   # for reading their files
 _SHOWN = 5               # failures in a message
+_BLAMELESS = ("So it answers without any transform: no transform is to blame. TensorFlow answers otherwise "
+              "once variables are constants, or the original does in another place. Publish it all the "
+              "same with verify='report', if that is right for you, and report it")
 _MOST_QUESTIONS, _FEWEST = 400, 8  # of those asked with every choice
 
 
@@ -131,11 +134,17 @@ def judge(report: Report, mode: str, *, lossless: bool = False) -> None:
     if found.passed:
         log.info("estimator_slim: %s", found)
     elif mode == "enforce":
-        raise VerificationError(f"{_message(report, found)}\n{_advice(found, lossless)}", report)
+        advice = _BLAMELESS if _is_blameless(report) else _advice(found, lossless)
+        raise VerificationError(f"{_message(report, found)}\n{advice}", report)
     else:
         for failure in found.failures:
             log.warning("estimator_slim: %s does not answer as its original: %s", report.destination,
                         failure)
+
+
+def _is_blameless(report: Report) -> bool:
+    """True where a list was tried in vain, and then no transform at all."""
+    return len(report.tried) > 1 and not report.tried[-1].transforms
 
 
 def in_turns(requests: Sequence[Request]) -> list[Request]:
