@@ -22,9 +22,9 @@ from estimator_slim.verify.request import Request
 _SECONDS = 600.0         # that asking both may take, and
 _BYTES_A_SECOND = 10e6   # for reading their files
 _SHOWN = 5               # failures in a message
-_BLAMELESS = ("So it answers without any transform: no transform is to blame. TensorFlow answers otherwise "
-              "once variables are constants, or the original does in another place. Publish it all the "
-              "same with verify='report', if that is right for you, and report it")
+_BLAMELESS = ("So it answers without any transform: no transform is to blame. TensorFlow answers "
+              "otherwise once variables are constants, or the original does in another place. Publish "
+              "it all the same with verify='report', if that is right for you, and report it")
 _MOST_QUESTIONS, _FEWEST = 400, 8  # of those asked with every choice
 
 
@@ -104,7 +104,8 @@ class Original:
         return heard
 
     @functools.cached_property
-    def _changing(self) -> Any:
+    def _changing(self) -> dict[tuple[str, str], str]:
+        """(signature, output) of what requests themselves change, and what is written."""
         return changed_by_requests(self._servable.graph)
 
     @functools.cached_property
