@@ -166,14 +166,16 @@ def test_the_defaults_hold_where_nobody_parses_flags(servable: str, tmp_path: Pa
     assert (done.returncode, done.stdout.splitlines()) == (0, [ran, twin, "True True"]), done.stderr
 
 
-@pytest.mark.parametrize("mode, code, printed, logged", [
-    ("enforce", 1, [], "is not published, because it does not answer as the original does"),
-    ("report", 0, ["best-slim"], "does not answer as its original: output"),
-    ("off", 0, ["best-slim"], "")])
-def test_slim_verify_decides_what_becomes_of_a_servable_that_answers_otherwise(
-        servable: str, tmp_path: Path, mode: str, code: int, printed: list, logged: str) -> None:
+@pytest.mark.parametrize("flags, code, printed, logged", [
+    (["--slim_verify=enforce", "--noslim_fallback"], 1, [],
+     "is not published, because it does not answer as the original does"),
+    (["--slim_verify=enforce"], 0, ["best-slim"], "(as asked) the slim servable does not answer as its"),
+    (["--slim_verify=report"], 0, ["best-slim"], "does not answer as its original: output"),
+    (["--slim_verify=off"], 0, ["best-slim"], "")], ids=str)
+def test_flags_decide_what_becomes_of_a_servable_that_answers_otherwise(
+        servable: str, tmp_path: Path, flags: list, code: int, printed: list, logged: str) -> None:
     done = run(PROGRAM, servable, "--slim_transforms=quantize_weights(bits=4, minimum_size=7)",
-               "--slim_max_error=0", f"--slim_verify={mode}")
+               "--slim_max_error=0", *flags)
     assert done.returncode == code, done.stderr
     assert logged in done.stderr
     assert versions(tmp_path) == ["best", *printed]
@@ -188,6 +190,7 @@ def wrong_values() -> list:
          "transforms, column 18: quantize_weights has no option 'minimum_sice'; "
          "did you mean 'minimum_size'?"),
         ("--slim_enabled=perhaps", "perhaps"),
+        ("--slim_fallback=sometimes", "sometimes"),
         ("--slim_on_error=ignore", "value should be one of <keep_original|raise>"),
         ("--slim_weights=disk", "value should be one of <auto|variables|constants>"),
         ("--slim_meta_graphs=train", "value should be one of <serve|all>"),

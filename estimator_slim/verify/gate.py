@@ -16,7 +16,7 @@ from estimator_slim.report import Failure, Report, Verification
 from estimator_slim.saved_model import Servable
 from estimator_slim.transforms import LOSSLESS, Bounds
 from estimator_slim.verify.answers import Heard, Job, ask
-from estimator_slim.verify.comparison import changed_by_requests, compare, excess, fixed_outputs
+from estimator_slim.verify.comparison import changed_by_requests, compare, fixed_outputs, times_allowed
 from estimator_slim.verify.request import Request
 
 _SECONDS = 600.0         # that asking both may take, and
@@ -84,7 +84,8 @@ class Original:
             return None
         parts = [heard.answers[start:start + len(asked)]
                  for start in range(0, len(requests), len(asked))]
-        return [excess(self._compared(self._heard, Heard(self._heard.signatures, part), bounds), bounds)
+        signatures = self._heard.signatures
+        return [times_allowed(self._compared(self._heard, Heard(signatures, part), bounds), bounds)
                 for part in parts]
 
     def _ask(self, directory: str, requests: Sequence[Request]) -> Heard:

@@ -13,7 +13,7 @@ from by_hand import servable, v1, variable
 from estimator_slim import Report, Verification, optimize_saved_model
 from estimator_slim.saved_model.reader import read_servable
 from estimator_slim.transforms.bounds import Bounds
-from estimator_slim.verify.gate import compare_servables
+from estimator_slim.verify.gate import Original
 from estimator_slim.verify.request import Request
 
 KERNEL = np.random.default_rng(3).normal(size=(4, 3)).astype(np.float32)
@@ -45,8 +45,8 @@ def scoring(changed: float = 0.0) -> Any:
 def test_agreement_is_shown_as_it_is_and_as_it_is_held_against_what_is_allowed(
         tmp_path: Path, rows: list, shown: str) -> None:
     original, slim = servable(tmp_path, scoring()), servable(tmp_path, scoring(0.01))
-    found = compare_servables(read_servable(original), slim,
-                     [Request("serving_default", {"x": np.array(rows, np.float32)}, "asked")], LOOSE)
+    asked = Request("serving_default", {"x": np.array(rows, np.float32)}, "asked")
+    found = Original(read_servable(original), [asked]).compare(slim, LOOSE)
     assert found.passed, found.failures
     assert shown in str(found)
 

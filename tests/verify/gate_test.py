@@ -29,7 +29,7 @@ from estimator_slim.graph.graph import Graph
 from estimator_slim.saved_model.reader import read_servable
 from estimator_slim.transforms import LOSSLESS, allowed_by, transform_list
 from estimator_slim.transforms.base import Transform
-from estimator_slim.verify.gate import compare_servables, in_turns
+from estimator_slim.verify.gate import Original, in_turns
 from estimator_slim.verify.request import Request
 
 KERNEL = np.random.default_rng(5).normal(size=(4, 3)).astype(np.float32)
@@ -214,7 +214,7 @@ def test_an_original_that_loads_in_this_process_only_is_asked_here(
         return v1.py_func(lambda: np.int64(1), [], tf.int64).op
 
     original = servable(tmp_path, network, main_op=only_here)
-    found = compare_servables(read_servable(original), original, [asked()], LOSSLESS)
+    found = Original(read_servable(original), [asked()]).compare(original, LOSSLESS)
     assert found.passed
     assert found.answered == 1
     assert {r.levelno for r in caplog.records if "does not load in a new process" in r.getMessage()} == {
@@ -248,7 +248,7 @@ def test_a_slim_servable_that_crashes_is_named_with_the_request(source: str, tmp
         inputs, outputs = network()
         with tf.control_dependencies([tf.raw_ops.Abort(error_msg="the kernel gives up")]):
             return inputs, {"scores": tf.identity(outputs["scores"])}
-    found = compare_servables(read_servable(source), servable(tmp_path, aborting), [asked()], LOSSLESS)
+    found = Original(read_servable(source), [asked()]).compare(servable(tmp_path, aborting), LOSSLESS)
     (failure,) = found.failures
     assert "refuses what the original answers, with Crash: SIGABRT" in failure.sentence
     assert "request 'asked'" in failure.sentence

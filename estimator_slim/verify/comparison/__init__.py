@@ -1,12 +1,12 @@
 """How near the two servables' answers are, and whether that is near enough."""
 
 from estimator_slim.verify.comparison.changing import changed_by_requests
-from estimator_slim.verify.comparison.excess import excess
+from estimator_slim.verify.comparison.excess import times_allowed
 from estimator_slim.verify.comparison.judging import compare, fixed_outputs
 
 __all__ = [
     "changed_by_requests",
     "compare",
-    "excess",
+    "times_allowed",
     "fixed_outputs",
 ]

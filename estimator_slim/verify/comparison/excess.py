@@ -10,7 +10,7 @@ from estimator_slim.transforms import Bounds
 _FAILED = 1.5  # at least so much, where something failed that these numbers do not show
 
 
-def excess(found: Verification, bounds: Bounds) -> float:
+def times_allowed(found: Verification, bounds: Bounds) -> float:
     """1 where the farthest output is as far off as it may be; errors, decisions and noise counted alike.
 
     Noise is taken as an amplitude: 6 dB less than allowed are 2.
