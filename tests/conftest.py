@@ -14,12 +14,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # also for the processes tha
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_is_verified() -> Iterator[None]:
-    """Tests that are not about verification do without; those that are ask for it by name."""
+    """Tests that are not about verification, or the ladder, do without; others ask for it by name."""
     import estimator_slim  # noqa: F401  defines the flags
 
-    flags.FLAGS["slim_verify"].value = "off"
+    without = {"slim_verify": "off", "slim_fallback": False}
+    for name, value in without.items():
+        flags.FLAGS[name].value = value
     yield
-    flags.FLAGS["slim_verify"].value = flags.FLAGS["slim_verify"].default
+    for name in without:
+        flags.FLAGS[name].value = flags.FLAGS[name].default
 
 
 @pytest.fixture(scope="session")
