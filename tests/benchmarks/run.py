@@ -24,8 +24,8 @@ import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-STEPS = ("optimizing", "serving", "nodes", "three_columns", "zoo", "contract", "placement", "trust",
-         "scaling", "beyond_2gb")
+STEPS = ("optimizing", "exporting", "serving", "nodes", "three_columns", "zoo", "contract", "placement",
+         "trust", "scaling", "beyond_2gb")
 ON_THE_SERVABLE = ("optimizing", "serving", "nodes")
 
 

@@ -43,17 +43,24 @@ print("asked", flush=True)
 time.sleep(600)
 """
 
-# Asks argv[1], and so does a process that it forks; both go on.
+# Forks while a thread asks argv[1], and goes on; the forked process asks argv[2] when it is told to.
 FORKING = """
-import os, sys, time
+import os, sys, threading, time
+from estimator_slim.verify.answers import worker
 from estimator_slim.verify.answers.asking import Job
 from estimator_slim.verify.answers.child import ask
 
-assert ask([Job(sys.argv[1], [])], seconds=600)[0].step == "done"
+def asked(directory):
+    return ask([Job(directory, [])], seconds=600)[0].step
+
+threading.Thread(target=asked, args=sys.argv[1:2], daemon=True).start()
+while not worker._kept:
+    time.sleep(0.01)
 forked = os.fork()
 if not forked:
-    assert ask([Job(sys.argv[1], [])], seconds=600)[0].step == "done"
     print(os.getpid(), flush=True)
+    input()
+    print(asked(sys.argv[2]), flush=True)
 time.sleep(600)
 """
 
@@ -61,6 +68,10 @@ time.sleep(600)
 def adding() -> Any:
     x = v1.placeholder(tf.float32, [None, 2], "x")
     return {"x": x}, {"y": x + 1.0}
+
+
+def endless() -> Any:
+    return v1.while_loop(lambda n: n >= 0, lambda n: n * 1, [tf.constant(1)]).op
 
 
 def printing() -> Any:
@@ -186,23 +197,27 @@ def test_it_ends_with_a_training_that_ends(tmp_path: Path) -> None:
         assert not is_running(asked_by)
 
 
-def test_a_forked_process_asks_by_one_of_its_own_and_keeps_that_of_its_parent_from_nothing(
+def test_a_forked_process_keeps_none_of_its_parent_alive_and_asks_by_one_of_its_own(
         tmp_path: Path) -> None:
-    with started(FORKING, servable(tmp_path, adding)) as training:
+    hanging, whole = servable(tmp_path, adding, main_op=endless), servable(tmp_path, adding)
+    with started(FORKING, hanging, whole) as training:
         forked = int(training.stdout.readline())
         try:
-            (of_training,), (of_forked,) = workers(training.pid), workers(forked)
+            (of_training,) = workers(training.pid)
             training.kill()
             wait_for(lambda: not is_running(of_training), seconds=10)
-            assert is_running(of_forked)
+            training.stdin.write("\n")
+            training.stdin.flush()
+            (of_forked,) = wait_for(lambda: workers(forked))
+            assert training.stdout.readline() == "done\n"
         finally:
             os.kill(forked, signal.SIGKILL)
         wait_for(lambda: not is_running(of_forked), seconds=10)
 
 
 @contextlib.contextmanager
-def started(program: str, directory: str) -> Iterator[subprocess.Popen]:
-    with subprocess.Popen([sys.executable, "-c", program, directory], cwd=ROOT, text=True,
+def started(program: str, *directories: str) -> Iterator[subprocess.Popen]:
+    with subprocess.Popen([sys.executable, "-c", program, *directories], cwd=ROOT, text=True,
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
             yield process
@@ -318,12 +333,13 @@ def test_what_would_be_started_otherwise_is_started_anew_and_then_kept(
 
 
 def test_a_path_is_found_from_the_folder_that_is_the_current_one_now(
-        tmp_path: Path, monkeypatch: Any) -> None:
+        tmp_path: Path, monkeypatch: Any, caplog: Any) -> None:
     directory = Path(servable(tmp_path, adding))
     monkeypatch.chdir(directory.parent)
     assert worker_after(directory.name)
     monkeypatch.chdir(directory.parents[1])
     assert worker_after(f"{directory.parent.name}/{directory.name}")
+    assert "asking in this one" not in caplog.text
 
 
 def unread_bytes(process: int) -> int:

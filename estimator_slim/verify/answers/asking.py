@@ -1,7 +1,7 @@
 """Asks servables one after the other, and tells of each step before it is taken.
 
-In a child process (child.py) `main` writes what is told to a file. Where the file ends early, the last
-step in it is what the child died of. `ask_here` asks in this process.
+In the child (child.py) `main` writes what is told to a file. Where the file ends early, the last step
+in it is what the child died of. `ask_here` asks in this process.
 """
 
 from __future__ import annotations
@@ -118,20 +118,20 @@ def _tell_of(job: Job) -> Iterator[tuple[str, Any]]:
     yield "done", None
 
 
-def main(lines: Any, done: int, idle: float) -> None:
-    """The process that is kept (worker.py).
+def main(tasks: Any, done: int, idle: float) -> None:
+    """The child: does one task after the other, see worker.py.
 
     Args:
-      lines: the queue of its jobs.
-      done: the descriptor to which it writes, when a job is done, the bytes that it has grown by.
-      idle: seconds without a job after which it ends.
+      tasks: the queue of lines.
+      done: a descriptor; after each task it writes there the bytes that it has grown by.
+      idle: seconds without a task after which it ends.
     """
     tf.get_logger().setLevel("ERROR")  # what is printed is for the cause of a crash
     gc.freeze()  # all that is imported is no garbage; to look through it takes longer than to ask
     new = _resident_bytes()
     with contextlib.suppress(queue.Empty):
         while True:
-            _do(*json.loads(lines.get(timeout=idle)))
+            _do(*json.loads(tasks.get(timeout=idle)))
             os.write(done, b"%d\n" % (_resident_bytes() - new))
 
 

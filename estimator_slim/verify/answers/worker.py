@@ -1,11 +1,11 @@
-"""A Python with TensorFlow that is started once, kept, and does one job after the other.
+"""A Python with TensorFlow that is started once, kept, and does one task after the other.
 
 Starting one takes seconds, asking a small servable a tenth of one. So one worker does all the asking
-of this process, for one thread at a time. The first job starts it; a later one starts another where it
+of this process, for one thread at a time. The first task starts it; a later one starts another where it
 died, grew, or was started with another environment than that of now. It ends when this process does.
 
-    this process → its stdin     a line for each job: paths of what is asked, told and printed, as JSON
-    its stdout → this process    a line when the job is done: the bytes it has grown by since it was new
+    this process → its stdin     a line for each task: paths of what is asked, told and printed, as JSON
+    its stdout → this process    a line when the task is done: the bytes it has grown by since it was new
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from dataclasses import dataclass
 # Bytes by which a worker that is kept may have grown. A servable of whatever size leaves 40 MB behind,
 # so more than this is a leak; and up to here it costs the training no more than TensorFlow itself does.
 GROWTH = 1 << 28
-IDLE = 600.0  # seconds without a job after which it ends and gives back the memory that TensorFlow takes
+IDLE = 600.0  # seconds without a task after which it ends and gives back what TensorFlow takes of memory
 NOT_STARTED = 127  # the exit code of what cannot be started, as shells have it
 _LOOK = 1.0  # seconds from one look whether it is alive to the next
 
@@ -35,17 +35,17 @@ import sys
 sys.path[:] = {path!r}
 import os, queue, threading
 
-jobs, done = queue.SimpleQueue(), os.dup(1)
+tasks, done = queue.SimpleQueue(), os.dup(1)
 os.dup2(2, 1)
 
 def read():
     for line in open(0, "rb", buffering=0, closefd=False):
-        jobs.put(line)
+        tasks.put(line)
     os._exit(1)
 
 threading.Thread(target=read, daemon=True).start()
 from estimator_slim.verify.answers.asking import main
-main(jobs, done, {idle!r})
+main(tasks, done, {idle!r})
 """
 _ISOLATING = {"isolated": "-I", "ignore_environment": "-E", "no_user_site": "-s", "no_site": "-S"}
 
@@ -55,12 +55,12 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True)
 class Ended:
-    """How a job ended.
+    """How a task ended.
 
     Attributes:
       code: None where it is done; else the exit code of the worker, which ended over it.
       late: the worker was ended because it took too long.
-      reused: the worker was there before this job.
+      reused: the worker was there before this task.
       why: the error where none could be started.
     """
 
@@ -71,7 +71,7 @@ class Ended:
 
 
 def work(asked: str, told: str, printed: str, seconds: float) -> Ended:
-    """Lets the worker do a job, after those that other threads gave it.
+    """Lets the worker do a task, after those that other threads gave it.
 
     Args:
       asked: the file with what it is to ask.
@@ -92,7 +92,7 @@ def work(asked: str, told: str, printed: str, seconds: float) -> Ended:
         line = None
         try:
             line = worker.do([asked, told, printed], seconds)
-        finally:  # where this is interrupted too: its line would be taken for that of the next job
+        finally:  # where this is interrupted too: its line would be taken for that of the next task
             code = None if line and int(line) <= GROWTH else _end()
         return Ended(None if line else code, line is None, reused)
 
@@ -139,7 +139,7 @@ class _Worker:
     """One process, used by one thread at a time."""
 
     def __init__(self, start: _Start, printed: str) -> None:
-        """Starts it, or raises OSError. `printed`: the file for what it prints before its first job."""
+        """Starts it, or raises OSError. `printed`: the file for what it prints before its first task."""
         if not start.command[0]:  # where Python is a part of another program
             raise FileNotFoundError("sys.executable names no Python")
         with open(printed, "ab") as file:
@@ -153,11 +153,11 @@ class _Worker:
         """Whether it is alive, and as it would be started now."""
         return self._process.poll() is None and self._start == start
 
-    def do(self, job: list[str], seconds: float) -> bytes | None:
-        """Its line when the job is done; none where it ended over it, None where it takes longer."""
+    def do(self, task: list[str], seconds: float) -> bytes | None:
+        """Its line when the task is done; none where it ended over it, None where it takes longer."""
         deadline = time.monotonic() + seconds
         with contextlib.suppress(BrokenPipeError):  # it ended
-            self._stdin.write(json.dumps(job).encode() + b"\n")
+            self._stdin.write(json.dumps(task).encode() + b"\n")
         heard = select.poll()
         heard.register(self._stdout, select.POLLIN)
         while (left := deadline - time.monotonic()) > 0:
