@@ -28,7 +28,7 @@ _MOVES = frozenset((
     "PlaceholderWithDefault", "Reshape", "Slice", "Split", "SplitV", "Squeeze", "StopGradient",
     "StridedSlice", "Tile", "Transpose", "Unpack"))
 _COUNTS = frozenset((
-    "Abs", "Add", "AddN", "AddV2", "All", "Any", "ClipByValue", "Cumsum", "Div", "DivNoNan", "FloorDiv",
+    "Abs", "Add", "AddN", "AddV2", "All", "Any", "ClipByValue", "Div", "DivNoNan", "FloorDiv",
     "FloorMod", "LogicalAnd", "LogicalNot", "LogicalOr", "Max", "Maximum", "Mean", "Min", "Minimum",
     "Mod", "Mul", "Neg", "Prod", "RealDiv", "Select", "SelectV2", "Square", "Sub", "Sum", "TruncateDiv",
     "TruncateMod"))
@@ -45,6 +45,7 @@ _STARTS = frozenset((  # what they answer is the request's, or does not go by va
     "ParseSequenceExampleV2", "ParseSingleExample", "Rank", "Shape", "ShapeN", "Size", "ZerosLike"))
 _FRAMES = frozenset(("Enter", "Exit", "Merge", "NextIteration", "Switch"))
 _DEEPEST, _MOST = 100, 32  # operations on the way back from an output; makers of one output
+_WIDEST = 1024  # values of a row that something before others makes
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +68,33 @@ class Maker:
         return [*self.op.inputs, self.made]
 
 
+@dataclass(frozen=True)
+class MadeBy:
+    """What there is to know of one output.
+
+    Attributes:
+      direct: its makers, which alone give it a reason to change.
+      before: of other floats, the makers of what they are made from, such as a price of the best item.
+    """
+
+    direct: tuple[Maker, ...] = ()
+    before: tuple[Maker, ...] = ()
+
+    def every(self) -> list[Maker]:
+        """All of them and all that are before them, each once and behind those that are before it."""
+        found: dict[str, Maker] = {}
+
+        def add(maker: Maker) -> None:
+            if maker.op.name not in found:
+                for one in maker.before:
+                    add(one)
+                found[maker.op.name] = maker
+
+        for maker in (*self.direct, *self.before):
+            add(maker)
+        return list(found.values())
+
+
 _Makers = Optional[tuple[Maker, ...]]
 
 
@@ -81,14 +109,15 @@ class Search:
     def __init__(self, graph: tf.Graph, fed: Iterable[str]) -> None:
         self._graph, self._fed = graph, frozenset(fed)
         self._known: dict[str, _Makers] = {}
-        self._makers: dict[str, Maker] = {}
+        self._makers: dict[tuple, Maker] = {}
 
-    def makers(self, tensor: tf.Tensor) -> tuple[Maker, ...]:
+    def makers(self, tensor: tf.Tensor) -> MadeBy:
         """All that it takes to tell why `tensor` changes; none where that is not known."""
-        found = self._behind(tensor, 0) or ()
-        every = with_all_before(found)
+        direct = self._behind(tensor, 0)
+        found = MadeBy(direct) if direct is not None else MadeBy(before=self._before([tensor], 0))
+        every = found.every()
         fetchable = all(self._graph.is_fetchable(t) for maker in every for t in maker.tensors)
-        return found if fetchable and len(every) <= _MOST else ()
+        return found if fetchable and len(every) <= _MOST else MadeBy()
 
     def _behind(self, tensor: tf.Tensor, depth: int) -> _Makers:
         """The makers of an exact tensor, or a float one that goes in steps; None where unknown."""
@@ -140,15 +169,19 @@ class Search:
         return False
 
     def _maker(self, tensor: tf.Tensor, depth: int) -> Maker:
-        name = tensor.op.name
-        if name not in self._makers:
-            self._makers[name] = Maker(tensor.op, tensor, self._before(tensor.op, depth))
-        return self._makers[name]
+        """The maker that `tensor` comes from; one for all operations that do the same."""
+        op = tensor.op
+        attributes = op.node_def.attr.items()
+        same = (op.type, *(one.name for one in op.inputs),
+                *sorted((key, str(value)) for key, value in attributes if not key.startswith("_")))
+        if same not in self._makers:
+            self._makers[same] = Maker(op, tensor, self._before(op.inputs, depth))
+        return self._makers[same]
 
-    def _before(self, op: tf.Operation, depth: int) -> tuple[Maker, ...]:
-        """The makers of those exact values from which floats are made that `op` reads."""
+    def _before(self, tensors: Iterable[tf.Tensor], depth: int) -> tuple[Maker, ...]:
+        """The makers of those exact values that floats are made from; not of wide ones."""
         found: list[Maker] = []
-        seen, todo = set(), deque(filter(_inexact, op.inputs))
+        seen, todo = set(), deque(filter(_inexact, tensors))
         while todo:
             tensor = todo.popleft()
             if tensor.name in seen or tensor.name in self._fed or tensor.op.type in _FRAMES:
@@ -157,23 +190,14 @@ class Search:
             todo += filter(_inexact, tensor.op.inputs)
             if tensor.op.type in _CROSSINGS:
                 exact = [one for one in tensor.op.inputs[:2] if not _inexact(one)]
-                found += [maker for maker in self._behind_all(exact, depth) or () if maker not in found]
+                found += [maker for maker in self._behind_all(exact, depth) or ()
+                          if maker not in found and _values_of_a_row(maker.made) <= _WIDEST]
         return tuple(found)
 
 
-def with_all_before(makers: Iterable[Maker]) -> list[Maker]:
-    """These and all that are before them, each once and behind those that are before it."""
-    found: dict[str, Maker] = {}
-
-    def add(maker: Maker) -> None:
-        if maker.op.name not in found:
-            for one in maker.before:
-                add(one)
-            found[maker.op.name] = maker
-
-    for maker in makers:
-        add(maker)
-    return list(found.values())
+def _values_of_a_row(tensor: tf.Tensor) -> int:
+    """How many each row has, as far as that is known."""
+    return (tensor.shape[1:].num_elements() or 0) if tensor.shape.rank else 0
 
 
 def _makes(op: tf.Operation) -> bool:

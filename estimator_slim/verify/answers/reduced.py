@@ -18,8 +18,8 @@ from estimator_slim.verify.answers.bases import (
     BOUNDARIES,
     CHOICES,
     COMPARISONS,
+    MadeBy,
     Maker,
-    with_all_before,
 )
 from estimator_slim.verify.request import IN_ANY_ORDER, Basis, Choice, Steps, evenly
 
@@ -27,28 +27,28 @@ _SAMPLE = 16        # scores of a row
 _AT_ONCE = 1 << 20  # values
 _NUMBER = re.compile(rb"[-+]?\d+(?:\.(\d*))?(?:[eE]([-+]?\d+))?")
 
-def bases_of(makers: Sequence[Maker], values: Mapping[str, np.ndarray],
+def bases_of(made_by: MadeBy, values: Mapping[str, np.ndarray],
              shape: tuple[int, ...]) -> tuple[Basis | None, ...]:
-    """The bases of an output of this shape in one answer; none where one of them has not its rows.
+    """The bases of an output of this shape in one answer; none where one of its makers has other rows.
 
     Args:
-      makers: that the output is made by.
-      values: tensor name → its value, of all that they and those before them read and make.
+      made_by: what makes the output.
+      values: tensor name → its value, of all that makers read and make.
       shape: of the output.
 
     Returns:
-      One for each of the makers and those before them; None for one of these that has other rows.
+      One for each maker, in order; None for one before others that has other rows.
     """
-    every = with_all_before(makers)
+    every = made_by.every()
     number = {maker.op.name: n for n, maker in enumerate(every)}
     found = []
     for maker in every:
         basis = _basis(maker, [values[tensor.name] for tensor in maker.tensors])
         basis = _fitted(basis, shape) if basis else None
-        if basis is None and maker in makers:
+        if basis is None and maker in made_by.direct:
             return ()
         before = tuple(number[one.op.name] for one in maker.before)
-        found.append(basis and replace(basis, before=before, direct=maker in makers))
+        found.append(basis and replace(basis, before=before, direct=maker in made_by.direct))
     return tuple(found)
 
 

@@ -14,7 +14,7 @@ from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow.python.saved_model import loader_impl
 
 from estimator_slim.graph import INIT_SIGNATURE, drop_recorded_shapes, names
-from estimator_slim.verify.answers.bases import Maker, Search, with_all_before
+from estimator_slim.verify.answers.bases import MadeBy, Search
 from estimator_slim.verify.answers.reduced import bases_of
 from estimator_slim.verify.answers.thinning import Share, thin
 from estimator_slim.verify.request import Answer, Refusal, Request
@@ -31,12 +31,12 @@ class Served:
     Attributes:
       session: in which its variables and tables stand.
       meta_graph: as loaded.
-      makers: signature → its outputs and what each is made by, as far as they were asked.
+      made_by: of signatures that were asked, what makes each output.
     """
 
     session: Any
     meta_graph: meta_graph_pb2.MetaGraphDef
-    makers: dict[str, dict[str, tuple[Maker, ...]]] = field(default_factory=dict)
+    made_by: dict[str, dict[str, MadeBy]] = field(default_factory=dict)
 
     def signatures(self) -> dict[str, dict[str, str]]:
         """Signature → what it declares: its method, and dtype and shape of each input and output."""
@@ -49,32 +49,31 @@ class Served:
         try:
             signature = dict(self.meta_graph.signature_def)[request.signature]
             feed = self._feed(signature, request)
-            makers = self._made_by(request.signature, signature)
+            made_by = self._made_by(request.signature, signature)
             fetch = {key: tensor for output, info in signature.outputs.items()
                      for key, tensor in fetched(output, info)}
-            behind = {tensor.name: tensor for those in makers.values()
-                      for maker in with_all_before(those) for tensor in maker.tensors}
+            behind = {tensor.name: tensor for one in made_by.values()
+                      for maker in one.every() for tensor in maker.tensors}
             outputs, values = self.session.run((fetch, behind), feed, options=options)
         except (tf.errors.OpError, ValueError, TypeError, KeyError) as error:
             return refusal(error)
         answer = {key: np.asarray(value) for key, value in outputs.items()}
         values = {name: np.asarray(value) for name, value in values.items()}
-        bases = {key: bases_of(those, values, answer[key].shape) for key, those in makers.items()}
+        bases = {key: bases_of(one, values, answer[key].shape) for key, one in made_by.items()}
         del outputs, values
         return thin(answer, share, bases)
 
-    def _made_by(self, key: str,
-                 signature: meta_graph_pb2.SignatureDef) -> dict[str, tuple[Maker, ...]]:
-        """Output → what it is made by."""
-        if key not in self.makers:
+    def _made_by(self, key: str, signature: meta_graph_pb2.SignatureDef) -> dict[str, MadeBy]:
+        """Output → what makes it."""
+        if key not in self.made_by:
             graph = self.session.graph
             inputs = [tensor for name, info in signature.inputs.items()
                       for _, tensor in fetched(name, info)]
             search = Search(graph, inputs)
-            self.makers[key] = {output: search.makers(graph.get_tensor_by_name(tensor))
-                                for name, info in signature.outputs.items()
-                                for output, tensor in fetched(name, info)}
-        return self.makers[key]
+            self.made_by[key] = {output: search.makers(graph.get_tensor_by_name(tensor))
+                                 for name, info in signature.outputs.items()
+                                 for output, tensor in fetched(name, info)}
+        return self.made_by[key]
 
     def _feed(self, signature: meta_graph_pb2.SignatureDef, request: Request) -> dict[str, Any]:
         """Tensor → what to feed it; those parts of a sparse tensor that the signature names."""

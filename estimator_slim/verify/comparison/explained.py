@@ -18,7 +18,16 @@ from estimator_slim.transforms import Bounds
 from estimator_slim.verify.comparison.column import Column
 from estimator_slim.verify.comparison.decisions import Changed
 from estimator_slim.verify.comparison.floats import failure, measured
-from estimator_slim.verify.comparison.marks import MOVED, TIED, Both, Marks, marked, rowwise_marks
+from estimator_slim.verify.comparison.marks import (
+    MOVED,
+    TIED,
+    Both,
+    Marks,
+    along,
+    marked,
+    rowwise_marks,
+    worst,
+)
 from estimator_slim.verify.comparison.numbers import is_float, paired
 from estimator_slim.verify.request import Basis, Choice
 
@@ -60,6 +69,26 @@ def explained(column: Column, bounds: Bounds) -> Explained | None:
     changed = Changed(rows, rows & (marks == TIED), rows & (marks == MOVED), True)
     printed = any(bases[number][0][0].kind in _PRINTED for number in direct)
     return Explained(column.by_position() if by_value else column, changed, wrong, printed)
+
+
+def but_for_choices(column: Column, bounds: Bounds, wrong: Failure) -> Failure | None:
+    """What of `wrong` is left without those rows of floats that are made from other choices.
+
+    The price of the best item is another where the best item is. But where most rows would be left out,
+    or the choices are not as `bounds` allow, all of them count.
+    """
+    column = _with_values(column)
+    every = marked(_matched(column))
+    marks = [worst(len(rows), [of[number] for _, of in every if of])
+             for number, rows in enumerate(column.rows)]
+    moved = np.concatenate(marks) == MOVED
+    other = moved | (np.concatenate(marks) == TIED)
+    if not 0 < 2 * other.sum() <= len(other) or moved.sum() > bounds.disagreements(len(other)):
+        return wrong
+    rest = measured(replace(column, got=[
+        np.where(along((one == TIED) | (one == MOVED), want), want, got)
+        for one, want, got in zip(marks, column.want, column.got)]), bounds)
+    return next(_too_far(column, every, bounds), failure(rest, bounds) if rest else wrong)
 
 
 def _with_values(column: Column) -> Column:

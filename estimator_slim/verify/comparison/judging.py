@@ -19,7 +19,7 @@ from estimator_slim.verify.answers import CRASH, Heard, fetched
 from estimator_slim.verify.comparison.column import Answered, Column, columns, dtype_name, place
 from estimator_slim.verify.comparison.decisions import Scores
 from estimator_slim.verify.comparison.exact import compare_exact, explained_failure
-from estimator_slim.verify.comparison.explained import explained
+from estimator_slim.verify.comparison.explained import but_for_choices, explained
 from estimator_slim.verify.comparison.floats import Floats, failure, measured, result
 from estimator_slim.verify.comparison.numbers import is_float
 from estimator_slim.verify.questions import EDGES, asks
@@ -89,8 +89,10 @@ def _compared(those: Sequence[Column], bounds: Bounds,
 def _wrong(floats: Floats, bounds: Bounds) -> Failure | None:
     """What is wrong with an output of floats; of rounded ones, with what they were rounded from."""
     wrong = failure(floats, bounds)
-    found = explained(floats.column, bounds) if wrong else None
-    return explained_failure(found, bounds) if found else wrong
+    if wrong is None:
+        return None
+    found = explained(floats.column, bounds)
+    return explained_failure(found, bounds) if found else but_for_choices(floats.column, bounds, wrong)
 
 
 def _changed_declarations(before: Declared, after: Declared) -> Iterator[Failure]:

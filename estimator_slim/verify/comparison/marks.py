@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -36,7 +36,7 @@ def marked(bases: Sequence[Both]) -> list[tuple[Both, Marks]]:
             found.append(([], []))
             continue
         earlier = [found[number][1] for number in both[0][0].before if found[number][1]]
-        held = [_worst(len(w.made), [marks[n] for marks in earlier]) for n, (w, _) in enumerate(both)]
+        held = [worst(len(w.made), [marks[n] for marks in earlier]) for n, (w, _) in enumerate(both)]
         pairs = [(w, _without(g, w, rows > SAME)) for (w, g), rows in zip(both, held)]
         found.append((pairs, [_passed_on(w.made != g.made, rows, own)
                               for (w, g), rows, own in zip(pairs, held, _own_marks(pairs))]))
@@ -51,7 +51,7 @@ def _own_marks(both: Both) -> Marks:
 
 def _passed_on(other: np.ndarray, rows: np.ndarray, marks: np.ndarray) -> np.ndarray:
     """The marks, but those of some rows for what is another there."""
-    held = _along(rows, marks)
+    held = along(rows, marks)
     return np.where(other & (held > SAME), held, marks)
 
 
@@ -60,8 +60,8 @@ def rowwise_marks(marks: np.ndarray, rows: int) -> np.ndarray:
     return marks.reshape(rows, -1).max(axis=1)
 
 
-def _worst(rows: int, earlier: Sequence[np.ndarray]) -> np.ndarray:
-    """The worst mark of each row of those bases that have as many."""
+def worst(rows: int, earlier: Iterable[np.ndarray]) -> np.ndarray:
+    """The worst mark of each row, of those bases that have as many."""
     fitting = [rowwise_marks(marks, rows) for marks in earlier if len(marks) == rows]
     return np.max([np.zeros(rows, int), *fitting], axis=0)
 
@@ -70,12 +70,13 @@ def _without(got: Basis, want: Basis, rows: np.ndarray) -> Basis:
     """`got` with the original's floats in some rows."""
     if not rows.any():
         return got
-    floats: dict[str, Any] = {name: np.where(_along(rows, value), value, got.arrays()[name])
+    floats: dict[str, Any] = {name: np.where(along(rows, value), value, got.arrays()[name])
                               for name, value in want.arrays().items() if name != "made"}
     return replace(got, **floats)
 
 
-def _along(rows: np.ndarray, array: np.ndarray) -> np.ndarray:
+def along(rows: np.ndarray, array: np.ndarray) -> np.ndarray:
+    """A value for each row, to be held beside the values of `array`."""
     return rows.reshape(-1, *[1] * (array.ndim - 1))
 
 
