@@ -29,7 +29,7 @@ def exported(tmp_path_factory: Any) -> Callable[[str], str]:
 
     def path(name: str) -> str:
         if name not in paths:
-            from models import MODELS
+            from tests.support.models import MODELS
             paths[name] = MODELS[name].build(str(tmp_path_factory.mktemp(name)))
         return paths[name]
     return path

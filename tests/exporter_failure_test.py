@@ -11,8 +11,12 @@ from typing import Any, ClassVar
 
 import pytest
 import tensorflow as tf
-from faults.exporting import Prepared, Then
-from training import (
+
+from estimator_slim import OptimizingExporter, OptionError, TransformError
+from estimator_slim.graph.graph import Graph
+from estimator_slim.transforms.base import Transform
+from tests.faults.exporting import Prepared, Then
+from tests.support.training import (
     LOSSLESS,
     contents,
     estimator,
@@ -22,10 +26,6 @@ from training import (
     train,
     versions,
 )
-
-from estimator_slim import OptimizingExporter, OptionError, TransformError
-from estimator_slim.graph.graph import Graph
-from estimator_slim.transforms.base import Transform
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from ask import ask_fresh, values
-from ask_v2 import ask_v2_fresh
-from training import LOSSLESS, contents, receiver_fn, requests, train, versions
 
 from estimator_slim import OptimizingExporter
+from tests.support.ask import ask_fresh, values
+from tests.support.ask_v2 import ask_v2_fresh
+from tests.support.training import LOSSLESS, contents, receiver_fn, requests, train, versions
 
 NAMES = ("final", "latest", "best", "own")
 EXPORTS = 3

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from absl import flags
-from training import export, versions
 
 import estimator_slim
 from estimator_slim.transforms import DEFAULT, transform_list
+from tests.support.training import export, versions
 
 # Optimizes argv[1] and prints what ran; {arguments}: keyword arguments given in code.
 PROGRAM = """

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
-from training import contents, export
 
 from estimator_slim import (
     DestinationError,
@@ -24,6 +23,7 @@ from estimator_slim import (
     optimize_saved_model,
 )
 from estimator_slim.transforms.base import Transform
+from tests.support.training import contents, export
 
 
 class Failing(Transform):

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ask import ask, values
 from tensorflow.core.protobuf import saved_model_pb2
-from training import LOSSLESS, contents, export, requests, versions
 
 from estimator_slim import OptionError, Report, optimize_saved_model
+from tests.support.ask import ask, values
+from tests.support.training import LOSSLESS, contents, export, requests, versions
 
 WARM_UP = "tf_serving_warmup_requests"
 PROGRAM = "import sys, estimator_slim; estimator_slim.optimize_saved_model(*sys.argv[1:])"

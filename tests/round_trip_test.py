@@ -7,14 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from alike import assert_alike, assert_near, assert_same
-from ask import ask, ask_fresh
-from lists import EXACT, LOSSLESS, LOSSY
-from models import MODELS
-from promised import files, signatures, table_initializers
 
 from estimator_slim import optimize_saved_model
 from estimator_slim.transforms import DEFAULT
+from tests.support.alike import assert_alike, assert_near, assert_same
+from tests.support.ask import ask, ask_fresh
+from tests.support.lists import EXACT, LOSSLESS, LOSSY
+from tests.support.models import MODELS
+from tests.support.promised import files, signatures, table_initializers
 
 NAMES = pytest.mark.parametrize("name", MODELS)
 

@@ -59,7 +59,7 @@ class Cell:
 
 
 def run(options: argparse.Namespace) -> None:
-    from models import MODELS
+    from tests.support.models import MODELS
 
     cells: dict[str, list[Cell]] = defaultdict(list)
     for number, model in enumerate(MODELS):
@@ -106,9 +106,9 @@ class _Tried:
     """A model of the suite, what it answers, and what it is under the empty list."""
 
     def __init__(self, model: str, folder: Path):
-        from ask import ask
-        from contract_cases import frozen
-        from models import MODELS
+        from tests.support.ask import ask
+        from tests.support.contract_cases import frozen
+        from tests.support.models import MODELS
 
         self._model, self._folder, self._requests = model, folder, MODELS[model].requests
         self._source = tf.compat.as_str_any(MODELS[model].build(str(folder)))
@@ -127,7 +127,7 @@ class _Tried:
 
     def cells(self) -> Iterator[tuple[str, Cell]]:
         """(transform, what became of the model); without transforms that have no range to freeze."""
-        from contract_cases import CASES, transform
+        from tests.support.contract_cases import CASES, transform
 
         has_ranges = "__requant_min_max:" in self._log.read_text(encoding="utf-8", errors="replace")
         for name, case in CASES.items():
@@ -136,7 +136,7 @@ class _Tried:
                 yield name, self._cell([*transform_list(case.before), one], case.bound)
 
     def _cell(self, transforms: TransformList, bound: float) -> Cell:
-        from ask import ask
+        from tests.support.ask import ask
 
         try:
             path = self._slim("slim", transforms)
@@ -157,7 +157,7 @@ def _files(directory: Path) -> dict[str, bytes]:
 
 def _compared(got: dict, wanted: dict, bound: float) -> tuple[float, str]:
     """The largest error, and how the first answer that is out of bounds differs."""
-    from ask import values
+    from tests.support.ask import values
 
     largest, differs = 0.0, ""
     for key, answer in wanted.items():

@@ -46,7 +46,7 @@ def exports(directory: str) -> None:
     try:
         from support.models import MODELS
     except ImportError:
-        from models import MODELS
+        from tests.support.models import MODELS
     for name, model in MODELS.items():
         with tempfile.TemporaryDirectory() as folder:
             made = os.fsdecode(model.build(folder))

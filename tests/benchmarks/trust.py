@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _kills(folder: Path) -> Iterator[Row]:
-    from faults import exporting, killing
+    from tests.faults import exporting, killing
 
     (folder / "scene").mkdir()
     exporting.make_scene(folder / "scene")
@@ -59,7 +59,7 @@ def _kills(folder: Path) -> Iterator[Row]:
 
 
 def _watch(folder: Path) -> list[Any]:
-    from faults.watching import watched
+    from tests.faults.watching import watched
 
     (folder / "watched").mkdir()
     _, seen, wrong = watched(folder / "watched", EXPORTS)
@@ -70,8 +70,8 @@ def _watch(folder: Path) -> list[Any]:
 
 def _mutations(folder: Path) -> Iterator[Row]:
     """Slim servables broken on purpose, and how many of them verification caught."""
-    from breaking import WHOLE, trials
-    from models import MODELS
+    from tests.support.models import MODELS
+    from tests.verify.breaking import WHOLE, trials
 
     @functools.lru_cache(None)
     def exported(name: str) -> str:

@@ -31,7 +31,7 @@ tf1 = tf.compat.v1
 
 def run(options: argparse.Namespace) -> None:
     sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-    from models import MODELS
+    from tests.support.models import MODELS
 
     rows = []
     for name, model in MODELS.items():

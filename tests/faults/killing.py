@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import training
-from ask import ask, values
 
-from faults import exporting, forked
-from faults.exporting import ORIGINALS, SLIMS, numbered, unfinished
+from tests.faults import exporting, forked
+from tests.faults.exporting import ORIGINALS, SLIMS, numbered, unfinished
+from tests.support import training
+from tests.support.ask import ask, values
 
 ATOL = 1e-5  # of answers, the transforms being lossless
 

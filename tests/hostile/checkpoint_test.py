@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from damage import assert_refused, bounded_memory, edit_index
 from tensorflow.core.protobuf import tensor_bundle_pb2
 
 from estimator_slim.checkpoint import checksum
@@ -22,6 +21,7 @@ from estimator_slim.checkpoint.region import Region, tile
 from estimator_slim.checkpoint.strings import varint
 from estimator_slim.checkpoint.table import read_table, write_table
 from estimator_slim.errors import SourceError
+from tests.hostile.damage import assert_refused, bounded_memory, edit_index
 
 Entry = tensor_bundle_pb2.BundleEntryProto
 FLOAT, STRING = 1, 7

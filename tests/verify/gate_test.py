@@ -13,9 +13,6 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import tensorflow as tf
-from by_hand import servable, v1, variable
-from models.zoo import examples
-from training import contents, export, input_fn, train, versions
 
 from estimator_slim import (
     OptimizingExporter,
@@ -31,6 +28,9 @@ from estimator_slim.transforms import LOSSLESS, allowed_by, transform_list
 from estimator_slim.transforms.base import Transform
 from estimator_slim.verify.gate import compare_servables, in_turns
 from estimator_slim.verify.request import Request
+from tests.support.by_hand import servable, v1, variable
+from tests.support.models.zoo import examples
+from tests.support.training import contents, export, input_fn, train, versions
 
 KERNEL = np.random.default_rng(5).normal(size=(4, 3)).astype(np.float32)
 BIAS = np.array([0.5, -0.5, 0.25], np.float32)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from models import MODELS
 
 from estimator_slim import Verification, optimize_saved_model
 from estimator_slim.saved_model.reader import read_servable
@@ -17,6 +16,7 @@ from estimator_slim.verify.answers.child import ask
 from estimator_slim.verify.comparison.judging import compare, fixed_outputs
 from estimator_slim.verify.questions.sources import questions_for
 from estimator_slim.verify.request import Request
+from tests.support.models import MODELS
 
 LISTS = {"default": DEFAULT, "lossless": DEFAULT.replace(" quantize_weights", ""),
          "4 bits": "quantize_weights(bits=4)", "16 bits": "quantize_weights(bits=16)",
