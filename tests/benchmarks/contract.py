@@ -1,6 +1,6 @@
 """Every transform by itself on every model of the test suite: does the servable load and answer alike?
 
-One row a transform: how many models answered within its bound (tests/contract_cases.py has them), the
+One row a transform: how many models answered within its bound (in tests/support/contract_cases.py), the
 largest error as a share of its output's largest value, and how nodes and bytes changed against the empty
 list. Then every cell that was refused, or whose answers were further off, with what was said. All cells
 are in WORK/contract.csv.
@@ -29,8 +29,6 @@ from estimator_slim import optimize_saved_model
 from estimator_slim.errors import EstimatorSlimError
 from estimator_slim.saved_model.reader import read_servable
 from estimator_slim.transforms import TRANSFORMS, TransformList, transform_list
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
 LOG = 'insert_logging(op=RequantizationRange, show_name=true, message="__requant_min_max:")'
 

@@ -14,15 +14,8 @@ from estimator_slim.errors import SourceError
 from estimator_slim.graph.graph import Graph
 from estimator_slim.graph.inlining import inline_calls
 from estimator_slim.graph.interface import Interface
-from tests.support.by_hand import (
-    answers,
-    assert_same_answers,
-    request_nodes,
-    request_ops,
-    servable,
-    slim,
-    variable,
-)
+from tests.support.alike import assert_same_answers
+from tests.support.by_hand import answers, request_nodes, request_ops, servable, slim, variable
 from tests.support.old_control_flow import old_control_flow
 
 v1 = tf.compat.v1

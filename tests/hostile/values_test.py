@@ -13,7 +13,7 @@ import tensorflow as tf
 from estimator_slim import optimize_saved_model
 from estimator_slim.graph import attributes
 from tests.hostile.damage import assert_refused, bounded_memory, edit, node_of
-from tests.support.by_hand import assert_same_answers
+from tests.support.alike import assert_same_answers
 
 TensorProto = tf.compat.v1.NodeDef.AttrEntry.DESCRIPTOR.fields_by_name["value"].message_type \
     .fields_by_name["tensor"].message_type._concrete_class

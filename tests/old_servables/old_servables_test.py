@@ -6,8 +6,6 @@ What they are and how they were made: make_fixtures.py.
 from __future__ import annotations
 
 import functools
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,17 +18,18 @@ import tensorflow as tf
 from estimator_slim import SourceError, optimize_saved_model
 from estimator_slim.saved_model.reader import read_servable
 from tests.old_servables.recording import load
-from tests.support.alike import assert_alike, assert_near, assert_same
+from tests.support.alike import ROUNDED, assert_alike
 from tests.support.ask import ask
 from tests.support.lists import EXACT, LOSSY
+from tests.support.processes import run_python
 from tests.support.promised import files, meta_graph, signatures, table_initializers
 
 EXPORTS = Path(__file__).parent / "exports"
 GONE = {"beam_search", "boosted_trees"}  # with tf.contrib, and with the kernels for trees
 UNLOADED = {"keras_simple_save"}  # by Python's loader, which looks at recorded shapes; servers do not
 NAMES = pytest.mark.parametrize("name", sorted({p.stem for p in EXPORTS.glob("*.zip")} - GONE))
-SMALL_TABLES = {name: (text.replace("quantize_weights", "quantize_weights(minimum_size=40)"), share)
-                for name, (text, share) in LOSSY.items() if name != "quantize_weights"}
+SMALL_TABLES = {name: (text.replace("quantize_weights", "quantize_weights(minimum_size=40)"), near)
+                for name, (text, near) in LOSSY.items() if name != "quantize_weights"}
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def slim(old: Callable, tmp_path_factory: Any) -> Callable[[str, str], str]:
 @NAMES
 def test_the_original_answers_as_it_did_in_tensorflow_1(
         name: str, old: Callable, answers: Callable) -> None:
-    assert_alike(answers(name), old(name).answers, assert_same)
+    assert_alike(answers(name), old(name).answers, **ROUNDED)
 
 
 @NAMES
@@ -88,18 +87,18 @@ def test_the_original_answers_as_it_did_in_tensorflow_1(
 def test_lossless_lists_change_no_answer(
         name: str, transforms: str, old: Callable, answers: Callable, slim: Callable) -> None:
     got = old(name).ask(slim(name, EXACT[transforms]))
-    assert_alike(got, answers(name), assert_same)
-    assert_alike(got, old(name).answers, assert_same)
+    assert_alike(got, answers(name), **ROUNDED)
+    assert_alike(got, old(name).answers, **ROUNDED)
 
 
 @NAMES
 @pytest.mark.parametrize("transforms", SMALL_TABLES)
 def test_lossy_lists_answer_nearly_the_same(
         name: str, transforms: str, old: Callable, answers: Callable, slim: Callable) -> None:
-    text, share = SMALL_TABLES[transforms]
-    got, near = old(name).ask(slim(name, text)), functools.partial(assert_near, share=share)
-    assert_alike(got, answers(name), near)
-    assert_alike(got, old(name).answers, near)
+    text, near = SMALL_TABLES[transforms]
+    got = old(name).ask(slim(name, text))
+    assert_alike(got, answers(name), **near)
+    assert_alike(got, old(name).answers, **near)
 
 
 @NAMES
@@ -122,16 +121,16 @@ def test_operations_of_the_original_get_no_attribute_that_its_tensorflow_lacks(
         assert named <= known.get(node.op, named), node.name
 
 
+@pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize("name, verify", [("dnn_classifier_in_parts", "enforce"),
                                           ("several_tags", "off")])
 def test_the_command_slims_them_in_a_process_of_its_own(
         name: str, verify: str, old: Callable, answers: Callable, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "estimator_slim.cli", "optimize", old(name).directory, tmp_path / "slim",
-         f"--tags={','.join(old(name).tags)}", f"--slim_transforms={EXACT['simplified']}",
-         f"--slim_verify={verify}"], capture_output=True, text=True, check=False)
+    done = run_python("-m", "estimator_slim.cli", "optimize", old(name).directory, tmp_path / "slim",
+                      f"--tags={','.join(old(name).tags)}", f"--slim_verify={verify}",
+                      f"--slim_transforms={EXACT['simplified']}")
     assert done.returncode == 0, done.stderr
-    assert_alike(old(name).ask(str(tmp_path / "slim")), answers(name), assert_same)
+    assert_alike(old(name).ask(str(tmp_path / "slim")), answers(name), **ROUNDED)
 
 
 def test_operations_that_later_tensorflows_lack_are_named(old: Callable, tmp_path: Path) -> None:

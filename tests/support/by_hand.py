@@ -64,19 +64,6 @@ def answers(directory: str, *requests: Any) -> Any:
     return result[0] if len(result) == 1 else result
 
 
-def assert_same_answers(slim_directory: str, original: str, *requests: Any) -> None:
-    """Bit for bit, and the same requests refused for the same kind of reason."""
-    got, wanted = (ask(d, requests, optimizer=False) for d in (slim_directory, original))
-    assert got.keys() == wanted.keys()
-    for key, answer in wanted.items():
-        if isinstance(answer, str):
-            assert got[key] == answer, key
-            continue
-        assert got[key].keys() == answer.keys()
-        for name, value in answer.items():
-            np.testing.assert_array_equal(got[key][name], value, err_msg=f"{key} {name}")
-
-
 def meta_graph(directory: str) -> Any:
     """The only MetaGraph of a servable."""
     return loader_impl.parse_saved_model(directory).meta_graphs[0]

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from estimator_slim.errors import TransformError
@@ -14,7 +13,8 @@ from estimator_slim.graph.graph import Graph
 from estimator_slim.graph.interface import Interface
 from estimator_slim.transforms import TRANSFORMS, transform_list
 from estimator_slim.transforms.base import Transform, check
-from tests.support.ask import Answers, ask, values
+from tests.support.alike import assert_alike
+from tests.support.ask import Answers, ask
 from tests.support.by_hand import slim
 from tests.support.contract_cases import CASES, LOSSLESS, Case, frozen, transform, write_ranges
 from tests.support.contract_servables import FIXTURES
@@ -145,23 +145,8 @@ def test_answers_stay_where_no_transform_runs(fixture: str, bench: Bench) -> Non
 def assert_answers(bench: Bench, fixture: str, case: Case, transforms: list) -> None:
     path, _ = slim(bench.source(fixture), transforms)  # type: ignore[arg-type]
     got = ask(path, FIXTURES[fixture].requests, optimizer=False)
-    for key, answer in bench.answers(fixture).items():
-        if isinstance(answer, str):
-            assert got[key] == answer, key
-            continue
-        outputs = values(got[key])
-        for output, wanted in values(answer).items():
-            assert_near(outputs[output], wanted, f"{key} {output}", bound=case.bound)
-
-
-def assert_near(got: np.ndarray, wanted: np.ndarray, where: str, *, bound: float) -> None:
-    """Numbers within `bound` of the output's largest; the rest alike, where nothing lossy decides it."""
-    assert (got.dtype, got.shape) == (wanted.dtype, wanted.shape), where
-    if wanted.dtype.kind == "f":
-        reach = max(1.0, float(np.abs(wanted).max(initial=0)))
-        np.testing.assert_allclose(got, wanted, rtol=0, atol=bound * reach, err_msg=where)
-    elif bound == LOSSLESS:
-        np.testing.assert_array_equal(got, wanted, err_msg=where)
+    assert_alike(got, bench.answers(fixture), share=case.bound, least=1.0,
+                 ties=0.0 if case.bound == LOSSLESS else None)  # what is lossy may decide otherwise
 
 
 @pytest.mark.parametrize("name", [n for n in TRANSFORMS if not CASES[n].fits_any_graph])

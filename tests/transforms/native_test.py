@@ -11,10 +11,10 @@ import tensorflow as tf
 
 from estimator_slim.errors import OptionError
 from estimator_slim.transforms import TRANSFORMS
+from tests.support.alike import assert_same_answers
 from tests.support.ask import ask
 from tests.support.by_hand import (
     answers,
-    assert_same_answers,
     meta_graph,
     request_nodes,
     request_ops,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.support.ask import ask
+from tests.support.alike import assert_near_answers
 from tests.support.by_hand import reasons, request_ops, servable, slim, v1, variable
 
 RANDOM = np.random.default_rng(5)
@@ -25,15 +25,6 @@ def images(*shape: int) -> np.ndarray:
 
 def kernel(*shape: int, name: str = "kernel") -> Any:
     return variable(name, images(*shape))
-
-
-def assert_near(path: str, source: str, *requests: Any) -> None:
-    got, wanted = (ask(d, requests, optimizer=False) for d in (path, source))
-    for key, answer in wanted.items():
-        assert isinstance(answer, dict), (key, answer)
-        for name, value in answer.items():
-            np.testing.assert_allclose(got[key][name], value, rtol=0, err_msg=f"{key} {name}",
-                                       atol=SHARE * float(np.abs(value).max()))
 
 
 def network(build: Callable, shape: tuple, dtype: Any = tf.float32) -> Callable:
@@ -62,7 +53,8 @@ def test_a_dilated_convolution_is_one_node_and_answers_the_same(
     assert request_ops(source)["SpaceToBatchND"] == 1
     path, _ = slim(source, f"{PREPARE} flatten_atrous_conv")
     assert not {"SpaceToBatchND", "BatchToSpaceND"} & set(request_ops(path))
-    assert_near(path, source, {"x": images(3, *size, 3)}, {"x": images(1, *size, 3)})
+    assert_near_answers(path, source, {"x": images(3, *size, 3)}, {"x": images(1, *size, 3)},
+                        share=SHARE)
 
 
 def test_dilated_convolutions_of_one_image_that_share_a_kernel_all_become_one_node(
@@ -76,7 +68,7 @@ def test_dilated_convolutions_of_one_image_that_share_a_kernel_all_become_one_no
     path, _ = slim(source, f"{PREPARE} flatten_atrous_conv")
     assert request_ops(path)["Conv2D"] == 4
     assert request_ops(path)["SpaceToBatchND"] == 0
-    assert_near(path, source, {"x": images(2, 9, 9, 3)})
+    assert_near_answers(path, source, {"x": images(2, 9, 9, 3)}, share=SHARE)
 
 
 def test_a_dilation_along_the_height_alone_is_one_node(tmp_path: Path) -> None:
@@ -87,7 +79,7 @@ def test_a_dilation_along_the_height_alone_is_one_node(tmp_path: Path) -> None:
     source = servable(tmp_path, network(build, (None, 8, 8, 3)))
     path, _ = slim(source, f"{PREPARE} flatten_atrous_conv")
     assert request_ops(path)["SpaceToBatchND"] == 0
-    assert_near(path, source, {"x": images(2, 8, 8, 3)})
+    assert_near_answers(path, source, {"x": images(2, 8, 8, 3)}, share=SHARE)
 
 
 def _split_dilation(x: Any, convolution: Callable, crops: list | None = None) -> Any:
@@ -127,7 +119,7 @@ def test_a_dilation_that_is_no_plain_convolution_stays_and_the_report_says_why(
     path, report = slim(source, f"{PREPARE} flatten_atrous_conv")
     assert request_ops(path)["SpaceToBatchND"] == 1
     assert reason in reasons(report)
-    assert_near(path, source, {"x": images(2, 8, 8, 3)})
+    assert_near_answers(path, source, {"x": images(2, 8, 8, 3)}, share=SHARE)
 
 
 def resized(x: Any, **options: Any) -> Any:
@@ -159,7 +151,8 @@ def test_one_image_is_resized_and_padded_while_convolving(
     path, _ = slim(source, f"{PREPARE} {transform}")
     assert request_ops(path)[op] == 1
     assert not BEFORE & set(request_ops(path))
-    assert_near(path, source, {"x": images(1, 7, 9, 3)}, {"x": images(1, 7, 9, 3) * 100})
+    assert_near_answers(path, source, {"x": images(1, 7, 9, 3)}, {"x": images(1, 7, 9, 3) * 100},
+                        share=SHARE)
 
 
 @pytest.mark.parametrize("transform, build", [
@@ -174,7 +167,7 @@ def test_what_the_fused_kernels_also_know_is_fused(
     source = servable(tmp_path, network(build, (1, 7, 9, 3)))
     path, _ = slim(source, f"{PREPARE} {transform}")
     assert request_ops(path)["Conv2D"] == 0
-    assert_near(path, source, {"x": images(1, 7, 9, 3)})
+    assert_near_answers(path, source, {"x": images(1, 7, 9, 3)}, share=SHARE)
 
 
 def _padded_twice_read(x: Any) -> Any:
@@ -205,4 +198,4 @@ def test_what_the_fused_kernels_do_wrong_stays_and_the_report_says_why(
     path, report = slim(source, f"{PREPARE} {transform}")
     assert request_ops(path)["Conv2D"] == 1
     assert reason in reasons(report)
-    assert_near(path, source, {"x": images(shape[0] or 3, 7, 9, 3)})
+    assert_near_answers(path, source, {"x": images(shape[0] or 3, 7, 9, 3)}, share=SHARE)

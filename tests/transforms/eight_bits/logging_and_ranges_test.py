@@ -14,9 +14,9 @@ import tensorflow as tf
 
 from estimator_slim.errors import OptionError, TransformError
 from estimator_slim.transforms import TRANSFORMS
+from tests.support.alike import assert_same_answers
 from tests.support.by_hand import (
     answers,
-    assert_same_answers,
     reasons,
     request_nodes,
     request_ops,

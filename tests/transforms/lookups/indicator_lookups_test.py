@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tests.support.by_hand import answers, assert_same_answers, request_ops, servable, slim, v1
+from tests.support.alike import ROUNDED, assert_near_answers, assert_same_answers
+from tests.support.by_hand import answers, request_ops, servable, slim, v1
 from tests.support.models.zoo import examples
 from tests.transforms.lookups.feature_columns import (
     FED,
@@ -23,22 +24,13 @@ from tests.transforms.lookups.feature_columns import (
 )
 
 
-def assert_near(slim_directory: str, original: str, *requests: Any) -> None:
-    """Within 1e-5: the same numbers, added in another order; refusals alike."""
-    for got, wanted in zip(answers(slim_directory, *requests), answers(original, *requests)):
-        if isinstance(wanted, str):
-            assert got == wanted
-        else:
-            np.testing.assert_allclose(got["value"], wanted["value"], rtol=1e-5, atol=1e-5)
-
-
 def test_a_large_indicator_column_becomes_a_lookup(tmp_path: Path) -> None:
     source = column_servable(tmp_path, [column.indicator_column(hashed(5000))], 64)
     path, _ = slim(source, LIST)
     ops = request_ops(path)
     assert ops["OneHot"] == ops["SparseToDense"] == ops["MatMul"] == 0
     assert ops["ResourceGather"] == ops["SparseSegmentSumWithNumSegments"] == 1
-    assert_near(path, source, *REQUESTS)
+    assert_near_answers(path, source, *REQUESTS, **ROUNDED)
 
 
 def test_beside_other_columns_each_keeps_its_rows_of_the_kernel(tmp_path: Path) -> None:
@@ -50,7 +42,8 @@ def test_beside_other_columns_each_keeps_its_rows_of_the_kernel(tmp_path: Path) 
     assert request_ops(path)["OneHot"] == 1  # of the small one
     asked = examples({"words": ["turn", "on", "on"], "age": [3.0], "last": ["on"]},
                      {"words": [], "age": [-1.0]}, {"words": ["x"], "age": [0.5]})
-    assert_near(path, source, {"examples": asked}, {"examples": asked[:1]}, {"examples": asked[:0]})
+    assert_near_answers(path, source, {"examples": asked}, {"examples": asked[:1]},
+                        {"examples": asked[:0]}, **ROUNDED)
 
 
 def test_a_word_that_comes_twice_counts_twice(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.support.by_hand import answers, assert_same_answers, request_ops, servable, slim, stored
+from tests.support.alike import assert_same_answers
+from tests.support.by_hand import answers, request_ops, servable, slim, stored
 
 v1 = tf.compat.v1
 ROWS, WIDTH = 1003, 80  # 321 kB: the table is a variable, and no number of parts divides it

@@ -11,17 +11,9 @@ import pytest
 import tensorflow as tf
 
 from estimator_slim import optimize_saved_model
+from tests.support.alike import assert_same_answers
 from tests.support.ask import ask
-from tests.support.by_hand import (
-    answers,
-    assert_same_answers,
-    reasons,
-    request_ops,
-    servable,
-    slim,
-    v1,
-    variable,
-)
+from tests.support.by_hand import answers, reasons, request_ops, servable, slim, v1, variable
 from tests.support.models.zoo import examples
 from tests.transforms.lookups.feature_columns import (
     FED,

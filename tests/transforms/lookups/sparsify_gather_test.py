@@ -14,10 +14,10 @@ from estimator_slim.errors import OptionError
 from estimator_slim.graph.weight import SLICE_BYTES, Weight
 from estimator_slim.transforms import TRANSFORMS
 from estimator_slim.transforms.lookups.sparsify_gather import sparse_rows, without_zero_rows
+from tests.support.alike import assert_same_answers
 from tests.support.ask_v2 import ask_v2_fresh
 from tests.support.by_hand import (
     answers,
-    assert_same_answers,
     bytes_of,
     meta_graph,
     reasons,

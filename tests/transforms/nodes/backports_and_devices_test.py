@@ -13,8 +13,8 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from estimator_slim.errors import OptionError
 from estimator_slim.transforms import TRANSFORMS
+from tests.support.alike import assert_same_answers
 from tests.support.by_hand import (
-    assert_same_answers,
     bytes_of,
     meta_graph,
     reasons,

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support.alike import assert_same_answers
 from tests.support.by_hand import (
     answers,
-    assert_same_answers,
     meta_graph,
     request_nodes,
     request_ops,

@@ -14,10 +14,10 @@ from tensorflow.core.protobuf import meta_graph_pb2
 from estimator_slim.errors import OptionError, TransformError
 from estimator_slim.graph import names
 from estimator_slim.transforms import TRANSFORMS
+from tests.support.alike import assert_same_answers
 from tests.support.ask import served
 from tests.support.by_hand import (
     answers,
-    assert_same_answers,
     meta_graph,
     reasons,
     request_nodes,

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support.alike import assert_near_answers
 from tests.support.by_hand import request_ops, servable, slim, stored, v1, variable
 from tests.transforms.normalisations.folding import (
     FOLD,
     NORMAL,
     PREPARE,
-    assert_near,
     edit_nodes,
     normal,
     placeholder,
@@ -96,7 +96,7 @@ def test_every_spelling_goes_into_the_layer_before_it(
     assert sum(before[op] for op in NORMAL) > len(spellings)
     assert not any(after[op] for op in NORMAL)
     assert after["BiasAdd"] == len(spellings) - (0 if bias is biased else 3)
-    assert_near(path, source, request(*shape), share=2e-6)
+    assert_near_answers(path, source, request(*shape), share=2e-6)
 
 
 def test_what_a_signature_fetches_may_be_the_normalisation(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_what_a_signature_fetches_may_be_the_normalisation(tmp_path: Path) -> No
     source = servable(tmp_path, network)
     path, _ = slim(source, FOLD)
     assert not any(request_ops(path)[op] for op in NORMAL)
-    assert_near(path, source, {**request(4, 5), "scaled": np.eye(6)}, share=1e-6)
+    assert_near_answers(path, source, {**request(4, 5), "scaled": np.eye(6)}, share=1e-6)
 
 
 @pytest.mark.parametrize("scaled", [True, False], ids=["scaled", "not scaled"])
@@ -126,7 +126,7 @@ def test_the_normalisation_of_the_first_tensorflow_is_folded_too(
     for transform in ("fold_batch_norms", "fold_old_batch_norms"):
         path, _ = slim(source, f"{PREPARE} {transform}")
         assert request_ops(path) == {"Placeholder": 1, "Const": 2, "Conv2D": 1, "BiasAdd": 1}
-        assert_near(path, source, requests, share=2e-6)
+        assert_near_answers(path, source, requests, share=2e-6)
 
 
 def make_old(node: Any, scaled: bool) -> None:
@@ -155,7 +155,7 @@ def test_fold_old_batch_norms_folds_operations_that_normalise_and_leaves_others(
     path, _ = slim(source, f"{PREPARE} fold_old_batch_norms")
     ops = request_ops(path)
     assert [ops[op] for op in ("Conv2D", "BiasAdd", "Mul", *FUSED)] == [4, 3, 1, 0, 0, 0]
-    assert_near(path, source, request(2, 8, 8, 3), share=2e-6)
+    assert_near_answers(path, source, request(2, 8, 8, 3), share=2e-6)
 
 
 def test_nchw_normalises_along_the_second_axis(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_nchw_normalises_along_the_second_axis(tmp_path: Path) -> None:
     path, _ = slim(source, FOLD)
     ops = request_ops(path)
     assert [ops[op] for op in ("BiasAdd", "Mul", "AddV2", "FusedBatchNormV3")] == [2, 2, 0, 1]
-    assert_near(path, source, request(2, 3, 8, 8), optimizer=True, share=2e-6)
+    assert_near_answers(path, source, request(2, 3, 8, 8), optimizer=True, share=2e-6)
 
 
 def test_a_large_kernel_stays_a_variable_and_each_value_is_rounded_once(tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ import pytest
 import tensorflow as tf
 
 from estimator_slim import optimize_saved_model
+from tests.support.alike import ROUNDED, assert_near_answers, assert_same_answers
 from tests.support.ask import ask
-from tests.support.by_hand import answers, assert_same_answers, request_ops, servable, slim, v1, variable
+from tests.support.by_hand import request_ops, servable, slim, v1, variable
 from tests.support.models import MODELS
 
 FOLD = "strip_unused_nodes remove_nodes(op=Identity) fold_constants fold_batch_norms"
@@ -21,18 +22,6 @@ KERNEL, NEXT = (RANDOM.normal(size=size).astype(np.float32) for size in ((5, 6),
 SCALE, SHIFT = (RANDOM.uniform(0.5, 2, size=6).astype(np.float32) for _ in range(2))
 IMAGE = RANDOM.normal(size=(2, 8, 8, 3)).astype(np.float32)
 X = RANDOM.normal(size=(3, 5)).astype(np.float32)
-
-
-def assert_near(slim_directory: str, original: str, *requests: Any) -> None:
-    """Within 1e-5: constants are multiplied with each other first."""
-    for request in requests:
-        got, wanted = answers(slim_directory, request), answers(original, request)
-        if isinstance(wanted, str):
-            assert got == wanted
-            continue
-        assert got.keys() == wanted.keys()
-        for key, value in wanted.items():
-            np.testing.assert_allclose(got[key], value, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["dnn_v1_batch_norm_label_vocabulary",
@@ -76,7 +65,7 @@ def test_a_norm_behind_the_activation_goes_into_the_next_layer(tmp_path: Path, b
     ops = request_ops(path)
     assert ops["Mul"] == ops["Add"] == ops["AddV2"] == 0
     assert (ops["MatMul"], ops["BiasAdd"]) == (2, 1)
-    assert_near(path, source, {"x": X}, {"x": X[:1]}, {"x": X[:0]})
+    assert_near_answers(path, source, {"x": X}, {"x": X[:1]}, {"x": X[:0]}, **ROUNDED)
 
 
 @pytest.mark.parametrize("more", [lambda norm: {"norm": norm},
@@ -100,7 +89,7 @@ def test_a_norm_whose_next_kernel_is_shared_stays(tmp_path: Path) -> None:
 
     source = servable(tmp_path, network)
     path, _ = slim(source, FOLD)
-    assert_near(path, source, {"x": X})
+    assert_near_answers(path, source, {"x": X}, **ROUNDED)
 
 
 def test_a_fed_norm_stays(tmp_path: Path) -> None:
@@ -115,7 +104,7 @@ def test_a_fed_norm_stays(tmp_path: Path) -> None:
     requests = {"x": X}, {"x": X, "norm": np.ones((2, 6))}
     got, wanted = (ask(d, requests, optimizer=False)["norm", 1]["y"] for d in (path, source))
     np.testing.assert_array_equal(got, wanted)
-    assert_near(path, source, {"x": X})
+    assert_near_answers(path, source, {"x": X}, **ROUNDED)
 
 
 def convolution(folder: Path, more: Callable[[Any, Any], dict]) -> str:
@@ -133,7 +122,7 @@ def test_a_scale_behind_a_convolution_goes_into_its_kernel(tmp_path: Path) -> No
     source = convolution(tmp_path, lambda raw, scaled: {})
     path, _ = slim(source, FOLD)
     assert request_ops(path) == {"Placeholder": 1, "Const": 1, "Conv2D": 1, "Relu": 1}
-    assert_near(path, source, {"x": IMAGE}, {"x": IMAGE[:1]})
+    assert_near_answers(path, source, {"x": IMAGE}, {"x": IMAGE[:1]}, **ROUNDED)
 
 
 @pytest.mark.parametrize("more", [lambda raw, scaled: {"raw": raw},
@@ -143,10 +132,10 @@ def test_a_convolution_that_somebody_else_reads_keeps_its_kernel(
         tmp_path: Path, more: Callable) -> None:
     source = convolution(tmp_path, more)
     path, _ = slim(source, FOLD)
-    assert_near(path, source, {"x": IMAGE}, {"x": IMAGE[:1]})
+    assert_near_answers(path, source, {"x": IMAGE}, {"x": IMAGE[:1]}, **ROUNDED)
 
 
 def test_the_scaled_convolution_itself_may_be_an_output(tmp_path: Path) -> None:
     source = convolution(tmp_path, lambda raw, scaled: {"scaled": scaled})
     path, _ = slim(source, FOLD)
-    assert_near(path, source, {"x": IMAGE})
+    assert_near_answers(path, source, {"x": IMAGE}, **ROUNDED)

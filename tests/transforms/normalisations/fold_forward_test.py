@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support.alike import assert_near_answers
 from tests.support.by_hand import request_ops, servable, slim, stored, v1, variable
 from tests.transforms.normalisations.folding import (
     FOLD,
     NORMAL,
     assert_left_alone,
-    assert_near,
     normal,
     placeholder,
     positive,
@@ -83,7 +83,7 @@ def test_every_spelling_goes_into_the_layer_behind_it(
     ops = request_ops(path)
     assert not any(ops[op] for op in NORMAL)
     assert ops["BiasAdd"] == len(spellings) - (0 if bias is biased else 2)
-    assert_near(path, source, request(*shape), share=2e-6)
+    assert_near_answers(path, source, request(*shape), share=2e-6)
 
 
 @pytest.mark.parametrize("layer", PADDED.values(), ids=list(PADDED))
@@ -97,7 +97,7 @@ def test_a_scale_passes_padding(tmp_path: Path, layer: tuple) -> None:
     source = servable(tmp_path, network)
     path, _ = slim(source, FOLD)
     assert request_ops(path)["Mul"] == 0
-    assert_near(path, source, request(*shape), share=2e-6)
+    assert_near_answers(path, source, request(*shape), share=2e-6)
 
 
 @pytest.mark.parametrize("layer", PADDED.values(), ids=list(PADDED))
@@ -120,7 +120,7 @@ def test_nchw_normalises_along_the_second_axis(tmp_path: Path) -> None:
     source = servable(tmp_path, network)
     path, _ = slim(source, FOLD)
     assert not any(request_ops(path)[op] for op in NORMAL)
-    assert_near(path, source, request(2, 5, 9, 9), optimizer=True, share=2e-6)
+    assert_near_answers(path, source, request(2, 5, 9, 9), optimizer=True, share=2e-6)
 
 
 def test_a_mean_is_subtracted_before_anything_is_rounded(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_mean_is_subtracted_before_anything_is_rounded(tmp_path: Path) -> None
     ops = request_ops(path)
     assert (ops["Sub"], ops["RealDiv"]) == (1, 0)
     years = np.random.default_rng(1).integers(8000, 8160, (9, 5)).astype(np.float32) / 4
-    assert_near(path, source, {"x": years}, share=1e-6)
+    assert_near_answers(path, source, {"x": years}, share=1e-6)
 
 
 def test_a_fused_mean_far_from_zero_stays(tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_a_large_kernel_stays_a_variable_and_each_value_is_rounded_once(tmp_path
     path, _ = slim(source, FOLD)
     wanted = kernel * across.astype(np.float64)[:, np.newaxis]
     np.testing.assert_array_equal(stored(path)["MatMul/kernel"], wanted.astype(np.float32))
-    assert_near(path, source, request(4, 300), share=1e-6)
+    assert_near_answers(path, source, request(4, 300), share=1e-6)
 
 
 def test_a_layer_between_two_normalisations_takes_up_both(tmp_path: Path) -> None:
@@ -196,4 +196,4 @@ def test_a_layer_between_two_normalisations_takes_up_both(tmp_path: Path) -> Non
     path, _ = slim(source, FOLD)
     ops = request_ops(path)
     assert [ops[op] for op in ("MatMul", "BiasAdd", "Mul", "AddV2")] == [3, 3, 0, 0]
-    assert_near(path, source, request(4, 5), {"x": request(4, 5)["x"] + 20}, share=4e-6)
+    assert_near_answers(path, source, request(4, 5), {"x": request(4, 5)["x"] + 20}, share=4e-6)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.support.by_hand import assert_same_answers, request_ops, servable, slim, v1
+from tests.support.alike import assert_same_answers
+from tests.support.by_hand import request_ops, servable, slim, v1
 from tests.support.old_control_flow import old_control_flow
 from tests.transforms.normalisations.folding import (
     FOLD,

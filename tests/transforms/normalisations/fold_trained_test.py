@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support.alike import assert_near_answers
 from tests.support.by_hand import request_ops, slim, v1
 from tests.support.models.text import loss_of
 from tests.support.models.zoo import (
@@ -23,7 +24,7 @@ from tests.support.models.zoo import (
     raw_receiver,
     training_spec,
 )
-from tests.transforms.normalisations.folding import FOLD, NORMAL, assert_near
+from tests.transforms.normalisations.folding import FOLD, NORMAL
 
 RANDOM = np.random.default_rng(2)
 LABELS = np.arange(16) % 3
@@ -103,7 +104,7 @@ def test_every_normalisation_of_a_custom_network_is_folded(
     assert_trained(source, 4)
     path, _ = slim(source, FOLD)
     assert not any(request_ops(path)[op] for op in NORMAL)
-    assert_near(path, source, {"x": x}, {"x": x[:1] * 3}, share=1e-5)
+    assert_near_answers(path, source, {"x": x}, {"x": x[:1] * 3}, share=1e-5)
 
 
 def combined(kind: Callable) -> Callable:
@@ -132,7 +133,8 @@ def test_every_normalisation_of_a_canned_estimator_is_folded(tmp_path: Path, mak
     path, _ = slim(source, FOLD)
     ops = request_ops(path)
     assert [ops[op] for op in ("Rsqrt", "Mul", "Sub", "FusedBatchNormV3")] == [0, 0, 0, 0]
-    assert_near(path, source, {"x": NUMBERS}, {"x": NUMBERS[:1] * 3}, {"x": NUMBERS[:0]}, share=1e-5)
+    assert_near_answers(path, source, {"x": NUMBERS}, {"x": NUMBERS[:1] * 3}, {"x": NUMBERS[:0]},
+                        share=1e-5)
 
 
 def assert_trained(directory: str, count: int) -> None:

@@ -10,16 +10,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from tests.support.ask import ask
-from tests.support.by_hand import (
-    assert_same_answers,
-    reasons,
-    request_nodes,
-    servable,
-    slim,
-    v1,
-    variable,
-)
+from tests.support.alike import assert_same_answers
+from tests.support.by_hand import reasons, request_nodes, servable, slim, v1, variable
 
 PREPARE = "strip_unused_nodes remove_nodes(op=Identity) fold_constants"
 FOLD = f"{PREPARE} fold_batch_norms"
@@ -50,22 +42,6 @@ def request(*shape: int) -> dict[str, np.ndarray]:
 
 def placeholder(*shape: int | None) -> Any:
     return v1.placeholder(tf.float32, shape, "x")
-
-
-def assert_near(slim_directory: str, original: str, *requests: Any, optimizer: bool = False,
-                share: float) -> None:
-    """The same refusals and words, and numbers within `share` of their output's largest."""
-    got, wanted = (ask(d, requests, optimizer=optimizer) for d in (slim_directory, original))
-    for key, answer in wanted.items():
-        if isinstance(answer, str):
-            assert got[key] == answer, key
-            continue
-        for name, value in answer.items():
-            if value.dtype.kind == "f":
-                np.testing.assert_allclose(got[key][name], value, rtol=0, err_msg=f"{key} {name}",
-                                           atol=share * float(np.abs(value).max(initial=0)))
-            else:
-                np.testing.assert_array_equal(got[key][name], value, err_msg=f"{key} {name}")
 
 
 def assert_left_alone(folder: Path, network: Callable[[], Any], reason: str, *requests: Any,

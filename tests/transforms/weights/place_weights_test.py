@@ -15,9 +15,9 @@ from estimator_slim.graph.graph import Graph
 from estimator_slim.graph.interface import Interface
 from estimator_slim.graph.weight import Weight
 from estimator_slim.transforms.weights.placing import place_weights
+from tests.support.alike import assert_same_answers
 from tests.support.by_hand import (
     answers,
-    assert_same_answers,
     meta_graph,
     request_nodes,
     servable,

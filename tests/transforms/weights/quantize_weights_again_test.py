@@ -9,16 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.support.by_hand import (
-    answers,
-    assert_same_answers,
-    bytes_of,
-    reasons,
-    servable,
-    slim,
-    v1,
-    variable,
-)
+from tests.support.alike import assert_same_answers
+from tests.support.by_hand import answers, bytes_of, reasons, servable, slim, v1, variable
 
 ROWS = 20_000
 

@@ -9,17 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.support.by_hand import (
-    answers,
-    assert_same_answers,
-    reasons,
-    request_ops,
-    servable,
-    slim,
-    stored,
-    v1,
-    variable,
-)
+from tests.support.alike import assert_same_answers
+from tests.support.by_hand import answers, reasons, request_ops, servable, slim, stored, v1, variable
 
 QUANTIZE = "strip_unused_nodes quantize_weights(bits={}, granularity={}, minimum_size=1)"
 
@@ -53,7 +44,7 @@ def magnitude(values: np.ndarray, granularity: str) -> np.ndarray:
     return blocks[np.arange(len(rows)) // per_block, None]
 
 
-def assert_near(got: np.ndarray, values: np.ndarray, bits: int, granularity: str) -> None:
+def assert_on_grid(got: np.ndarray, values: np.ndarray, bits: int, granularity: str) -> None:
     """No value is farther off than the grid that its row promises; float32 rounds on top."""
     assert got.shape == values.shape
     assert got.dtype == values.dtype
@@ -94,7 +85,7 @@ def test_every_row_is_as_near_as_its_grid_promises(
     values = values.astype(np.float32)
     path, _ = slim(table_servable(tmp_path, values), QUANTIZE.format(bits, granularity))
     narrow = bits == 4 and shape[-1] == 1  # two codes of a row make a byte, and there is only one
-    assert_near(looked_up(path, len(values)), values, 8 if narrow else bits, granularity)
+    assert_on_grid(looked_up(path, len(values)), values, 8 if narrow else bits, granularity)
 
 
 @pytest.mark.parametrize(("bits", "dtype", "width"),
@@ -108,7 +99,7 @@ def test_the_codes_on_disk_take_the_bits_that_were_asked_for(
     assert "table" not in stored(path)
     grids = {8: 1, 4: 2, 16: 0}[bits] * 9000 * 4
     assert 0 <= report.bytes_after - codes.nbytes - grids < 20_000  # the graph
-    assert_near(looked_up(path, 9000), values, bits, "row")
+    assert_on_grid(looked_up(path, 9000), values, bits, "row")
 
 
 @pytest.mark.parametrize(("bits", "dtype", "width"),
@@ -121,7 +112,7 @@ def test_a_small_table_is_codes_on_disk_and_costs_no_request_anything(
     assert request_ops(path) == {"Placeholder": 1, "VarHandleOp": 1, "ResourceGather": 1}
     [codes] = (value for key, value in stored(path).items() if key.endswith("/codes"))
     assert (codes.dtype, codes.shape) == (dtype, (3001, width))
-    assert_near(looked_up(path, 3001), values, bits, "row")
+    assert_on_grid(looked_up(path, 3001), values, bits, "row")
 
 
 def test_a_width_of_one_gets_a_scale_for_each_block_of_rows(tmp_path: Path) -> None:
@@ -132,7 +123,7 @@ def test_a_width_of_one_gets_a_scale_for_each_block_of_rows(tmp_path: Path) -> N
     scale = next(v for k, v in parts.items() if "scale" in k)
     assert (codes.dtype, codes.shape) == (np.int8, (300_001, 1))
     assert scale.shape == (-(-300_001 // 64), 1)
-    assert_near(looked_up(path, len(values)), values, 8, "row")
+    assert_on_grid(looked_up(path, len(values)), values, 8, "row")
 
 
 @pytest.mark.parametrize("granularity", ["row", "table"])
@@ -155,7 +146,7 @@ def test_tables_of_other_floats_keep_their_type(tmp_path: Path, dtype: Any, bits
     got = looked_up(path, 300)
     assert got.dtype == dtype
     if bits == 8:
-        assert_near(got, values, bits, "row")
+        assert_on_grid(got, values, bits, "row")
     else:
         span = np.ptp(values.astype(np.float64), axis=1, keepdims=True)
         assert np.sqrt(np.mean(((got - values.astype(np.float64)) / span)**2)) <= 1 / 15 / 12**0.5

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +15,7 @@ from estimator_slim.verify.answers.asking import CRASH, Heard, Job, ask_here
 from estimator_slim.verify.answers.child import ask, environment
 from estimator_slim.verify.request import Request
 from tests.support.by_hand import servable, v1, variable
-from tests.support.processes import ROOT
+from tests.support.processes import run_python
 
 SECONDS = 300.0
 X = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
@@ -116,6 +113,7 @@ def test_a_servable_that_cannot_be_loaded_says_why_and_the_next_ones_are_asked(
     np.testing.assert_array_equal(heard[3].answers[0]["y"].values, X * 2)
 
 
+@pytest.mark.usefixtures("warm")
 def test_a_kernel_that_aborts_costs_its_own_answer_only(tmp_path: Path) -> None:
     whole, fatal = servable(tmp_path, doubling), servable(tmp_path, aborting)
     requests = [asked(), asked("fatal"), asked(value=X[:1])]
@@ -154,14 +152,13 @@ def test_a_child_has_no_gpu_and_no_part_in_the_trainers_cluster(monkeypatch: Any
     assert inherited["KEPT"] == "yes"
 
 
+@pytest.mark.usefixtures("warm")
 def test_two_servables_take_the_memory_of_one(tmp_path: Path) -> None:
     size = 200_000 * 128 * 4  # 102 MB
     large = servable(tmp_path, lambda: rows_of([200_000, 128]))
     small = servable(tmp_path, lambda: rows_of([100, 128]))
     copied = shutil.copytree(large, tmp_path / "copy")
-    done = subprocess.run([sys.executable, "-c", PEAK, large, copied, small], check=True, text=True,
-                          stdout=subprocess.PIPE, cwd=ROOT,
-                          env=dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3"))
+    done = run_python("-c", PEAK, large, copied, small, check=True)
     assert 0.9 * size < int(done.stdout) < 1.6 * size
 
 

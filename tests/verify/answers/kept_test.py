@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +18,7 @@ from estimator_slim.verify.answers.thinning import Share, shares, thin
 from estimator_slim.verify.comparison.judging import compare
 from estimator_slim.verify.request import Request
 from tests.support.by_hand import servable, v1
-from tests.support.processes import ROOT
+from tests.support.processes import run_python
 
 WORDS = 20_000
 SMALL, LARGE = np.ones((1, 2), np.float32), np.tile(np.arange(2, dtype=np.float32), (64, 1))
@@ -146,6 +143,7 @@ def crashing(crashes: bool) -> Callable[[], Any]:
     return network
 
 
+@pytest.mark.usefixtures("warm")
 def test_what_is_kept_is_the_same_after_a_crash(tmp_path: Path) -> None:
     requests = [Request(key, {"x": LARGE}, "asked") for key in ("a", "a", "b", "a", "a")]
     crashed, whole = (ask([Job(servable(tmp_path, crashing(crashes)), requests)], seconds=300)[0]
@@ -164,8 +162,7 @@ def test_a_servable_keeps_no_more_than_its_share(tmp_path: Path) -> None:
     assert {answer["scores"].shape for answer in heard.answers} == {(64, WORDS)}
 
 
+@pytest.mark.usefixtures("warm")
 def test_comparing_many_large_answers_takes_some_hundred_megabytes() -> None:
-    done = subprocess.run([sys.executable, "-c", COMPARING], check=True, text=True,
-                          stdout=subprocess.PIPE, cwd=ROOT,
-                          env=dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3"))
+    done = run_python("-c", COMPARING, check=True)
     assert int(done.stdout) < 400e6

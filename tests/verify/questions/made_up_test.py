@@ -16,9 +16,6 @@ from estimator_slim.verify.questions.cases import TYPICAL
 from estimator_slim.verify.questions.made_up import made_up_requests
 from estimator_slim.verify.request import Answer, Refusal, Request
 from tests.support.by_hand import servable, v1, variable
-from tests.support.models import MODELS
-
-ONE_ROW_ONLY = ("batch_of_fixed_size",)
 
 
 def asked(directory: str, **options: Any) -> list[tuple[Request, Answer]]:
@@ -48,23 +45,6 @@ def share(values: Sequence, known: Any) -> float:
 
 def flat(rows: Sequence[Sequence]) -> list:
     return [value for row in rows for value in row]
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_the_original_answers_a_typical_batch_for_every_signature(
-        name: str, exported: Callable[[str], str]) -> None:
-    answered = {request.signature: max(len(value) if np.ndim(value) else 1
-                                       for value in map(rows, request.inputs.values()))
-                for request, answer in asked(exported(name))
-                if request.origin == TYPICAL.name and not isinstance(answer, Refusal)}
-    served = read_servable(exported(name)).graph.interface.served()
-    wanted = 1 if name in ONE_ROW_ONLY else TYPICAL.rows
-    assert answered == dict.fromkeys(served, wanted)
-
-
-def rows(value: Any) -> Any:
-    """Something as long as the batch."""
-    return range(value.dense_shape[0]) if isinstance(value, v1.SparseTensorValue) else value
 
 
 def test_the_same_seed_makes_the_same_requests_and_another_seed_others(
