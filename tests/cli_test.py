@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from by_hand import servable, v1, variable
+
+from tests.support.by_hand import servable, v1, variable
 
 ROOT = Path(__file__).parents[1]
 MODULE = [sys.executable, "-m", "estimator_slim.cli"]

@@ -1,15 +1,21 @@
-"""What the tests share: the zoo's exports, each built once a session."""
+"""What all tests share: servables, what they answer and their slim twins, each made once a run."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from absl import flags
 
+from tests.support.once import Once
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # also for the processes that tests start
+
+Exported = Callable[[str], str]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,13 +32,61 @@ def nothing_is_verified() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def exported(tmp_path_factory: Any) -> Callable[[str], str]:
-    """`exported(name)`: the SavedModel of the zoo's model of that name."""
-    paths: dict[str, str] = {}
+def once(tmp_path_factory: Any) -> Once:
+    """`once(name, make)`: what is made once for all processes of this run."""
+    folder = tmp_path_factory.getbasetemp()
+    return Once((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "once")
 
+
+@pytest.fixture(scope="session")
+def exported(once: Once) -> Exported:
+    """`exported(name)`: the SavedModel of the zoo's model of that name. It is not to be changed."""
     def path(name: str) -> str:
-        if name not in paths:
-            from models import MODELS
-            paths[name] = MODELS[name].build(str(tmp_path_factory.mktemp(name)))
-        return paths[name]
+        from tests.support.models import MODELS
+        return once(f"exported/{name}", lambda folder: MODELS[name].build(str(folder)))
     return path
+
+
+@pytest.fixture(scope="session")
+def trained(once: Once) -> str:
+    """The servable of tests/support/training.py. It is not to be changed."""
+    def make(folder: Path) -> str:
+        from tests.support import training
+        return training.export(folder)
+    return once("trained", make)
+
+
+@pytest.fixture(scope="session")
+def answers(once: Once, exported: Exported) -> Callable[[str], dict]:
+    """`answers(name)`: what that model answers to its requests, in a Session as servers have."""
+    def of(name: str) -> dict:
+        from tests.support.ask import ask
+        from tests.support.models import MODELS
+        return once(f"answers/{name}", lambda _: ask(exported(name), MODELS[name].requests))
+    return of
+
+
+@pytest.fixture(scope="session")
+def slim(once: Once, exported: Exported) -> Callable[[str, str], str]:
+    """`slim(name, transforms)`: the slim twin of that model by that list. It is not to be changed."""
+    def path(name: str, transforms: str) -> str:
+        from estimator_slim import optimize_saved_model
+
+        def make(folder: Path) -> str:
+            optimize_saved_model(exported(name), folder / "1", transforms, verify="off")
+            return str(folder / "1")
+        return once(f"slim/{name}/{hashlib.sha256(transforms.encode()).hexdigest()[:16]}", make)
+    return path
+
+
+@pytest.fixture(scope="session")
+def warm_python(tmp_path_factory: Any) -> str:
+    """The path of a Python that has TensorFlow imported already, see tests/support/warm.py."""
+    from tests.support import warm
+    return warm.start()
+
+
+@pytest.fixture
+def warm(warm_python: str, monkeypatch: Any) -> None:
+    """In this test, whatever starts the Python that runs it starts the one that is warm."""
+    monkeypatch.setattr("sys.executable", warm_python)

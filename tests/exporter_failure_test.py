@@ -11,21 +11,20 @@ from typing import Any, ClassVar
 
 import pytest
 import tensorflow as tf
-from faults.exporting import Prepared, Then
-from training import (
+
+from estimator_slim import OptimizingExporter, OptionError, TransformError
+from estimator_slim.graph.graph import Graph
+from estimator_slim.transforms.base import Transform
+from tests.faults.exporting import Prepared, Then
+from tests.support.training import (
     LOSSLESS,
     contents,
     estimator,
-    export,
     input_fn,
     receiver_fn,
     train,
     versions,
 )
-
-from estimator_slim import OptimizingExporter, OptionError, TransformError
-from estimator_slim.graph.graph import Graph
-from estimator_slim.transforms.base import Transform
 
 
 @dataclass(frozen=True)
@@ -45,11 +44,6 @@ class Failing(Transform):
 @pytest.fixture(autouse=True)
 def fresh_count() -> None:
     Failing.runs.clear()
-
-
-@pytest.fixture(scope="module")
-def servable(tmp_path_factory: Any) -> str:
-    return export(tmp_path_factory.mktemp("servable"))
 
 
 def latest(name: str) -> Any:
@@ -73,8 +67,8 @@ def test_a_failing_transform_costs_only_that_slim_servable(tmp_path: Path, caplo
 
 
 def test_a_failure_is_logged_with_the_transform_the_original_and_the_cause(
-        servable: str, tmp_path: Path, caplog: Any) -> None:
-    exporter = OptimizingExporter(Prepared(servable, ["1700000001"]), ["fold_constants", Failing()])
+        trained: str, tmp_path: Path, caplog: Any) -> None:
+    exporter = OptimizingExporter(Prepared(trained, ["1700000001"]), ["fold_constants", Failing()])
     export_all(exporter, tmp_path, 1)
     logged = [r for r in caplog.records if r.levelno == logging.ERROR]
     assert len(logged) == 1
@@ -84,10 +78,10 @@ def test_a_failure_is_logged_with_the_transform_the_original_and_the_cause(
 
 
 def test_a_failure_leaves_the_original_untouched_and_nothing_else_behind(
-        servable: str, tmp_path: Path) -> None:
-    exporter = OptimizingExporter(Prepared(servable, ["1700000001"]), [Failing()])
+        trained: str, tmp_path: Path) -> None:
+    exporter = OptimizingExporter(Prepared(trained, ["1700000001"]), [Failing()])
     export_all(exporter, tmp_path, 1)
-    assert contents(tmp_path / "latest/1700000001") == contents(servable)
+    assert contents(tmp_path / "latest/1700000001") == contents(trained)
     assert not list(tmp_path.rglob("temp-*"))
     assert versions(tmp_path / "latest-slim") == []
 
@@ -127,24 +121,24 @@ def test_an_exporter_that_returns_no_saved_model_is_logged(tmp_path: Path, caplo
 
 
 def test_a_version_that_has_a_slim_twin_already_keeps_it(
-        servable: str, tmp_path: Path, caplog: Any) -> None:
+        trained: str, tmp_path: Path, caplog: Any) -> None:
     twin = tmp_path / "latest-slim/1700000001"
     twin.mkdir(parents=True)
     (twin / "mine").write_text("kept")
-    export_all(OptimizingExporter(Prepared(servable, ["1700000001"])), tmp_path, 1)
+    export_all(OptimizingExporter(Prepared(trained, ["1700000001"])), tmp_path, 1)
     assert (twin / "mine").read_text() == "kept"
     assert "exists already" in caplog.text
 
 
-def test_disabled_it_only_exports_the_original(servable: str, tmp_path: Path) -> None:
-    exporter = OptimizingExporter(Prepared(servable, ["1700000001"]), enabled=False)
+def test_disabled_it_only_exports_the_original(trained: str, tmp_path: Path) -> None:
+    exporter = OptimizingExporter(Prepared(trained, ["1700000001"]), enabled=False)
     export_all(exporter, tmp_path, 1)
     assert versions(tmp_path) == ["latest"]
-    assert contents(tmp_path / "latest/1700000001") == contents(servable)
+    assert contents(tmp_path / "latest/1700000001") == contents(trained)
 
 
-def test_the_suffix_names_the_slim_folder(servable: str, tmp_path: Path) -> None:
-    exporter = OptimizingExporter(Prepared(servable, ["1700000001"]), LOSSLESS, suffix="_small")
+def test_the_suffix_names_the_slim_folder(trained: str, tmp_path: Path) -> None:
+    exporter = OptimizingExporter(Prepared(trained, ["1700000001"]), LOSSLESS, suffix="_small")
     export_all(exporter, tmp_path, 1)
     assert versions(tmp_path) == ["latest", "latest_small"]
     assert versions(tmp_path / "latest_small") == ["1700000001"]
@@ -152,25 +146,25 @@ def test_the_suffix_names_the_slim_folder(servable: str, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("names", [["1700000001", "1700000002", "1700000003"], ["1", "2", "3"]])
 def test_the_twin_of_a_removed_version_goes_too_however_versions_are_named(
-        servable: str, tmp_path: Path, names: list[str]) -> None:
-    exporter = OptimizingExporter(Prepared(servable, names, keep=1), LOSSLESS)
+        trained: str, tmp_path: Path, names: list[str]) -> None:
+    exporter = OptimizingExporter(Prepared(trained, names, keep=1), LOSSLESS)
     export_all(exporter, tmp_path, 3)
     assert versions(tmp_path / "latest-slim") == names[2:]
 
 
 def test_the_twin_of_a_removed_version_goes_even_when_its_successor_fails(
-        servable: str, tmp_path: Path) -> None:
-    prepared = Prepared(servable, ["1700000001", "1700000002"], keep=1)
+        trained: str, tmp_path: Path) -> None:
+    prepared = Prepared(trained, ["1700000001", "1700000002"], keep=1)
     export_all(OptimizingExporter(prepared, [Failing(at=(1,))]), tmp_path, 2)
     assert versions(tmp_path / "latest") == ["1700000002"]
     assert versions(tmp_path / "latest-slim") == []
 
 
 def test_examples_that_disappear_cost_only_slim_servables_and_collection_goes_on(
-        servable: str, tmp_path: Path, caplog: Any) -> None:
+        trained: str, tmp_path: Path, caplog: Any) -> None:
     examples = tmp_path / "examples"
     examples.write_bytes(b"there when the exporter is built")
-    prepared = Prepared(servable, ["1700000001", "1700000002"], keep=1)
+    prepared = Prepared(trained, ["1700000001", "1700000002"], keep=1)
     exporter = OptimizingExporter(prepared, LOSSLESS, verify_examples=examples)
     export_all(exporter, tmp_path, 1)
     assert versions(tmp_path / "latest-slim") == ["1700000001"]
@@ -214,10 +208,10 @@ def test_a_relative_path_in_a_folder_that_is_gone_is_logged(
     assert "FileNotFoundError" in caplog.text
 
 
-def test_disabled_it_does_not_look_for_examples(servable: str, tmp_path: Path, caplog: Any) -> None:
+def test_disabled_it_does_not_look_for_examples(trained: str, tmp_path: Path, caplog: Any) -> None:
     examples = tmp_path / "examples"
     examples.write_bytes(b"there when the exporter is built")
-    exporter = OptimizingExporter(Prepared(servable, ["1"]), enabled=False, verify_examples=examples)
+    exporter = OptimizingExporter(Prepared(trained, ["1"]), enabled=False, verify_examples=examples)
     examples.unlink()
     export_all(exporter, tmp_path, 1)
     assert caplog.text == ""
@@ -233,48 +227,49 @@ def test_two_around_one_exporter_need_suffixes_of_their_own(suffix: Any) -> None
 
 
 def test_two_around_one_exporter_each_write_to_a_folder_of_their_own(
-        servable: str, tmp_path: Path) -> None:
-    inner = OptimizingExporter(Prepared(servable, ["1700000001"]), LOSSLESS)
+        trained: str, tmp_path: Path) -> None:
+    inner = OptimizingExporter(Prepared(trained, ["1700000001"]), LOSSLESS)
     export_all(OptimizingExporter(inner, "strip_unused_nodes", suffix="-stripped"), tmp_path, 1)
     assert versions(tmp_path) == ["latest", "latest-slim", "latest-stripped"]
 
 
 def test_a_suffix_that_only_the_flag_makes_the_same_is_told_at_the_export(
-        servable: str, tmp_path: Path, caplog: Any) -> None:
-    inner = OptimizingExporter(Prepared(servable, ["1700000001"]), LOSSLESS, suffix="-slim")
+        trained: str, tmp_path: Path, caplog: Any) -> None:
+    inner = OptimizingExporter(Prepared(trained, ["1700000001"]), LOSSLESS, suffix="-slim")
     export_all(OptimizingExporter(inner, LOSSLESS), tmp_path, 1)
     assert versions(tmp_path / "latest-slim") == ["1700000001"]
     assert "give the outer one another suffix" in caplog.text
 
 
 def test_an_exporter_whose_parameters_are_keywords_only_works_as_it_does_unwrapped(
-        servable: str, tmp_path: Path) -> None:
+        trained: str, tmp_path: Path) -> None:
     class KeywordsOnly(Prepared):
         def export(self, **by_name: Any) -> str:
             return super().export(**by_name)
 
-    export_all(OptimizingExporter(KeywordsOnly(servable, ["1700000001"])), tmp_path, 1)
+    export_all(OptimizingExporter(KeywordsOnly(trained, ["1700000001"])), tmp_path, 1)
     assert versions(tmp_path / "latest-slim") == ["1700000001"]
 
 
-def test_what_is_no_version_is_never_removed(servable: str, tmp_path: Path) -> None:
+def test_what_is_no_version_is_never_removed(trained: str, tmp_path: Path) -> None:
     (tmp_path / "latest-slim/notes").mkdir(parents=True)
     (tmp_path / "latest-slim/README").write_text("mine")
-    export_all(OptimizingExporter(Prepared(servable, ["1700000001"])), tmp_path, 1)
+    export_all(OptimizingExporter(Prepared(trained, ["1700000001"])), tmp_path, 1)
     assert versions(tmp_path / "latest-slim") == ["1700000001", "README", "notes"]
 
 
 def test_a_servable_of_somebody_else_in_the_slim_folder_is_never_removed(
-        servable: str, tmp_path: Path, caplog: Any) -> None:
-    shutil.copytree(servable, tmp_path / "latest-slim/1600000000")
+        trained: str, tmp_path: Path, caplog: Any) -> None:
+    shutil.copytree(trained, tmp_path / "latest-slim/1600000000")
     before = contents(tmp_path / "latest-slim/1600000000")
-    exporter = OptimizingExporter(Prepared(servable, ["1700000001", "1700000002"], keep=1), LOSSLESS)
+    exporter = OptimizingExporter(Prepared(trained, ["1700000001", "1700000002"], keep=1), LOSSLESS)
     export_all(exporter, tmp_path, 2)
     assert versions(tmp_path / "latest-slim") == ["1600000000", "1700000002"]
     assert contents(tmp_path / "latest-slim/1600000000") == before
     assert "1600000000 has no original and is no slim servable, so it stays" in caplog.text
 
 
+@pytest.mark.usefixtures("warm")
 def test_the_input_fn_is_called_as_the_estimator_calls_its_own(tmp_path: Path) -> None:
     seen = []
 
@@ -315,8 +310,8 @@ def test_a_wrong_argument_is_an_error_at_construction(argument: dict, message: s
 
 
 def test_slim_versions_outlive_a_folder_of_originals_that_disappears(
-        servable: str, tmp_path: Path, caplog: Any) -> None:
-    prepared = Prepared(servable, ["1700000001", "1700000002"])
+        trained: str, tmp_path: Path, caplog: Any) -> None:
+    prepared = Prepared(trained, ["1700000001", "1700000002"])
     export_all(OptimizingExporter(prepared, LOSSLESS, verify="off"), tmp_path, 1)
     losing = Then(prepared, lambda version: shutil.rmtree(version.parent))
     export_all(OptimizingExporter(losing, LOSSLESS, verify="off"), tmp_path, 1)

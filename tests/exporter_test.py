@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import tensorflow as tf
-from ask import ask_fresh, values
-from ask_v2 import ask_v2_fresh
-from training import LOSSLESS, contents, receiver_fn, requests, train, versions
 
 from estimator_slim import OptimizingExporter
+from tests.support.alike import assert_alike, assert_near
+from tests.support.ask import ask_fresh
+from tests.support.ask_v2 import ask_v2_fresh
+from tests.support.training import LOSSLESS, contents, receiver_fn, requests, train, versions
 
 NAMES = ("final", "latest", "best", "own")
 EXPORTS = 3
@@ -139,10 +139,8 @@ def test_only_the_folders_of_exports_and_their_twins_are_in_the_export_folder(ru
 @pytest.mark.parametrize("name", NAMES)
 def test_a_fresh_process_gets_the_originals_answers(last: dict, answers: dict, name: str) -> None:
     original, slim = (answers[d] for d in last[name])
-    assert slim.keys() == original.keys()
     assert {signature for signature, _ in original} >= {"serving_default", "predict"}
-    for request in original:
-        assert_close(values(slim[request]), values(original[request]), atol=1e-5)
+    assert_alike(slim, original, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -150,15 +148,4 @@ def test_a_fresh_tensorflow_2_process_gets_the_originals_answers(
         last: dict, answers_v2: dict, name: str) -> None:
     original, slim = (answers_v2[d] for d in last[name])
     assert {signature for signature, _ in original} >= {"serving_default", "predict"}
-    assert_close(slim, original, atol=1e-5)
-
-
-def assert_close(actual: dict, expected: dict, *, atol: float) -> None:
-    """Floats within `atol`; everything else, and all keys, shapes and types, exactly."""
-    assert actual.keys() == expected.keys()
-    for key, value in expected.items():
-        assert (actual[key].dtype, actual[key].shape) == (value.dtype, value.shape)
-        if value.dtype.kind == "f":
-            np.testing.assert_allclose(actual[key], value, rtol=0, atol=atol)
-        else:
-            np.testing.assert_array_equal(actual[key], value)
+    assert_near(slim, original, atol=1e-5)

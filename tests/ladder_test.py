@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from by_hand import answers, bytes_of, servable, slim, stored, v1, variable
 
 from estimator_slim import VerificationError
 from estimator_slim.ladder import Effect, Rung, more_precise, rungs
 from estimator_slim.options import DEFAULT
 from estimator_slim.transforms import transform_list
+from tests.support.by_hand import answers, bytes_of, servable, slim, stored, v1, variable
 
 ROWS = 9000
 IDS = np.arange(ROWS)

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
-from training import contents, export
 
 from estimator_slim import (
     DestinationError,
@@ -24,6 +23,7 @@ from estimator_slim import (
     optimize_saved_model,
 )
 from estimator_slim.transforms.base import Transform
+from tests.support.training import contents
 
 
 class Failing(Transform):
@@ -35,15 +35,10 @@ class Failing(Transform):
         raise RuntimeError("the fuse is lit")
 
 
-@pytest.fixture(scope="module")
-def exported_once(tmp_path_factory: Any) -> str:
-    return export(tmp_path_factory.mktemp("exported"))
-
-
 @pytest.fixture
-def source(exported_once: str, tmp_path: Path) -> Path:
+def source(trained: str, tmp_path: Path) -> Path:
     """A servable of its own for each test, to be damaged."""
-    return Path(shutil.copytree(exported_once, tmp_path / "source"))
+    return Path(shutil.copytree(trained, tmp_path / "source"))
 
 
 @contextmanager
@@ -133,6 +128,7 @@ def test_what_is_no_path_is_refused_by_the_name_of_its_argument(
         optimize_saved_model(**{"src": source, "dst": tmp_path / "slim", argument: path})
 
 
+@pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize("name", ["best[1]", "back\\slash", "[!a]"])
 def test_a_folder_that_tensorflow_takes_for_a_pattern_is_refused_before_the_work(
         source: Path, tmp_path: Path, name: str) -> None:
@@ -146,6 +142,7 @@ def test_a_folder_that_tensorflow_takes_for_a_pattern_is_refused_before_the_work
         tf.saved_model.load(str(within))
 
 
+@pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize("name", ["best[1", "best]", "*", "{a,b}", "b e?t"])
 def test_a_folder_of_any_other_name_is_taken(source: Path, tmp_path: Path, name: str) -> None:
     within = shutil.copytree(source, tmp_path / name / "1")

@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from ask import ask, values
 from tensorflow.core.protobuf import saved_model_pb2
-from training import LOSSLESS, contents, export, requests, versions
 
 from estimator_slim import OptionError, Report, optimize_saved_model
+from tests.support.alike import assert_alike
+from tests.support.ask import ask
+from tests.support.training import LOSSLESS, contents, export, requests, versions
 
 WARM_UP = "tf_serving_warmup_requests"
 PROGRAM = "import sys, estimator_slim; estimator_slim.optimize_saved_model(*sys.argv[1:])"
@@ -110,13 +110,13 @@ def test_a_source_that_has_gone_is_not_needed_to_serve(tmp_path: Path) -> None:
     expected = ask(source, [requests()])
     optimize_saved_model(source, tmp_path / "slim", LOSSLESS)
     os.rename(tmp_path / "source", tmp_path / "elsewhere")
-    assert_same(ask(str(tmp_path / "slim"), [requests()]), expected, atol=1e-5)
+    assert_alike(ask(str(tmp_path / "slim"), [requests()]), expected, atol=1e-5)
 
 
 def test_a_text_saved_model_is_read_as_a_binary_one_is(text_source: str, tmp_path: Path) -> None:
     assert "saved_model.pbtxt" in contents(text_source)
     optimize_saved_model(text_source, tmp_path / "slim", LOSSLESS)
-    assert_same(ask(str(tmp_path / "slim"), [requests()]), ask(text_source, [requests()]),
+    assert_alike(ask(str(tmp_path / "slim"), [requests()]), ask(text_source, [requests()]),
                 atol=1e-5)
 
 
@@ -131,7 +131,7 @@ def test_two_processes_write_the_same_bytes(source: str, tmp_path: Path) -> None
 def test_an_empty_list_of_transforms_only_freezes(source: str, tmp_path: Path) -> None:
     report = optimize_saved_model(source, tmp_path / "slim", "")
     assert report.steps == []
-    assert_same(ask(str(tmp_path / "slim"), [requests()]), ask(source, [requests()]), atol=1e-6)
+    assert_alike(ask(str(tmp_path / "slim"), [requests()]), ask(source, [requests()]), atol=1e-6)
 
 
 def test_disabled_it_does_nothing(source: str, tmp_path: Path) -> None:
@@ -164,16 +164,3 @@ def nodes(directory: str) -> list:
         Path(directory, "saved_model.pb").read_bytes())
     graph = saved_model.meta_graphs[0].graph_def
     return [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
-
-
-def assert_same(actual: dict, expected: dict, *, atol: float) -> None:
-    """Answers of `ask`: floats within `atol`, everything else exactly."""
-    assert actual.keys() == expected.keys()
-    for request, answer in expected.items():
-        left, right = values(actual[request]), values(answer)
-        assert left.keys() == right.keys()
-        for key, value in right.items():
-            if value.dtype.kind == "f":
-                np.testing.assert_allclose(left[key], value, rtol=0, atol=atol)
-            else:
-                np.testing.assert_array_equal(left[key], value)

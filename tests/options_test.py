@@ -11,19 +11,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import by_hand
 import numpy as np
 import pytest
 import tensorflow as tf
 from absl import flags
 from absl.testing import flagsaver
-from by_hand import v1, variable
 from tensorflow.python.saved_model import loader_impl
-from training import export, versions
 
 import estimator_slim
 from estimator_slim.options import DEFAULT, EXPORTER, FUNCTION, OPTIONS, Option, resolve
 from estimator_slim.transforms import transform_list
+from tests.support import by_hand
+from tests.support.by_hand import v1, variable
+from tests.support.training import export, versions
 
 # Optimizes argv[1] and prints what ran; {arguments}: keyword arguments given in code.
 PROGRAM = """

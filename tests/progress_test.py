@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from by_hand import servable, slim
 
 from estimator_slim import log
 from estimator_slim.log import tracked
+from tests.support.by_hand import servable, slim
 
 SLICES = [(row, np.full((1000, 25), row, np.float32)) for row in range(0, 10_000, 1000)]
 TOTAL = 1_000_000  # bytes of them all

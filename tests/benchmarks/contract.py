@@ -1,6 +1,6 @@
 """Every transform by itself on every model of the test suite: does the servable load and answer alike?
 
-One row a transform: how many models answered within its bound (tests/contract_cases.py has them), the
+One row a transform: how many models answered within its bound (in tests/support/contract_cases.py), the
 largest error as a share of its output's largest value, and how nodes and bytes changed against the empty
 list. Then every cell that was refused, or whose answers were further off, with what was said. All cells
 are in WORK/contract.csv; with --write, in the contract.csv beside this file.
@@ -31,8 +31,6 @@ from estimator_slim.errors import EstimatorSlimError
 from estimator_slim.saved_model.reader import read_servable
 from estimator_slim.transforms import TRANSFORMS, TransformList, transform_list
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-
 LOG = 'insert_logging(op=RequantizationRange, show_name=true, message="__requant_min_max:")'
 
 
@@ -60,7 +58,7 @@ class Cell:
 
 
 def run(options: argparse.Namespace) -> None:
-    from models import MODELS
+    from tests.support.models import MODELS
 
     cells: dict[str, list[Cell]] = defaultdict(list)
     for number, model in enumerate(MODELS):
@@ -107,9 +105,9 @@ class _Tried:
     """A model of the suite, what it answers, and what it is under the empty list."""
 
     def __init__(self, model: str, folder: Path):
-        from ask import ask
-        from contract_cases import frozen
-        from models import MODELS
+        from tests.support.ask import ask
+        from tests.support.contract_cases import frozen
+        from tests.support.models import MODELS
 
         self._model, self._folder, self._requests = model, folder, MODELS[model].requests
         self._source = tf.compat.as_str_any(MODELS[model].build(str(folder)))
@@ -128,7 +126,7 @@ class _Tried:
 
     def cells(self) -> Iterator[tuple[str, Cell]]:
         """(transform, what became of the model); without transforms that have no range to freeze."""
-        from contract_cases import CASES, transform
+        from tests.support.contract_cases import CASES, transform
 
         has_ranges = "__requant_min_max:" in self._log.read_text(encoding="utf-8", errors="replace")
         for name, case in CASES.items():
@@ -137,7 +135,7 @@ class _Tried:
                 yield name, self._cell([*transform_list(case.before), one], case.bound)
 
     def _cell(self, transforms: TransformList, bound: float) -> Cell:
-        from ask import ask
+        from tests.support.ask import ask
 
         try:
             path = self._slim("slim", transforms)
@@ -158,7 +156,7 @@ def _files(directory: Path) -> dict[str, bytes]:
 
 def _compared(got: dict, wanted: dict, bound: float) -> tuple[float, str]:
     """The largest error, and how the first answer that is out of bounds differs."""
-    from ask import values
+    from tests.support.ask import values
 
     largest, differs = 0.0, ""
     for key, answer in wanted.items():

@@ -42,11 +42,9 @@ LISTS = {
 
 def exports(directory: str) -> None:
     """Builds every test model below `directory`."""
-    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-    try:
-        from support.models import MODELS
-    except ImportError:
-        from models import MODELS
+    sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))  # this file is run by its path
+    from tests.support.models import MODELS
+
     for name, model in MODELS.items():
         with tempfile.TemporaryDirectory() as folder:
             made = os.fsdecode(model.build(folder))

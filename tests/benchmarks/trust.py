@@ -19,13 +19,11 @@ from typing import Any
 
 from markdown_table import show
 
-TESTS = Path(__file__).parents[1]
 KILLS, KILLS_BY_TIME, KILLS_IN_VERIFICATION, EXPORTS = 150, 50, 10, 100
 Row = tuple[str, int, int]
 
 
 def run(options: argparse.Namespace) -> None:
-    sys.path[:0] = [str(TESTS), str(TESTS / "verify")]
     folder = Path(options.work) / "trust"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -38,7 +36,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _kills(folder: Path) -> Iterator[Row]:
-    from faults import exporting, killing
+    from tests.faults import exporting, killing
 
     (folder / "scene").mkdir()
     exporting.make_scene(folder / "scene")
@@ -59,7 +57,7 @@ def _kills(folder: Path) -> Iterator[Row]:
 
 
 def _watch(folder: Path) -> list[Any]:
-    from faults.watching import watched
+    from tests.faults.watching import watched
 
     (folder / "watched").mkdir()
     _, seen, wrong = watched(folder / "watched", EXPORTS)
@@ -70,8 +68,8 @@ def _watch(folder: Path) -> list[Any]:
 
 def _mutations(folder: Path) -> Iterator[Row]:
     """Slim servables broken on purpose, and how many of them verification caught."""
-    from breaking import WHOLE, trials
-    from models import MODELS
+    from tests.support.models import MODELS
+    from tests.verify.breaking import WHOLE, trials
 
     @functools.lru_cache(None)
     def exported(name: str) -> str:
@@ -88,9 +86,10 @@ def _tests(name: str, title: str) -> Iterator[Row]:
     """The tests in a folder of tests, and those that passed; the two that count otherwise left out."""
     with tempfile.TemporaryDirectory() as folder:
         result = os.path.join(folder, "result.xml")
-        subprocess.run([sys.executable, "-m", "pytest", str(TESTS / name), f"--junitxml={result}",
-                        "--ignore-glob=*/kill_test.py", "--ignore-glob=*/watching_test.py"],
-                       cwd=TESTS.parent, stdout=sys.stderr)
+        subprocess.run([sys.executable, "-m", "pytest", "-m", "", f"tests/{name}",
+                        f"--junitxml={result}", "--ignore-glob=*/kill_test.py",
+                        "--ignore-glob=*/watching_test.py"],
+                       cwd=Path(__file__).parents[2], stdout=sys.stderr)
         suite = xml.etree.ElementTree.parse(result).getroot()[0]
     tried = int(suite.attrib["tests"]) - int(suite.attrib["skipped"])
     yield title, tried, tried - int(suite.attrib["failures"]) - int(suite.attrib["errors"])

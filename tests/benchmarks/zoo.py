@@ -13,7 +13,6 @@ import functools
 import os
 import shutil
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 
@@ -30,8 +29,7 @@ tf1 = tf.compat.v1
 
 
 def run(options: argparse.Namespace) -> None:
-    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-    from models import MODELS
+    from tests.support.models import MODELS
 
     rows = []
     for name, model in MODELS.items():

@@ -7,8 +7,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ import pytest
 import tensorflow as tf
 
 from estimator_slim import OptimizingExporter, SourceError, optimize_saved_model
+from tests.support.processes import run_python
 
 VERSIONS = ("1700000001", "1700000002")
 LISTS = ("quantize_weights", "quantize_weights(bits=4)")
@@ -49,12 +48,11 @@ def test_a_version_whose_original_is_gone_is_withdrawn_and_others_stay(export: P
     assert sorted(p.name for p in (export / "best-slim").iterdir()) == [VERSIONS[1], "1700000003"]
 
 
+@pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize("version, transforms", zip(VERSIONS, LISTS))
 def test_it_compares_with_its_original(export: Path, version: str, transforms: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "estimator_slim.cli", "compare", str(export / "best" / version),
-         str(export / "best-slim" / version), f"--slim_transforms={transforms}"],
-        cwd=Path(__file__).parents[2], capture_output=True, text=True)
+    done = run_python("-m", "estimator_slim.cli", "compare", export / "best" / version,
+                      export / "best-slim" / version, f"--slim_transforms={transforms}")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "verified: 1 signature" in done.stdout
 

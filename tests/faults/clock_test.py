@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import training
-
-from faults import exporting
-from faults.exporting import ORIGINALS, SLIMS, numbered
+from tests.faults import exporting
+from tests.faults.exporting import ORIGINALS, SLIMS, numbered
+from tests.support import training
 
 DAY = 24 * 60 * 60
 

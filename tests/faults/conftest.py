@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from faults import exporting
+from tests.faults import exporting
 
 
 @pytest.fixture(scope="session")

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import training
 
-from faults import exporting, forked, mounts
-from faults.exporting import ORIGINALS, SLIMS, Export, Prepared, Then, numbered
-from faults.killing import answers, compare
+from tests.faults import exporting, forked, mounts
+from tests.faults.exporting import ORIGINALS, SLIMS, Export, Prepared, Then, numbered
+from tests.faults.killing import answers, compare
+from tests.support import training
 
 PAGE, SIZE = 4096, 1 << 18  # bytes; the slim servable takes some 50,000
 

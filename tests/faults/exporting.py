@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-import training
 from absl import logging as absl_logging
 
 from estimator_slim import OptimizingExporter
-from faults import moments
+from tests.faults import moments
+from tests.support import training
 
 KEPT = 2  # versions by the exporter's garbage collection
 ORIGINALS, SLIMS = "export/latest", "export/latest-slim"

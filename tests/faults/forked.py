@@ -1,6 +1,6 @@
 """Runs functions, each in a process of its own, forked from one in which TensorFlow is imported already.
 
-    python -m faults.forked      reads pickled lists of jobs and writes lists of outcomes; see `run`
+    python -m tests.faults.forked    reads pickled lists of jobs and writes lists of outcomes
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-TESTS = Path(__file__).parents[1]
+from tests.support.processes import environment
+
 SIDE_BY_SIDE = max(2, os.cpu_count() or 1)
 LIMIT_SECONDS = 600  # for one function; what hangs is killed
 
@@ -71,15 +72,14 @@ def _each(function: Callable, items: Sequence[Any], arguments: dict[str, Any]) -
 @functools.lru_cache(None)
 def _server() -> Any:
     """The process to fork from; it ends with this one."""
-    environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", PYTHONPATH=f"{TESTS.parent}:{TESTS}")
-    server = subprocess.Popen([sys.executable, "-m", "faults.forked"], stdin=subprocess.PIPE,
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
+    server = subprocess.Popen([sys.executable, "-m", "tests.faults.forked"], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment())
     atexit.register(server.communicate)
     return server
 
 
 def main() -> None:
-    from faults import exporting  # noqa: F401  with TensorFlow
+    from tests.faults import exporting  # noqa: F401  with TensorFlow
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)  # what functions print is not mixed with the outcomes
@@ -128,6 +128,8 @@ def _wait(running: dict[int, int], outcomes: list[Any], folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    from faults.forked import main  # what is unpickled belongs to the importable module, not to this one
+    from tests.faults.forked import (
+        main,  # what is unpickled belongs to the importable module, not to this one
+    )
 
     main()

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from faults.killing import Death, deaths
-from faults.moments import WRAPPED
+from tests.faults.killing import Death, deaths
+from tests.faults.moments import WRAPPED
 
 DEATHS, DEATHS_IN_VERIFICATION = 24, 3
-STAGES = (WRAPPED, "saved_model/writer.py", "saved_model/checkpoint_writer.py", "saved_model/assets.py",
+STAGES = (WRAPPED, "saved_model/writer.py", "checkpoint/writer.py", "saved_model/files.py",
           "saved_model/publish.py", ":withdraw", "verify/")
 
 

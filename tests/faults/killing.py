@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import training
-from ask import ask, values
 
-from faults import exporting, forked
-from faults.exporting import ORIGINALS, SLIMS, numbered, unfinished
+from tests.faults import exporting, forked
+from tests.faults.exporting import ORIGINALS, SLIMS, numbered, unfinished
+from tests.support import training
+from tests.support.alike import assert_alike
+from tests.support.ask import ask
 
 ATOL = 1e-5  # of answers, the transforms being lossless
 
@@ -111,15 +112,7 @@ def answers(servable: Path) -> dict:
 
 def compare(got: dict, expected: dict) -> None:
     """Raises AssertionError where answers differ by more than ATOL, or are others at all."""
-    assert got.keys() == expected.keys()
-    for request in expected:
-        outputs, arrays = values(got[request]), values(expected[request])
-        assert outputs.keys() == arrays.keys()
-        for name, array in arrays.items():
-            if array.dtype.kind == "f":
-                np.testing.assert_allclose(outputs[name], array, rtol=0, atol=ATOL)
-            else:
-                np.testing.assert_array_equal(outputs[name], array)
+    assert_alike(got, expected, atol=ATOL)
 
 
 def _slims(folder: Path) -> list[Path]:

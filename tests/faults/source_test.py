@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from faults import exporting, forked, moments
-from faults.exporting import ORIGINALS, SLIMS, Export, Prepared, Then, numbered, unfinished
-from faults.killing import answers, compare, spread
+from tests.faults import exporting, forked, moments
+from tests.faults.exporting import ORIGINALS, SLIMS, Export, Prepared, Then, numbered, unfinished
+from tests.faults.killing import answers, compare, spread
 
 MOMENTS = 8
 WAYS_OUT = ("export it again", "export again", "keep an export until it is optimized",
@@ -37,7 +37,7 @@ def test_assets_that_disappear_before_they_are_listed_are_missed(scene: Callable
     folder = scene()
     original = numbered(folder / ORIGINALS)[-1]
     export, _ = _losing(folder, original, "7", "assets",
-                        "before IsDirectory by saved_model/assets.py:copy_assets")
+                        "before IsDirectory by saved_model/files.py:copy_assets")
     assert not (folder / SLIMS / "7").exists()
     assert "assets/vocabulary.txt disappeared while it was copied; keep an export" in export.logged[0]
 

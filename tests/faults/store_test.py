@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
-import training
 
 from estimator_slim import DestinationError, optimize_saved_model
 from estimator_slim.saved_model.publish import withdraw
-from faults.exporting import ORIGINALS, numbered
-from faults.killing import answers, compare
+from tests.faults.exporting import ORIGINALS, numbered
+from tests.faults.killing import answers, compare
+from tests.support import training
 
 FILES = {"assets/vocabulary.txt", "saved_model.pb", "variables/variables.data-00000-of-00001",
          "variables/variables.index"}

@@ -9,13 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import training
-
 from estimator_slim import optimize_saved_model
 from estimator_slim.saved_model.publish import published
-from faults import exporting, forked, moments
-from faults.exporting import ORIGINALS, SLIMS, Prepared, numbered, unfinished
-from faults.killing import answers, compare
+from tests.faults import exporting, forked, moments
+from tests.faults.exporting import ORIGINALS, SLIMS, Prepared, numbered, unfinished
+from tests.faults.killing import answers, compare
+from tests.support import training
 
 ROUNDS = 4
 RENAMING = "before RenameFile by saved_model/publish.py:_move"

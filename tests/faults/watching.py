@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-import training
-from ask import served
 
-from faults import exporting, forked
-from faults.exporting import SLIMS, Then, numbered
-from faults.killing import answers, compare
+from tests.faults import exporting, forked
+from tests.faults.exporting import SLIMS, Then, numbered
+from tests.faults.killing import answers, compare
+from tests.support import training
+from tests.support.ask import served
 
 POLL_SECONDS = 0.02  # a server's default is 1
 KEPT = 5

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import training
 
-from faults.exporting import ORIGINALS, SLIMS
-from faults.watching import KEPT, watched
+from tests.faults.exporting import ORIGINALS, SLIMS
+from tests.faults.watching import KEPT, watched
+from tests.support import training
 
 EXPORTS = 30
 

@@ -9,11 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from by_hand import answers, assert_same_answers, request_ops, servable, slim, stored, v1, variable
 
 from estimator_slim import SourceError, optimize_saved_model
 from estimator_slim.freezing.variables import freeze
 from estimator_slim.saved_model.reader import read_servable
+from tests.support.alike import assert_same_answers
+from tests.support.by_hand import (
+    answers,
+    request_ops,
+    servable,
+    slim,
+    stored,
+    v1,
+    variable,
+)
 
 X = np.random.default_rng(4).normal(size=(2, 3)).astype(np.float32)
 KERNEL = np.random.default_rng(3).normal(size=(3, 4)).astype(np.float32)

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from by_hand import answers, assert_same_answers, meta_graph, servable, slim, variable
+
+from tests.support.alike import assert_same_answers
+from tests.support.by_hand import answers, meta_graph, servable, slim, variable
 
 v1 = tf.compat.v1
 X = np.arange(6, dtype=np.float32).reshape(2, 3)

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from by_hand import answers, assert_same_answers, bytes_of, servable, slim, stored, v1, variable
-from old_control_flow import old_control_flow
+
+from tests.support.alike import assert_same_answers
+from tests.support.by_hand import answers, bytes_of, servable, slim, stored, v1, variable
+from tests.support.old_control_flow import old_control_flow
 
 TABLE = np.random.default_rng(2).normal(size=(9000, 64)).astype(np.float32)
 STEP = np.abs(TABLE).max(axis=1, keepdims=True) / 127

@@ -8,22 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from by_hand import (
-    answers,
-    assert_same_answers,
-    request_nodes,
-    request_ops,
-    servable,
-    slim,
-    variable,
-)
-from old_control_flow import old_control_flow
 from tensorflow.core.framework import function_pb2, node_def_pb2
 
 from estimator_slim.errors import SourceError
 from estimator_slim.graph.graph import Graph
 from estimator_slim.graph.inlining import inline_calls
 from estimator_slim.graph.interface import Interface
+from tests.support.alike import assert_same_answers
+from tests.support.by_hand import answers, request_nodes, request_ops, servable, slim, variable
+from tests.support.old_control_flow import old_control_flow
 
 v1 = tf.compat.v1
 X = np.arange(6, dtype=np.float32).reshape(2, 3)

@@ -13,7 +13,6 @@ import google_crc32c
 import numpy as np
 import pytest
 import tensorflow as tf
-from damage import assert_refused, bounded_memory, edit_index
 from tensorflow.core.protobuf import tensor_bundle_pb2
 
 from estimator_slim.checkpoint.checksum import masked_crc
@@ -23,6 +22,7 @@ from estimator_slim.checkpoint.region import Region, tile
 from estimator_slim.checkpoint.table import read_table, write_table
 from estimator_slim.errors import SourceError
 from estimator_slim.graph import varint
+from tests.hostile.damage import assert_refused, bounded_memory, edit_index
 
 Entry = tensor_bundle_pb2.BundleEntryProto
 FLOAT, STRING = 1, 7

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from training import export
+
+from tests.support.training import export
 
 
 @pytest.fixture(scope="session")

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from by_hand import answers, request_ops, servable
-from damage import edit
 
 from estimator_slim import optimize_saved_model
 from estimator_slim.graph import attributes
 from estimator_slim.graph.importing import hold, imported, release
+from tests.hostile.damage import edit
+from tests.support.by_hand import answers, request_ops, servable
 
 v1 = tf.compat.v1
 NodeDef = v1.NodeDef

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from damage import assert_refused, edit
 from tensorflow.core.protobuf import meta_graph_pb2
 
 from estimator_slim import optimize_saved_model
+from tests.hostile.damage import assert_refused, edit
 
 SECRET = "the password is swordfish"
 NO_ASSET_NAME = ["../secret.txt", "../../secret.txt", "a/../../../secret.txt", "/etc/hostname", ".."]

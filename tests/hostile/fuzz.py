@@ -1,6 +1,6 @@
 """Mutated servables through the pipeline, each batch in a process of its own.
 
-    python tests/hostile/fuzz.py --minutes 10 [--seed 0]     prints what was tried and how it went
+    python -m tests.hostile.fuzz --minutes 10 [--seed 0]     prints what was tried and how it went
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
+from tests.support.processes import environment
+
 BATCH = 200     # cases in a process
 HANGS = 120.0   # seconds without a sign, with TensorFlow's import in them
 
@@ -40,10 +41,9 @@ def fuzz(originals: Path, first: int, *, count: int | None = None,
 
 def _batch(originals: Path, first: int, last: int) -> Iterator[dict[str, Any]]:
     """The outcomes of one process; the last of them is that it crashed or hung, if it did."""
-    command = [sys.executable, str(HERE / "fuzz_case.py"), str(originals), str(first), str(last)]
+    command = [sys.executable, "-m", "tests.hostile.fuzz_case", str(originals), str(first), str(last)]
     with tempfile.TemporaryFile() as log, subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=log,
-            env=dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3")) as child:
+            command, stdout=subprocess.PIPE, stderr=log, env=environment()) as child:
         doing: dict[str, Any] = {"seed": first, "stage": "starting"}
         try:
             for line in _lines(child):
@@ -86,9 +86,9 @@ def is_failure(result: dict[str, Any]) -> bool:
 
 
 def main() -> None:
-    sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent.parent)]
     import tensorflow as tf
-    from originals import make_originals
+
+    from tests.hostile.originals import make_originals
 
     tf.get_logger().setLevel("ERROR")
     parser = argparse.ArgumentParser(description=__doc__)

@@ -1,6 +1,8 @@
 """One mutated servable after the other, in a process of its own, which a mutation may end.
 
-    python fuzz_case.py ORIGINALS FIRST LAST    prints for each case what is being done, and how it went
+    python -m tests.hostile.fuzz_case ORIGINALS FIRST LAST
+
+Prints for each case what is being done, and how it went.
 """
 
 from __future__ import annotations
@@ -16,18 +18,16 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent),
-                str(Path(__file__).parent.parent.parent)]
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
-from ask import ask, served, values  # noqa: E402
-from damage import listing  # noqa: E402
-from mutations import mutate  # noqa: E402
 
 from estimator_slim import EstimatorSlimError, optimize_saved_model  # noqa: E402
 from estimator_slim.options import DEFAULT  # noqa: E402
+from tests.hostile.damage import listing  # noqa: E402
+from tests.hostile.mutations import mutate  # noqa: E402
+from tests.support.ask import ask, served, values  # noqa: E402
 
 MEMORY = 8 << 30
 LOSSLESS = DEFAULT.replace("quantize_weights", "").replace("  ", " ")

@@ -1,6 +1,6 @@
 """Noise in every place that reads a servable or a text: the error is ours, or what was read is sound.
 
-The same noise in every run. `python tests/hostile/fuzz.py --minutes N` makes more of it.
+The same noise in every run. `python -m tests.hostile.fuzz --minutes N` makes more of it.
 """
 
 from __future__ import annotations
@@ -13,12 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from damage import bounded_memory
-from fuzz import fuzz, is_failure
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mutations import of_bytes, of_graph, of_promises, of_structure
-from originals import make_originals
 
 from estimator_slim import EstimatorSlimError, SourceError
 from estimator_slim.checkpoint.reader import CheckpointReader
@@ -30,6 +26,10 @@ from estimator_slim.graph import unpacked_strings
 from estimator_slim.saved_model.reader import read_servable
 from estimator_slim.transforms import TRANSFORMS
 from estimator_slim.transforms.text import parse
+from tests.hostile.damage import bounded_memory
+from tests.hostile.fuzz import fuzz, is_failure
+from tests.hostile.mutations import of_bytes, of_graph, of_promises, of_structure
+from tests.hostile.originals import make_originals
 
 CASES = 60  # through the pipeline
 

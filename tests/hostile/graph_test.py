@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from by_hand import answers, assert_same_answers
-from damage import assert_refused, edit, node_of
 from google.protobuf import text_format
 from tensorflow.core.protobuf import saved_model_pb2
 
 from estimator_slim import optimize_saved_model
+from tests.hostile.damage import assert_refused, edit, node_of
+from tests.support.alike import assert_same_answers
+from tests.support.by_hand import answers
 
 
 def add(meta_graph: Any, op: str, name: str, *inputs: str, **types: Any) -> Any:

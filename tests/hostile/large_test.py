@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from large import FAMILIES, INT, Writer, large
 
 from estimator_slim import optimize_saved_model
 from estimator_slim.graph import Symbols, sparse_facts
 from estimator_slim.saved_model.reader import read_servable
+from tests.hostile.large import FAMILIES, INT, Writer, large
 
 DEEP = 5_000   # several times what Python's stack holds
 GROWTH = 2.2   # of the work when the graph doubles: what is done once for each node, sorting included

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from damage import edit_index
 from google.protobuf import text_format
 from google.protobuf.message import EncodeError
-from node_mutations import mutate_nodes
-from proto_mutations import mutate_proto
 from tensorflow.core.protobuf import saved_model_pb2, tensor_bundle_pb2
+
+from tests.hostile.damage import edit_index
+from tests.hostile.node_mutations import mutate_nodes
+from tests.hostile.proto_mutations import mutate_proto
 
 
 def mutate(directory: Path, rng: random.Random) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from proto_mutations import NUMBERS, TEXTS, mutate_proto
+from tests.hostile.proto_mutations import NUMBERS, TEXTS, mutate_proto
 
 OPS = ["Identity", "Const", "Placeholder", "NoOp", "Relu", "MatMul", "Merge", "NextIteration", "Enter",
        "Exit", "Switch", "VarHandleOp", "ReadVariableOp", "VariableV2", "GatherV2", "Reshape", "Pack",

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from by_hand import servable, variable
-from old_control_flow import old_control_flow
-from training import export, requests
+
+from tests.support.by_hand import servable, variable
+from tests.support.old_control_flow import old_control_flow
+from tests.support.training import export, requests
 
 v1 = tf.compat.v1
 

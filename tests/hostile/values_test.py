@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from by_hand import assert_same_answers
-from damage import assert_refused, bounded_memory, edit, node_of
 
 from estimator_slim import optimize_saved_model
 from estimator_slim.graph import attributes
+from tests.hostile.damage import assert_refused, bounded_memory, edit, node_of
+from tests.support.alike import assert_same_answers
 
 TensorProto = tf.compat.v1.NodeDef.AttrEntry.DESCRIPTOR.fields_by_name["value"].message_type \
     .fields_by_name["tensor"].message_type._concrete_class

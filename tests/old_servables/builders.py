@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from fixture import WORDS, examples, fixture, texts, words_file
+
+from tests.old_servables.fixture import WORDS, examples, fixture, texts, words_file
 
 _X = np.array([[1.0, -2.0, 3.0], [0.5, 0.25, -0.125]], np.float32)
 _ASKED = ({"x": _X}, {"x": _X[:0]}, {"x": _X[:, :2]})

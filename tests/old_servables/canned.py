@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from fixture import (
+
+from tests.old_servables.fixture import (
     INTENTS,
     WORDS,
     batch,

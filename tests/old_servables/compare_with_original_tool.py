@@ -1,6 +1,6 @@
 """Each transform against the Graph Transform Tool of TensorFlow 1.15, over the same frozen graphs.
 
-    python tests/old_servables/compare_with_original_tool.py --python37 tf115/bin/python
+    python -m tests.old_servables.compare_with_original_tool --python37 tf115/bin/python
 
 Prints which operations are left by theirs and by ours: whether as many of each, or what differs.
 make_fixtures.py says how to make the environment for 1.15. A model is named with `+` for each operation
@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import zipfile
 from collections import Counter, defaultdict
@@ -21,9 +20,7 @@ from pathlib import Path
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parent.parent), str(HERE.parent)]
 
-from lists import RECIPE  # noqa: E402
 from tensorflow.core.framework import graph_pb2  # noqa: E402
 from tensorflow.core.protobuf import meta_graph_pb2  # noqa: E402
 
@@ -33,6 +30,7 @@ from estimator_slim.graph.graph import Graph  # noqa: E402
 from estimator_slim.graph.interface import Interface  # noqa: E402
 from estimator_slim.saved_model.reader import Servable  # noqa: E402
 from estimator_slim.transforms import TRANSFORMS, transform_list  # noqa: E402
+from tests.support.lists import RECIPE  # noqa: E402
 
 MODELS = ("dnn_regressor_batch_norm", "dynamic_rnn_lstm", "layers_for_images", "layers_for_text",
           "linear_classifier_in_parts", "lookups_gather", "quantization_aware", "tables_of_contrib")

@@ -6,7 +6,11 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from fixture import (
+from tensorflow.contrib import estimator as contrib_estimator
+from tensorflow.contrib import feature_column as sequences
+from tensorflow.contrib import layers, learn
+
+from tests.old_servables.fixture import (
     INTENTS,
     WORDS,
     batch,
@@ -18,10 +22,7 @@ from fixture import (
     simple_save,
     texts,
 )
-from lookups import custom
-from tensorflow.contrib import estimator as contrib_estimator
-from tensorflow.contrib import feature_column as sequences
-from tensorflow.contrib import layers, learn
+from tests.old_servables.lookups import custom
 
 _SENTENCES = np.array([["turn", "on", "the", "light"], ["play", "some", "jazz", "in"],
                        ["what", "the", "", "kitchen"]])

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from fixture import WORDS, fixture, simple_save
 from tensorflow.contrib import crf, rnn, seq2seq
+
+from tests.old_servables.fixture import WORDS, fixture, simple_save
 
 _X = np.array([[1.0, -2.0, 3.0], [0.5, 0.25, -0.125]], np.float32)
 _IDS = np.array([[1, 2, 3, 0], [40, 63, 0, 0]])

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from fixture import batch, config, export, fixture, texts
+
+from tests.old_servables.fixture import batch, config, export, fixture, texts
 
 _IDS = np.array([[1, 2, 3], [4, 5, 63], [0, 0, 7]])
 _LABELS = np.array([0, 1, 2])

@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from fixture import (
+from tensorflow.contrib import lookup
+from tensorflow.python.ops import gen_array_ops, gen_lookup_ops
+
+from tests.old_servables.fixture import (
     WORDS,
     batch,
     config,
@@ -18,8 +21,6 @@ from fixture import (
     texts,
     words_file,
 )
-from tensorflow.contrib import lookup
-from tensorflow.python.ops import gen_array_ops, gen_lookup_ops
 
 _IDS = np.array([[1, 2, 3], [40, 50, 63], [7, 7, 0]], np.int64)
 _LABELS = np.array([0, 1, 2])

@@ -2,7 +2,7 @@
 
     python3.7 -m venv tf115
     tf115/bin/pip install tensorflow==1.15.5 'protobuf<3.21' 'numpy<1.19'
-    tf115/bin/python tests/old_servables/make_fixtures.py [NAME...]
+    tf115/bin/python -m tests.old_servables.make_fixtures [NAME...]
 
 Without names it makes them all. Each is NAME.zip, the SavedModel's folder, and NAME.json, its answers.
 """
@@ -18,18 +18,20 @@ import zipfile
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORK = "/tmp/training"  # what the graphs say of where their assets lay
-sys.path.append(os.path.dirname(HERE))
 
-import builders  # noqa: E402, F401
-import canned  # noqa: E402, F401
-import contrib  # noqa: E402, F401
-import control_flow  # noqa: E402, F401
-import keras_exports  # noqa: E402, F401
-import lookups  # noqa: E402, F401
 import tensorflow as tf  # noqa: E402
-from ask import ask  # noqa: E402
-from fixture import FIXTURES  # noqa: E402
-from recording import save  # noqa: E402
+
+from tests.old_servables import (  # noqa: E402, F401
+    builders,
+    canned,
+    contrib,
+    control_flow,
+    keras_exports,
+    lookups,
+)
+from tests.old_servables.fixture import FIXTURES  # noqa: E402
+from tests.old_servables.recording import save  # noqa: E402
+from tests.support.ask import ask  # noqa: E402
 
 
 def make(name: str) -> None:
@@ -65,7 +67,8 @@ def main() -> None:
         shutil.rmtree(WORK)
     else:  # in processes of their own: random numbers follow from what was made before
         for name in sys.argv[1:] or FIXTURES:
-            subprocess.run([sys.executable, __file__, name], check=True, stderr=subprocess.DEVNULL)
+            subprocess.run([sys.executable, "-m", "tests.old_servables.make_fixtures", name], check=True,
+                           stderr=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from by_hand import servable, v1, variable
 
 from estimator_slim import Report, Verification, optimize_saved_model
 from estimator_slim.saved_model.reader import read_servable
 from estimator_slim.transforms.bounds import Bounds
 from estimator_slim.verify.gate import Original
 from estimator_slim.verify.request import Request
+from tests.support.by_hand import servable, v1, variable
 
 KERNEL = np.random.default_rng(3).normal(size=(4, 3)).astype(np.float32)
 LOOSE = Bounds(max_error=1.0, min_agreement=0.99, snr=0.0, row_snr=0.0)

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from ask import ask
-from models import MODELS
 from tensorflow.python.saved_model import loader_impl
 
 from estimator_slim import optimize_saved_model
+from tests.support.ask import ask
+from tests.support.models import MODELS
 
 NAME = "all_modes"
 MODES = (["train"], ["eval"])

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from training import contents
 
 from estimator_slim.errors import DestinationError
 from estimator_slim.saved_model.publish import published, withdraw
+from tests.support.training import contents
 
 
 def fill(directory: str) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
-from training import contents
 
 from estimator_slim.saved_model.publish import published
 from estimator_slim.saved_model.temporary import (
@@ -22,6 +21,7 @@ from estimator_slim.saved_model.temporary import (
     temporary_folder,
     temporary_name,
 )
+from tests.support.training import contents
 
 LONG_AGO = time.time() - 2 * UNTOUCHED_SECONDS
 ELSEWHERE = "temp-7-0000000000000000"  # as another machine would name it

@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from ask import ask
-from by_hand import (
+
+from estimator_slim.errors import OptionError
+from estimator_slim.transforms import TRANSFORMS
+from tests.support.alike import assert_same_answers
+from tests.support.ask import ask
+from tests.support.by_hand import (
     answers,
-    assert_same_answers,
     meta_graph,
     request_nodes,
     request_ops,
@@ -20,9 +23,6 @@ from by_hand import (
     v1,
     variable,
 )
-
-from estimator_slim.errors import OptionError
-from estimator_slim.transforms import TRANSFORMS
 
 ALL = ("strip_unused_nodes remove_nodes(op=Identity, op=CheckNumerics) fold_constants "
        "fold_batch_norms fold_old_batch_norms merge_duplicate_nodes remove_device "

@@ -160,7 +160,7 @@ def value_of(constant: NodeDef) -> np.ndarray:
 
 def trials(exported: Callable[[str], str], folder: Path, transforms: str = EIGHT_BITS) -> list[Trial]:
     """Every fitting break of every model's slim servable, and the unbroken ones."""
-    from breaks import BREAKS
+    from tests.verify.breaks import BREAKS
 
     plans = []
     for model in MODELS:

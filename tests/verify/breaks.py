@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from breaking import DoesNotFit, Outputs, Servable, asset, value_of
 
 from estimator_slim.graph import names
 from estimator_slim.quantization.blocks import rows_per_block
+from tests.verify.breaking import DoesNotFit, Outputs, Servable, asset, value_of
 
 BREAKS: dict[str, Callable[[Servable], Outputs]] = {}
 

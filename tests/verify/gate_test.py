@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +11,6 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import tensorflow as tf
-from by_hand import servable, v1, variable
-from models.zoo import examples
-from training import contents, export, input_fn, train, versions
 
 from estimator_slim import (
     OptimizingExporter,
@@ -31,7 +26,12 @@ from estimator_slim.transforms import LOSSLESS, allowed_by, transform_list
 from estimator_slim.transforms.base import Transform
 from estimator_slim.verify.gate import Original, in_turns
 from estimator_slim.verify.request import Request
+from tests.support.by_hand import servable, v1, variable
+from tests.support.models.zoo import examples
+from tests.support.processes import run_python
+from tests.support.training import contents, input_fn, train, versions
 
+pytestmark = pytest.mark.usefixtures("warm")
 KERNEL = np.random.default_rng(5).normal(size=(4, 3)).astype(np.float32)
 BIAS = np.array([0.5, -0.5, 0.25], np.float32)
 
@@ -61,12 +61,6 @@ def network() -> Any:
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: Any) -> str:
     return servable(tmp_path_factory.mktemp("gate"), network)
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: Any) -> str:
-    """A DNNClassifier of texts, by an Estimator."""
-    return export(tmp_path_factory.mktemp("trained"))
 
 
 def optimized(source: str, folder: Path, transforms: Any, **options: Any) -> Report:
@@ -323,18 +317,13 @@ def test_the_coarsest_transform_says_what_is_allowed(transforms: str, coarsest: 
 # ---- the shell
 
 
-COMMAND = [sys.executable, "-m", "estimator_slim.cli", "compare"]
-
-
 @pytest.fixture(scope="module")
-def compared(trained: str, tmp_path_factory: Any) -> Callable[..., subprocess.CompletedProcess]:
+def compared(trained: str, tmp_path_factory: Any) -> Callable[..., Any]:
     folder = tmp_path_factory.mktemp("compared")
     optimized(trained, folder, "quantize_weights(minimum_size=1)", verify="off")
 
-    def run(*arguments: str) -> subprocess.CompletedProcess:
-        return subprocess.run([*COMMAND, trained, str(folder / "slim"), *arguments], text=True,
-                              check=False, capture_output=True, cwd=Path(__file__).parents[2])
-    return run
+    return lambda *arguments: run_python("-m", "estimator_slim.cli", "compare", trained, folder / "slim",
+                                         *arguments)
 
 
 def test_compare_shows_a_line_for_each_output_and_succeeds(compared: Callable) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from breaking import MODELS, WHOLE, Trial, trials
-from breaks import BREAKS
+
+from tests.verify.breaking import MODELS, WHOLE, Trial, trials
+from tests.verify.breaks import BREAKS
 
 
 @pytest.fixture(scope="module")

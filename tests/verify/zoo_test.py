@@ -1,68 +1,88 @@
-"""Every model of the zoo, through lists of every kind: what is right is let through."""
+"""Every model of the zoo is asked made-up questions: it answers, and what is right is let through."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from models import MODELS
 
-from estimator_slim import Verification, optimize_saved_model
 from estimator_slim.options import DEFAULT
 from estimator_slim.saved_model.reader import read_servable
 from estimator_slim.transforms import allowed_by, transform_list
-from estimator_slim.verify.answers.asking import Heard, Job
-from estimator_slim.verify.answers.child import ask
+from estimator_slim.verify.answers.asking import Heard, Job, ask_here
 from estimator_slim.verify.comparison.judging import compare, fixed_outputs
+from estimator_slim.verify.questions.cases import TYPICAL
 from estimator_slim.verify.questions.sources import questions_for
-from estimator_slim.verify.request import Request
+from estimator_slim.verify.request import Refusal, Request
+from tests.support.by_hand import v1
+from tests.support.models import MODELS
 
-LISTS = {"default": DEFAULT, "lossless": DEFAULT.replace(" quantize_weights", ""),
-         "4 bits": "quantize_weights(bits=4)", "16 bits": "quantize_weights(bits=16)",
+LISTS = {"default": DEFAULT, "4 bits": "quantize_weights(bits=4)",
+         "simplified": DEFAULT.replace(" quantize_weights", ""), "16 bits": "quantize_weights(bits=16)",
          "quantize_nodes": "quantize_nodes quantize_weights"}
-OTHERS = list(LISTS)[1:]
 # Where pixels are in the millions, its activations are too coarse in 256 steps: refusing it is right.
 TOO_COARSE = ("conv2d_fused_batch_norm", "quantize_nodes")
-# The default list for every model, and one of the others for each in turn.
-PAIRS = [(model, name) for number, model in enumerate(MODELS)
-         for name in ("default", OTHERS[number % len(OTHERS)]) if (model, name) != TOO_COARSE]
+ONE_ROW_ONLY = ("batch_of_fixed_size",)
 
 
-@dataclass
-class Zoo:
-    """Every model's questions, what the originals and their slim servables answered, what is fixed."""
+@dataclass(frozen=True)
+class Original:
+    """A model's questions and answers, the outputs that are fixed, and the names of its signatures."""
 
-    requests: dict[str, list[Request]] = field(default_factory=dict)
-    fixed: dict[str, frozenset] = field(default_factory=dict)
-    heard: dict[tuple[str, str], Heard] = field(default_factory=dict)
-
-    def compared(self, model: str, name: str) -> Verification:
-        return compare(self.requests[model], self.heard[model, "original"], self.heard[model, name],
-                       allowed_by(transform_list(LISTS[name])), fixed=self.fixed[model])
+    requests: list[Request]
+    heard: Heard
+    fixed: frozenset
+    served: frozenset
 
 
 @pytest.fixture(scope="module")
-def zoo(exported: Callable, tmp_path_factory: Any) -> Zoo:
-    """Asks all of them in one process."""
-    folder, zoo, jobs = tmp_path_factory.mktemp("zoo"), Zoo(), {}
-    for model in MODELS:
+def original(once: Callable, exported: Callable) -> Callable[[str], Original]:
+    """`original(model)`: asked once."""
+    def asked(model: str) -> Original:
         servable = read_servable(exported(model))
-        zoo.requests[model], zoo.fixed[model] = questions_for(servable), fixed_outputs(servable.graph)
-        jobs[model, "original"] = exported(model)
-        for name in (name for one, name in PAIRS if one == model):
-            jobs[model, name] = str(folder / model / name)
-            optimize_saved_model(exported(model), jobs[model, name], LISTS[name], verify="off")
-    heard = ask([Job(directory, zoo.requests[model], grappler=False)
-                 for (model, _), directory in jobs.items()], seconds=1800.0)
-    zoo.heard = dict(zip(jobs, heard))
-    return zoo
+        requests = questions_for(servable)
+        return Original(requests, answered(exported(model), requests), fixed_outputs(servable.graph),
+                        frozenset(servable.graph.interface.served()))
+    return lambda model: once(f"asked/{model}", lambda _: asked(model))
 
 
-@pytest.mark.parametrize("model, name", PAIRS)
-def test_a_slim_servable_as_it_should_be_passes(zoo: Zoo, model: str, name: str) -> None:
-    found = zoo.compared(model, name)
+def answered(directory: str, requests: list[Request]) -> Heard:
+    heard, = ask_here([Job(directory, requests, grappler=False)])
+    assert heard.refused is None
+    return heard
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_original_answers_a_typical_batch_for_every_signature(
+        original: Callable, model: str) -> None:
+    known = original(model)
+    rows = {request.signature: max(map(length, request.inputs.values()))
+            for request, answer in zip(known.requests, known.heard.answers)
+            if request.origin == TYPICAL.name and not isinstance(answer, Refusal)}
+    assert rows == dict.fromkeys(known.served, 1 if model in ONE_ROW_ONLY else TYPICAL.rows)
+
+
+def length(value: Any) -> int:
+    """Of a batch; of a number 1."""
+    shape = value.dense_shape if isinstance(value, v1.SparseTensorValue) else getattr(value, "shape", ())
+    return int(shape[0]) if len(shape) else 1
+
+
+def pairs() -> list[Any]:
+    """Every model with every list; one list for each model, in turn, is tried always."""
+    return [pytest.param(model, name, marks=[pytest.mark.long] if (number - turn) % len(LISTS) else [])
+            for number, model in enumerate(MODELS) for turn, name in enumerate(LISTS)
+            if (model, name) != TOO_COARSE]
+
+
+@pytest.mark.parametrize("model, name", pairs())
+def test_a_slim_servable_as_it_should_be_passes(
+        original: Callable, slim: Callable, model: str, name: str) -> None:
+    known = original(model)
+    found = compare(known.requests, known.heard, answered(slim(model, LISTS[name]), known.requests),
+                    allowed_by(transform_list(LISTS[name])), fixed=known.fixed)
     assert found.answered > 0
     assert found.unverified == ()
     assert found.failures == ()

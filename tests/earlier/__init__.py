@@ -1,0 +1,1 @@
+"""What earlier versions of estimator_slim published."""

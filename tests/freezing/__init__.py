@@ -1,0 +1,1 @@
+"""Freezing: weights are read by reference, and what loading set up goes on being set up."""

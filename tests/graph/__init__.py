@@ -1,0 +1,1 @@
+"""The graph: who reads what, functions and loops, references that become handles."""

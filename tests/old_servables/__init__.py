@@ -1,0 +1,1 @@
+"""Servables that TensorFlow 1.15 exported, and the scripts that made them."""

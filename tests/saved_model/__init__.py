@@ -1,0 +1,1 @@
+"""Reading, writing and publishing SavedModels and checkpoints."""

@@ -1,0 +1,151 @@
+"""A Python that has TensorFlow imported already: what it is told to run begins at once.
+
+    python -m tests.support.warm SOCKET      forks a process for each caller at the socket; see `start`
+
+What `start` returns can be called as Python is (`-c`, `-m` or a program, and its arguments). The process
+that runs it has the caller's arguments, environment, folder and standard files, and ends with it; the
+caller ends as it does. Limits of resources and Python's own options are not taken over.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import gc
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.support.processes import environment
+
+_CALLER = """
+import json, os, signal, socket, sys
+connection = socket.socket(socket.AF_UNIX)
+connection.connect({path!r})
+called = json.dumps([sys.argv[1:], dict(os.environ), os.getcwd()]).encode()
+socket.send_fds(connection, [len(called).to_bytes(8, "little")], [0, 1, 2])
+connection.sendall(called)
+told = connection.makefile("rb")
+process = int(told.readline())
+for number in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(number, lambda number, _: os.kill(process, number))
+code = int(told.readline())
+if code < 0:
+    signal.signal(-code, signal.SIG_DFL) if -code != signal.SIGKILL else None
+    os.kill(os.getpid(), -code)
+os._exit(code)
+"""
+
+
+def start() -> str:
+    """Starts the process to fork from, which ends with this one; returns the path of a Python to call.
+
+    Where the system has no file descriptors of processes it is the one that runs this.
+    """
+    if not hasattr(os, "pidfd_open"):
+        return sys.executable
+    made = tempfile.TemporaryDirectory()  # of a short name, as sockets need
+    folder = Path(made.name)
+    path, python = str(folder / "socket"), folder / "python"
+    (folder / "caller.py").write_text(_CALLER.format(path=path))
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -IS "{folder}/caller.py" "$@"\n')
+    python.chmod(0o755)
+    server = subprocess.Popen([sys.executable, "-m", "tests.support.warm", path, str(python)],
+                              stdin=subprocess.PIPE, env=environment())
+    atexit.register(made.cleanup)
+    atexit.register(server.communicate)  # before that
+    while not os.path.exists(path):
+        assert server.poll() is None, "the process to fork from ended"
+        time.sleep(0.01)
+    return str(python)
+
+
+def main(path: str, python: str) -> Any:
+    """Forks for each caller, until stdin ends. In the processes that it forks it returns what to run."""
+    import tensorflow as tf
+    tf.estimator.Estimator  # noqa: B018  imports what is loaded when it is used
+    gc.freeze()  # or each process that is forked looks through all of TensorFlow's objects at its end
+    signal.signal(signal.SIGCHLD, _reap)
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(f"{path}.new")
+    listening.listen(64)
+    os.rename(f"{path}.new", path)
+    while True:
+        ready, _, _ = select.select([0, listening], [], [])
+        if 0 in ready:
+            return sys.exit
+        connection, _ = listening.accept()
+        if os.fork() == 0:
+            listening.close()
+            return _keep(connection, python)
+        connection.close()
+
+
+def _reap(*_: Any) -> None:
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG) != (0, 0):
+            pass
+
+
+def _keep(connection: socket.socket, python: str) -> Any:
+    """Forks the process that runs; tells the caller how it ended, and ends it where the caller ends."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    length, files, _, _ = socket.recv_fds(connection, 8, 3)
+    called = connection.recv(int.from_bytes(length, "little"), socket.MSG_WAITALL)
+    process = os.fork()
+    if process == 0:
+        connection.close()
+        return _prepared(files, python, *json.loads(called))
+    ended = os.pidfd_open(process)
+    connection.sendall(b"%d\n" % process)
+    ready, _, _ = select.select([ended, connection], [], [])
+    if ended not in ready:
+        os.kill(process, signal.SIGKILL)
+    status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    with contextlib.suppress(OSError):
+        connection.sendall(b"%d\n" % status)
+    os._exit(0)
+
+
+def _prepared(files: list[int], python: str, arguments: list[str], inherited: dict, folder: str) -> Any:
+    """Makes this process what the caller wanted, and returns the function that is its program."""
+    for number, file in enumerate(files):
+        os.dup2(file, number)
+        os.close(file)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(inherited)
+    sys.executable = python
+    while arguments and arguments[0] not in ("-c", "-m") and arguments[0].startswith("-"):
+        arguments.pop(0)
+    kind, program, rest = (arguments[0], arguments[1], arguments[2:]) if arguments[0] in ("-c", "-m") \
+        else ("", arguments[0], arguments[1:])
+    sys.argv[:] = [kind or program, *rest]
+    own = [entry for entry in sys.path if entry not in ("", environment()["PYTHONPATH"])]
+    first = os.path.dirname(os.path.abspath(program)) if not kind else "" if kind == "-c" else folder
+    sys.path[:] = [first, *filter(None, inherited.get("PYTHONPATH", "").split(os.pathsep)), *own]
+    if kind == "-c":
+        return lambda: exec(compile(program, "<string>", "exec"), _new_main())
+    if kind == "-m":
+        return lambda: runpy.run_module(program, run_name="__main__", alter_sys=True)
+    return lambda: runpy.run_path(program, run_name="__main__")
+
+
+def _new_main() -> dict[str, Any]:
+    """The namespace of a new `__main__`."""
+    module = type(sys)("__main__")
+    sys.modules["__main__"] = module
+    return module.__dict__
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])()

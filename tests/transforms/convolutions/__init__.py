@@ -1,0 +1,1 @@
+"""Convolutions fused with what prepares their input."""

@@ -1,0 +1,1 @@
+"""Layers that run in eight bits, and their ranges."""

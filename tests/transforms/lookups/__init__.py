@@ -1,0 +1,1 @@
+"""Lookups of rows: simplified, merged, made of indicators, sparse."""

@@ -1,0 +1,231 @@
+"""sparsify_gather: tables without their zero rows answer bit for bit, and refuse what they refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from estimator_slim.errors import OptionError
+from estimator_slim.graph.weight import SLICE_BYTES, Weight
+from estimator_slim.transforms import TRANSFORMS
+from estimator_slim.transforms.lookups.sparsify_gather import sparse_rows, without_zero_rows
+from tests.support.alike import assert_same_answers
+from tests.support.ask_v2 import ask_v2_fresh
+from tests.support.by_hand import (
+    answers,
+    bytes_of,
+    meta_graph,
+    reasons,
+    request_ops,
+    servable,
+    slim,
+    stored,
+    v1,
+    variable,
+)
+from tests.support.models.canned_dnn import ASKED, IDS, train
+from tests.support.models.zoo import config, export_parsing, texts
+from tests.support.old_control_flow import old_control_flow
+
+ROWS = 20_000
+USED = np.array([0, 3, 777, 9_999, ROWS - 1])
+ROW_IDS = np.array([0, 1, 3, 777, ROWS - 1, 3, 5_000], np.int64)
+
+
+def sparse(*shape: int, used: np.ndarray = USED, dtype: Any = np.float32) -> np.ndarray:
+    """Zeros, but for rows `used`."""
+    values = np.zeros(shape, dtype)
+    values[used] = np.random.default_rng(2).normal(1, 9, size=(len(used), *shape[1:]))
+    return values
+
+
+def lookup(values: np.ndarray, kind: Any = tf.int64) -> Callable[[], Any]:
+    def network() -> Any:
+        ids = v1.placeholder(kind, None, "ids")
+        return {"ids": ids}, {"rows": tf.gather(variable("table", values), ids)}
+    return network
+
+
+@pytest.mark.parametrize("kind", [tf.int32, tf.int64], ids=lambda k: k.name)
+@pytest.mark.parametrize("shape", [(ROWS,), (ROWS, 1), (ROWS, 3), (ROWS, 2, 2)], ids=str)
+def test_a_sparse_table_is_small_and_answers_the_same(tmp_path: Path, shape: tuple, kind: Any) -> None:
+    source = servable(tmp_path, lookup(sparse(*shape), kind))
+    path, _ = slim(source, "sparsify_gather")
+    assert bytes_of(path) < bytes_of(source) / 2
+    assert request_ops(path)["LookupTableFindV2"] == 1
+    assert_same_answers(path, source, {"ids": ROW_IDS}, {"ids": ROW_IDS[:0]}, {"ids": ROW_IDS[2]},
+                        {"ids": ROW_IDS[:6].reshape(2, 3)})
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float16, np.int32, np.int64], ids=lambda d: d.__name__)
+def test_values_of_any_number_type_stay_as_they_are(tmp_path: Path, dtype: Any) -> None:
+    source = servable(tmp_path, lookup(sparse(ROWS, 8, dtype=dtype)))
+    path, _ = slim(source, "sparsify_gather")
+    assert request_ops(path)["LookupTableFindV2"] == 1
+    assert_same_answers(path, source, {"ids": ROW_IDS})
+
+
+@pytest.mark.parametrize("ids", [[-1], [0, ROWS], [2**31 - 1, 0]], ids=str)
+def test_ids_that_are_no_rows_are_refused_as_before(tmp_path: Path, ids: list) -> None:
+    source = servable(tmp_path, lookup(sparse(ROWS, 3)))
+    path, _ = slim(source, "sparsify_gather")
+    assert answers(path, {"ids": ids}) == answers(source, {"ids": ids}) == "InvalidArgumentError"
+
+
+def test_ids_that_a_hash_bounds_are_not_checked(tmp_path: Path) -> None:
+    def network() -> Any:
+        words = v1.placeholder(tf.string, [None], "words")
+        ids = tf.strings.to_hash_bucket_fast(words, ROWS)
+        return {"words": words}, {"rows": tf.gather(variable("table", sparse(ROWS, 3)), ids)}
+
+    source = servable(tmp_path, network)
+    path, _ = slim(source, "sparsify_gather")
+    assert request_ops(path)["LookupTableFindV2"] == 1
+    assert request_ops(path)["Assert"] == 0
+    assert_same_answers(path, source, {"words": texts(*(str(n) for n in range(200)))})
+
+
+def _initializers(directory: str) -> list[str]:
+    return list(meta_graph(directory).collection_def["table_initializer"].node_list.value)
+
+
+def test_every_loader_fills_the_hash_table(tmp_path: Path) -> None:
+    slims = []
+    for main_op, name in ((v1.tables_initializer, "init_all_tables"), (lambda: None, "fill_tables")):
+        source = servable(tmp_path, lookup(sparse(ROWS, 3), tf.int32), main_op=main_op)
+        path, _ = slim(source, "sparsify_gather(group_init_node=fill_tables)")
+        assert len(_initializers(path)) == len(_initializers(source)) + 1
+        main = meta_graph(path).collection_def["saved_model_main_op"].node_list.value
+        assert list(main) == [name]
+        assert_same_answers(path, source, {"ids": ROW_IDS})
+        slims.append(path)
+    for got in ask_v2_fresh(slims, ROW_IDS.astype(np.int32)).values():
+        np.testing.assert_array_equal(got["serving_default", "rows"], sparse(ROWS, 3)[ROW_IDS])
+
+
+def test_tables_and_assets_that_are_there_are_still_filled(tmp_path: Path) -> None:
+    def network() -> Any:
+        words = v1.placeholder(tf.string, [None], "words")
+        file = tmp_path / "words.txt"
+        file.write_text("turn\non\n", encoding="utf-8")
+        ids = v1.lookup.StaticHashTable(tf.lookup.TextFileInitializer(
+            str(file), tf.string, tf.lookup.TextFileIndex.WHOLE_LINE, tf.int64,
+            tf.lookup.TextFileIndex.LINE_NUMBER), 3).lookup(words)
+        return {"words": words}, {"rows": tf.gather(variable("table", sparse(ROWS, 3)), ids)}
+
+    source = servable(tmp_path, network)
+    path, _ = slim(source, "sparsify_gather")
+    assert request_ops(path)["LookupTableFindV2"] == 2
+    assert_same_answers(path, source, {"words": texts("on", "new", "turn")})
+
+
+def test_a_table_of_nothing_but_zeros_answers_zeros(tmp_path: Path) -> None:
+    source = servable(tmp_path, lookup(np.zeros((ROWS, 3), np.float32)))
+    path, _ = slim(source, "sparsify_gather")
+    assert request_ops(path)["LookupTableFindV2"] == 1
+    assert_same_answers(path, source, {"ids": ROW_IDS})
+
+
+def test_rows_that_are_not_numbers_count_as_rows(tmp_path: Path) -> None:
+    values = sparse(ROWS, 3)
+    values[5_000] = np.nan
+    values[1] = 1e-38
+    source = servable(tmp_path, lookup(values))
+    path, _ = slim(source, "sparsify_gather")
+    assert_same_answers(path, source, {"ids": ROW_IDS})
+    assert np.isnan(answers(path, {"ids": [5_000]})["rows"]).all()
+
+
+def test_what_is_kept_can_be_quantized(tmp_path: Path) -> None:
+    source = servable(tmp_path, lookup(sparse(40_000, 64, used=np.arange(0, 40_000, 10))))
+    path, _ = slim(source, "sparsify_gather quantize_weights", weights="variables")
+    assert np.dtype("i1") in {v.dtype for v in stored(path).values()}
+    rows = np.arange(0, 4000, 5)
+    wanted = answers(source, {"ids": rows})["rows"]
+    # quantize_weights' own promise: half a step, the largest magnitude of the row / 127.
+    half_step = np.abs(wanted).max(axis=1, keepdims=True) / 254
+    assert (np.abs(answers(path, {"ids": rows})["rows"] - wanted) <= half_step * (1 + 1e-5)).all()
+
+
+def _read_whole(table: Any, ids: Any) -> dict:
+    return {"rows": tf.gather(table, ids), "sum": tf.reduce_sum(table)}
+
+
+def _waiting(table: Any, ids: Any) -> dict:
+    with tf.control_dependencies([tf.raw_ops.Assert(condition=tf.size(ids) < 5, data=["too many"])]):
+        constant = tf.constant(sparse(ROWS, 3), name="waiting")
+    return {"rows": tf.gather(constant, ids)}
+
+
+@pytest.mark.parametrize("build, values, reason", [
+    (lambda table, ids: {"rows": tf.gather(table, ids)}, sparse(ROWS, 3, used=np.arange(ROWS)), ""),
+    (lambda table, ids: {"rows": tf.gather(table, ids)}, sparse(60, 3, used=USED[:2]), ""),
+    (_read_whole, sparse(ROWS, 3), "most of its rows are zero"),
+    (lambda table, ids: {"rows": tf.gather(table, ids % 3, axis=1)}, sparse(ROWS, 3), ""),
+    (_waiting, sparse(ROWS, 3), "most of its rows are zero"),
+], ids=["dense", "small", "read as a whole", "columns", "control dependency"])
+def test_other_tables_stay_as_they_are(
+        tmp_path: Path, build: Callable, values: np.ndarray, reason: str) -> None:
+    def network() -> Any:
+        ids = v1.placeholder(tf.int64, [None], "ids")
+        return {"ids": ids}, build(variable("table", values), ids)
+
+    source = servable(tmp_path, network)
+    path, report = slim(source, "sparsify_gather")
+    assert request_ops(path)["LookupTableFindV2"] == 0
+    assert reason in reasons(report)
+    assert_same_answers(path, source, {"ids": ROW_IDS}, {"ids": [0, 1]})
+
+
+def test_a_lookup_in_a_loop_of_tensorflow_1_stays(tmp_path: Path) -> None:
+    def network() -> Any:
+        ids = v1.placeholder(tf.int64, [None], "ids")
+        table = sparse(ROWS, 3)
+        total = v1.while_loop(lambda i, _: i < 2, lambda i, v: (i + 1, v + tf.gather(table, ids)),
+                              [0, tf.zeros([tf.size(ids), 3])])[1]
+        return {"ids": ids}, {"total": total}
+
+    with old_control_flow():
+        source = servable(tmp_path, network)
+    path, _ = slim(source, "sparsify_gather")
+    assert_same_answers(path, source, {"ids": ROW_IDS})
+
+
+def test_a_linear_classifier_keeps_the_weights_of_words_that_it_saw(tmp_path: Path) -> None:
+    column = tf.feature_column.categorical_column_with_hash_bucket("words", 30_000)
+    estimator = tf.estimator.LinearClassifier([column], n_classes=3, config=config(str(tmp_path)))
+    source = export_parsing(str(tmp_path), estimator, train(IDS), [column])
+    path, _ = slim(source, "sparsify_gather")
+    assert bytes_of(path) < bytes_of(source) / 2
+    assert_same_answers(path, source, *ASKED)
+
+
+def test_rows_are_found_and_read_across_slices() -> None:
+    width, count = 1024, 3 * SLICE_BYTES // 4096 + 5
+    used = np.array([0, 7, SLICE_BYTES // 4096, count - 2, count - 1])
+    whole = sparse(count, width, used=used)
+    longest = []
+
+    def read(start: int, stop: int) -> np.ndarray:
+        longest.append(stop - start)
+        return whole[start:stop]
+
+    weight = Weight(tf.float32, whole.shape, read)
+    ids = sparse_rows(weight)
+    assert ids is not None
+    np.testing.assert_array_equal(ids, used)
+    kept = without_zero_rows(weight, ids)
+    np.testing.assert_array_equal(kept.value(), np.concatenate([np.zeros((1, width)), whole[used]]))
+    np.testing.assert_array_equal(kept.read(2, 4), whole[used[1:3]])
+    np.testing.assert_array_equal(kept.read(0, 1), np.zeros((1, width)))
+    assert max(longest) * width * 4 <= SLICE_BYTES
+
+
+def test_an_init_op_without_a_name_is_an_error_at_construction() -> None:
+    with pytest.raises(OptionError, match="group_init_node"):
+        TRANSFORMS["sparsify_gather"](group_init_node="")

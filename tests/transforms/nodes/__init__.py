@@ -1,0 +1,1 @@
+"""Nodes renamed, moved between devices, brought to older operations, freed of control edges."""

@@ -1,0 +1,1 @@
+"""Normalisations folded into the layers beside them."""

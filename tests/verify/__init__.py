@@ -1,0 +1,1 @@
+"""Verification: what answers otherwise is caught, what answers alike is let through."""

@@ -1,0 +1,1 @@
+"""What is asked: real requests, made-up ones, edge cases."""
