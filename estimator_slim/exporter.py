@@ -55,9 +55,10 @@ class OptimizingExporter(tf.estimator.Exporter):
           weights: `auto`, `variables` or `constants`: where weights are written.
           meta_graphs: `serve` drops the MetaGraphs for training and evaluation, `all` keeps them.
           verify: before a slim servable appears it is asked the same as its original; where it answers
-            otherwise, `enforce` does not publish it and `report` logs it; `off` asks nothing.
-          max_error: largest allowed error of an output as a share of its range.
-          min_agreement: smallest allowed share of decisions that stay.
+            otherwise, `enforce` does not publish it and `report` logs it; `require` does not publish
+            either what little could be asked of; `off` asks nothing.
+          max_error: largest allowed error of an output as a share of its range; alone judges distances.
+          min_agreement: smallest allowed share of decisions that stay; alone judges decisions.
           verify_examples: a TFRecord file of tf.Examples to ask.
           verify_input_fn: the input_fn of an EvalSpec, whose features are asked; its mode, params and
             config are those that the Estimator evaluates with.

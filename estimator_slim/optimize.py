@@ -75,10 +75,12 @@ def optimize_saved_model(
       weights: `auto`, `variables` or `constants`: where weights are written; None: --slim_weights.
       meta_graphs: `serve` drops the other MetaGraphs, `all` keeps them; None: --slim_meta_graphs.
       verify: before `dst` appears both servables are asked the same; where answers differ, `enforce`
-        raises and `report` logs it; `off` asks nothing. None: --slim_verify.
-      max_error: largest allowed error of an output as a share of its range; None: --slim_max_error,
-        or what is usual for the transforms.
-      min_agreement: smallest allowed share of decisions that stay; None: --slim_min_agreement, likewise.
+        raises and `report` logs it; `require` raises too where little could be asked; `off` asks
+        nothing. None: --slim_verify.
+      max_error: largest allowed error of an output as a share of its range, which then alone judges
+        distances; None: --slim_max_error, or what is usual for the transforms.
+      min_agreement: smallest allowed share of decisions that stay, which then alone judges decisions;
+        None: --slim_min_agreement, likewise.
       verify_examples: a TFRecord file of tf.Examples to ask; None: --slim_verify_examples.
       verify_input_fn: an Estimator's input_fn, whose features are asked; labels are counted too.
       warmup: how many warm-up records to write for each signature; None: --slim_warmup.
@@ -199,7 +201,8 @@ def _climbed(work: _Work, directory: str) -> Report:
         log.warning("estimator_slim: with %s (%s) the slim servable does not answer as its original: %s",
                     rung, rung.name, found.failures[0])
     report.tried = tried
-    judge(report, work.options.verify, lossless=not any(one.lossy for one in asked))
+    judge(report, work.options.verify, lossless=not any(one.lossy for one in asked),
+          by_flags=work.options.by_flags)
     return report
 
 

@@ -90,17 +90,18 @@ class Options:
         "Which MetaGraphs a slim servable has: serve, the one that is optimized, or all, the others as "
         "they are and with the whole checkpoint that they restore.")
     verify: str = _choice(
-        "enforce", REPORT, OFF, help=
+        "enforce", "require", REPORT, OFF, help=
         "What becomes of a slim servable that does not answer as its original: enforce does not publish "
-        "it, report logs what differs and publishes it, off asks nothing.")
+        "it, require does not publish either what little could be asked of, report logs what differs "
+        "and publishes it, off asks nothing.")
     max_error: float | None = _option(
         None, float, checks.share,
-        "Largest allowed error of an output, as a share of its range; by default what is usual for the "
-        "transforms.")
+        "Largest allowed error of an output, as a share of its range, which then alone judges "
+        "distances; by default what is usual for the transforms.")
     min_agreement: float | None = _option(
         None, float, checks.share,
-        "Smallest allowed share of decisions that stay the same, near ties not counted; by default what "
-        "is usual for the transforms.")
+        "Smallest allowed share of decisions that stay the same, near ties not counted, which then "
+        "alone judges decisions; by default what is usual for the transforms.")
     verify_examples: str | None = _option(
         None, str, checks.examples, "A TFRecord file of serialized tf.Examples to verify with.")
     verify_input_fn: Callable[..., Any] | None = _option(
@@ -108,6 +109,12 @@ class Options:
     warmup: int = _option(
         0, int, checks.records, "How many warm-up records to write for each signature.")
     chosen_by: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def by_flags(self) -> bool:
+        """True where a program parsed its flags and its code chose nothing that has one."""
+        return are_parsed() and not any(by == BY_CODE and OPTIONS[name].flag is not None
+                                        for name, by in self.chosen_by.items())
 
 
 OPTIONS: dict[str, Option] = {one.name: one.metadata["option"] for one in dataclasses.fields(Options)

@@ -169,6 +169,8 @@ def test_the_defaults_hold_where_nobody_parses_flags(servable: str, tmp_path: Pa
 @pytest.mark.parametrize("flags, code, printed, logged", [
     (["--slim_verify=enforce", "--noslim_fallback"], 1, [],
      "is not published, because it does not answer as the original does"),
+    (["--slim_verify=require", "--noslim_fallback"], 1, [],
+     "is not published, because it does not answer as the original does"),
     (["--slim_verify=enforce"], 0, ["best-slim"], "(as asked) the slim servable does not answer as its"),
     (["--slim_verify=report"], 0, ["best-slim"], "does not answer as its original: output"),
     (["--slim_verify=off"], 0, ["best-slim"], "")], ids=str)
@@ -196,7 +198,7 @@ def wrong_values() -> list:
         ("--slim_meta_graphs=train", "value should be one of <serve|all>"),
         ("--slim_suffix=", "expected a text that is not empty and has no '/'"),
         ("--slim_suffix=/slim", "expected a text that is not empty and has no '/'"),
-        ("--slim_verify=maybe", "value should be one of <enforce|report|off>"),
+        ("--slim_verify=maybe", "value should be one of <enforce|require|report|off>"),
         ("--slim_max_error=2", "max_error: expected a number from 0 to 1, got 2.0"),
         ("--slim_min_agreement=nan", "min_agreement: expected a number from 0 to 1, got nan"),
         ("--slim_verify_examples=/no/such/file",
@@ -324,6 +326,13 @@ def weighed() -> Any:
     return {"x": x}, {"y": x @ small @ large}
 
 
+def refusing() -> Any:
+    """What answers nothing that is asked."""
+    x = v1.placeholder(tf.float32, [None, 4], "x")
+    with tf.control_dependencies([v1.assert_equal(tf.size(x), -1)]):
+        return {"x": x}, {"y": tf.identity(x)}
+
+
 @pytest.fixture(scope="module")
 def done_with(tmp_path_factory: Any, exported: Callable, exported_once: str) -> Callable:
     """`done_with(option, choice)`: what there is to see of the choice."""
@@ -344,16 +353,21 @@ def done_with(tmp_path_factory: Any, exported: Callable, exported_once: str) -> 
         found = by_hand.slim(exported("all_modes"), "", meta_graphs=choice)[0]
         return len(loader_impl.parse_saved_model(found).meta_graphs)
 
-    def verify(choice: str) -> str:
+    unanswered = by_hand.servable(folder, refusing)
+
+    def verify(choice: str) -> list[str]:
+        return [verified(source, choice) for source in (exported_once, unanswered)]
+
+    def verified(source: str, choice: str) -> str:
         try:
-            report = by_hand.slim(exported_once, "quantize_weights(bits=4, minimum_size=7)",
-                                  max_error=0, verify=choice)[1]
+            report = by_hand.slim(source, "quantize_weights(bits=4, minimum_size=7)", max_error=0,
+                                  verify=choice)[1]
         except estimator_slim.VerificationError as e:
             return type(e).__name__
         return str(report.verification and report.verification.passed)
 
     seen = {"on_error": on_error, "weights": weights, "meta_graphs": meta_graphs, "verify": verify}
-    return lambda option, choice: seen[option](choice)
+    return lambda option, choice: str(seen[option](choice))
 
 
 @pytest.mark.parametrize("name", [name for name, one in OPTIONS.items() if isinstance(one.flag, tuple)])

@@ -1,11 +1,13 @@
 """What was done and found, as plain data, and the views of it."""
 
-from estimator_slim.report.record import Failure, OutputResult, Report, Step, Tried, Verification
+from estimator_slim.report.record import Report, Step, Tried
 from estimator_slim.report.text import verification_text
+from estimator_slim.report.verification import Failure, OutputResult, Part, Verification
 
 __all__ = [
     "Failure",
     "OutputResult",
+    "Part",
     "Report",
     "Step",
     "Tried",

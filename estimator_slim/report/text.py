@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from estimator_slim.report.record import OutputResult, Verification
+from estimator_slim.report.verification import OutputResult, Verification
 
 _HEADER = ("signature", "output", "dtype", "rows", "largest error", "mean error", "range", "dB",
-           "agreement", "without near ties", "accuracy", "of the original")
+           "of the range: examples", "made up", "agreement", "without near ties", "accuracy",
+           "of the original")
 
 
 def verification_text(found: Verification) -> str:
     """A table with a line for each output, what failed, what was not verified, and one line in all."""
     return "\n".join([*_table([_HEADER, *map(_cells, found.outputs)]),
                       *(f"FAILED: {failure}" for failure in found.failures),
-                      *(f"not verified: {why}" for why in found.unverified), str(found)])
+                      *(f"not verified: {why}" for why in found.unverified),
+                      *(f"warning: {what}" for what in found.warnings), str(found)])
 
 
 def _cells(one: OutputResult) -> tuple[str, ...]:
     numbers = (one.largest_error, one.mean_error, one.range)
+    errors = (None if part is None else part.error for part in (one.examples, one.made_up))
     shares = (one.agreement, one.clear_agreement, one.slim_accuracy, one.accuracy)
     return (one.signature, one.output, one.dtype, str(one.rows), *(_number(n, ".2g") for n in numbers),
-            _number(one.snr, ".1f"), *(_number(n, ".4f") for n in shares))
+            _number(one.snr, ".1f"), *(_number(n, ".2g") for n in errors),
+            *(_number(n, ".4f") for n in shares))
 
 
 def _number(value: float | None, form: str) -> str:

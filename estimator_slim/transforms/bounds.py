@@ -19,6 +19,8 @@ class Bounds:
       snr: least ratio of signal to noise in dB, over all rows.
       row_snr: and in any one row.
       by_answer: noise is measured against all rows of an answer, not each row.
+      given: `max_error` and `min_agreement`, as far as somebody chose them: what is chosen alone judges
+        its kind, distances or decisions, and every row, so that noise is not judged, nor what is chance.
       unjudged: `nans` or `infinities`: what is answered to such floats is not judged. Infinity times a
         weight that was rounded to 0 is NaN, where the original answers infinity; and what measures a
         range finds none in values with a NaN.
@@ -29,14 +31,17 @@ class Bounds:
     snr: float
     row_snr: float
     by_answer: bool = False
+    given: frozenset[str] = frozenset()
     unjudged: frozenset[str] = frozenset()
 
     def disagreements(self, rows: int) -> int:
         """How many of `rows` decisions may change: their share, and what chance may add to it.
 
-        With a `min_agreement` of 0.99, 2 of 10 and 20 of 1,000.
+        With a `min_agreement` of 0.99, 2 of 10 and 20 of 1,000; where somebody gave it, 10 of 1,000.
         """
         share = 1 - self.min_agreement
+        if "min_agreement" in self.given:
+            return math.floor(rows * share + 1e-9)
         if not share:
             return 0
         return math.floor(rows * share + 3 * math.sqrt(rows * share * self.min_agreement) + 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from estimator_slim import log
 from estimator_slim.errors import TransformError
@@ -38,8 +39,8 @@ def run_transforms(graph: Graph, transforms: Sequence[Transform]) -> tuple[Graph
 
 def allowed_by(transforms: Sequence[Transform], *, max_error: float | None = None,
                min_agreement: float | None = None) -> Bounds:
-    """What the coarsest of `transforms` allows; a number that is given holds instead."""
+    """What the coarsest of `transforms` allows; a number that is given alone judges its kind instead."""
     usual = min([LOSSLESS, *(one.bounds for one in transforms)], key=lambda one: one.snr)
-    return replace(
-        usual, max_error=usual.max_error if max_error is None else max_error,
-        min_agreement=usual.min_agreement if min_agreement is None else min_agreement)
+    chosen = {"max_error": max_error, "min_agreement": min_agreement}
+    given: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
+    return replace(usual, given=frozenset(given), **given)

@@ -15,16 +15,13 @@ from estimator_slim.errors import SourceError, VerificationError
 from estimator_slim.report import Failure, Report, Verification
 from estimator_slim.saved_model import Servable
 from estimator_slim.transforms import LOSSLESS, Bounds
+from estimator_slim.verify.advice import refusal, unasked
 from estimator_slim.verify.answers import Heard, Job, ask
 from estimator_slim.verify.comparison import changed_by_requests, compare, fixed_outputs, times_allowed
 from estimator_slim.verify.request import Request
 
 _SECONDS = 600.0         # that asking both may take, and
 _BYTES_A_SECOND = 10e6   # for reading their files
-_SHOWN = 5               # failures in a message
-_BLAMELESS = ("So it answers without any transform: no transform is to blame. TensorFlow answers "
-              "otherwise once variables are constants, or the original does in another place. Publish "
-              "it all the same with verify='report', if that is right for you, and report it")
 _MOST_QUESTIONS, _FEWEST = 400, 8  # of those asked with every choice
 
 
@@ -122,31 +119,36 @@ class Original:
                          if failure.output)
 
 
-def judge(report: Report, mode: str, *, lossless: bool = False) -> None:
-    """Logs what verification found. `lossless`: of transforms that are to change no answer.
+def judge(report: Report, mode: str, *, lossless: bool = False, by_flags: bool = False) -> None:
+    """Logs what verification found.
+
+    Args:
+      report: of the optimization.
+      mode: `enforce`, `require` or `report`.
+      lossless: the transforms were to change no answer.
+      by_flags: an error names options as flags, and not as arguments.
 
     Raises:
-      VerificationError: it failed and `mode` is `enforce`.
+      VerificationError: it failed and `mode` is not `report`, or `mode` is `require` and some of it, or
+        all, could not be verified.
     """
     found = report.verification
     if found is None:
         return
+    if not found.passed and mode != "report":
+        raise VerificationError(refusal(report, found, lossless=lossless, by_flags=by_flags), report)
+    if mode == "require" and (found.unverified or not found.outputs):
+        raise VerificationError(unasked(report, found, by_flags=by_flags), report)
     for why in found.unverified:
         log.warning("estimator_slim: %s is not verified: %s", report.destination, why)
+    for what in found.warnings:
+        log.warning("estimator_slim: %s: %s", report.destination, what)
     if found.passed:
         log.info("estimator_slim: %s", found)
-    elif mode == "enforce":
-        advice = _BLAMELESS if _is_blameless(report) else _advice(found, lossless)
-        raise VerificationError(f"{_message(report, found)}\n{advice}", report)
     else:
         for failure in found.failures:
             log.warning("estimator_slim: %s does not answer as its original: %s", report.destination,
                         failure)
-
-
-def _is_blameless(report: Report) -> bool:
-    """True where a list was tried in vain, and then no transform at all."""
-    return len(report.tried) > 1 and not report.tried[-1].transforms
 
 
 def in_turns(requests: Sequence[Request]) -> list[Request]:
@@ -166,18 +168,3 @@ def _require_loaded(directory: str, original: Heard) -> None:
                           "or, where it is for another TensorFlow, optimize it with verify='off'")
 
 
-def _message(report: Report, found: Verification) -> str:
-    shown = [f"\n  {failure}" for failure in found.failures[:_SHOWN]]
-    more = len(found.failures) - len(shown)
-    return (f"the slim servable of {report.source} is not published, because it does not answer as the "
-            f"original does:{''.join(shown)}{f'{chr(10)}  and {more} more' if more else ''}")
-
-
-def _advice(found: Verification, lossless: bool) -> str:
-    measured = {(output.signature, output.output) for output in found.outputs}
-    if any((failure.signature, failure.output) not in measured for failure in found.failures):
-        return "Leave out the transform that was added last, and report it"
-    first = ("No transform of the list is lossy: leave out the one that was added last, and report it"
-             if lossless else "Leave out what is lossy")
-    return (f"{first}, allow more (max_error, min_agreement), or publish it all the same with "
-            "verify='report'")

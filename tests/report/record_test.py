@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from estimator_slim import Report, Verification, optimize_saved_model
+from estimator_slim.report import OutputResult, Part
 from estimator_slim.saved_model.reader import read_servable
 from estimator_slim.transforms.bounds import Bounds
 from estimator_slim.verify.gate import Original
@@ -39,16 +41,16 @@ def scoring(changed: float = 0.0) -> Any:
 
 
 @pytest.mark.parametrize("rows, shown", [
-    ([[1.0, 0.0, 0.0]] * 90 + [[1.0, 0.999, 0.0]] * 10, "agreement 0.9000 (1.0000 without near ties), "),
-    ([[1.0, 0.999, 0.0]] * 10, "agreement 0.0000 (nothing but near ties), "),
-    ([[1.0, 0.0, 0.0]] * 10, "agreement 1.0000, ")], ids=["some near ties", "near ties alone", "none"])
+    ([[1.0, 0.0, 0.0]] * 90 + [[1.0, 0.999, 0.0]] * 10, "in 90 % (100 % without near ties), "),
+    ([[1.0, 0.999, 0.0]] * 10, "in 0 % (nothing but near ties), "),
+    ([[1.0, 0.0, 0.0]] * 10, "in 100 %, ")], ids=["some near ties", "near ties alone", "none"])
 def test_agreement_is_shown_as_it_is_and_as_it_is_held_against_what_is_allowed(
         tmp_path: Path, rows: list, shown: str) -> None:
     original, slim = servable(tmp_path, scoring()), servable(tmp_path, scoring(0.01))
     asked = Request("serving_default", {"x": np.array(rows, np.float32)}, "asked")
     found = Original(read_servable(original), [asked]).compare(slim, LOOSE)
     assert found.passed, found.failures
-    assert shown in str(found)
+    assert f"same decision {shown}" in str(found)
 
 
 def test_an_original_that_answers_no_question_is_said_to_have_been_asked(tmp_path: Path) -> None:
@@ -64,3 +66,52 @@ def test_an_original_that_answers_no_question_is_said_to_have_been_asked(tmp_pat
 
 def test_where_nothing_was_asked_that_is_what_is_said() -> None:
     assert str(Verification()) == "not verified: nothing was asked"
+
+
+SCORES = OutputResult(
+    "predict", "scores", "float32", 2714, largest_error=1.2, range=1e6,
+    examples=Part(2404, error=0.0078, decisions=2404, same=2403, clear=2404, clear_same=2403),
+    made_up=Part(310, error=0.11, beyond=2, decisions=310, same=300, clear=290, clear_same=290))
+CLASSES = OutputResult(
+    "predict", "classes", "string", 2714, accuracy=0.9089, slim_accuracy=0.9087,
+    examples=Part(2404, decisions=2404, same=2404, clear=2404, clear_same=2404))
+
+
+def test_the_line_tells_your_examples_from_what_was_made_up() -> None:
+    found = Verification((SCORES, CLASSES), examples=2404, made_up=310, max_error=0.05)
+    assert str(found) == (
+        "verified: 1 signature; "
+        "2,404 of your examples: same decision in 99.97 %, largest error 0.78 % of the range (5 % "
+        "allowed), accuracy 0.9089 -> 0.9087; "
+        "310 made-up rows: same decision in 96.77 % (100 % without near ties), largest error 11 % of "
+        "the range (5 % allowed, but for 2 rows)")
+
+
+@pytest.mark.parametrize("error, shown", [
+    (0.0, "0 %"), (3e-9, "less than 0.01 %"), (0.0001, "0.01 %"), (0.0123, "1.2 %"), (0.5, "50 %"),
+    (1.0, "100 %"), (21.3, "2130 %")])
+def test_errors_are_shares_of_the_range_in_per_cent(error: float, shown: str) -> None:
+    result = dataclasses.replace(SCORES, examples=Part(10, error=error), made_up=None)
+    found = Verification((result,), examples=10, max_error=0.05)
+    assert f"largest error {shown} of the range (5 % allowed)" in str(found)
+
+
+@pytest.mark.parametrize("same, of, shown", [
+    (9999, 10_000, "99.99 %"), (99_999, 100_000, "99.99 %"), (3, 3, "100 %"), (2, 3, "66.66 %")])
+def test_only_all_of_them_are_100_per_cent(same: int, of: int, shown: str) -> None:
+    part = Part(of, decisions=of, same=same, clear=of, clear_same=of)
+    assert f"same decision in {shown}" in str(Verification(
+        (dataclasses.replace(CLASSES, examples=part),), examples=of))
+
+
+def test_accuracies_of_several_outputs_are_named() -> None:
+    others = [dataclasses.replace(CLASSES, output=name, accuracy=before, slim_accuracy=after)
+              for name, before, after in (("a", 0.5, 0.5), ("b", 0.75, 0.74), ("c", 0.75, 0.74))]
+    line = str(Verification(tuple(others), examples=4))
+    assert "accuracy of 'a' 0.5000 -> 0.5000, accuracy of 'b' 0.7500 -> 0.7400" in line
+    assert "'c'" not in line
+
+
+def test_an_output_that_is_no_decision_and_no_float_is_counted() -> None:
+    found = Verification((OutputResult("predict", "names", "string", 9, made_up=Part(9)),), made_up=9)
+    assert str(found) == "verified: 1 signature; 9 made-up rows"

@@ -82,7 +82,7 @@ def test_a_slim_servable_that_answers_alike_is_published_with_the_evidence(
     assert found.answered > 0
     assert [(o.signature, o.output) for o in found.outputs] == [("serving_default", "scores")]
     assert found.outputs[0].agreement == 1.0
-    assert "verified: 1 signature, " in caplog.text
+    assert "verified: 1 signature; " in caplog.text
     assert report.as_dict()["verification"]["outputs"][0]["output"] == "scores"
     assert versions(tmp_path) == ["slim"]
 
@@ -122,11 +122,9 @@ class Refusing(Transform):
 
 
 @pytest.mark.parametrize("broken, advice", [
-    (Lossy(), "Leave out what is lossy, allow more (max_error, min_agreement), or publish it all the "
-              "same with verify='report'"),
+    (Lossy(), "Leave out what is lossy, or publish it all the same with verify='report'"),
     (LeavingOut(), "No transform of the list is lossy: leave out the one that was added last, and "
-                   "report it, allow more (max_error, min_agreement), or publish it all the same with "
-                   "verify='report'"),
+                   "report it, or publish it all the same with verify='report'"),
     (Refusing(), "Leave out the transform that was added last, and report it")],
     ids=["lossy", "lossless", "refuses"])
 def test_the_advice_fits_what_is_wrong(source: str, tmp_path: Path, broken: Any, advice: str) -> None:
@@ -185,10 +183,40 @@ def test_an_original_that_answers_nothing_is_published_with_a_warning(
             return {"x": x}, {"y": tf.identity(x)}
     original = servable(tmp_path, refusing)
     report = optimized(original, tmp_path / "out", "strip_unused_nodes", verify="enforce")
+    assert_not_published_where_that_is_required(original, tmp_path, "the original answered none")
     assert versions(tmp_path / "out") == ["slim"]
     assert report.verification.passed
     assert "not verified" in str(report.verification)
     assert "slim is not verified: signature 'serving_default': the original answered none" in caplog.text
+
+
+def assert_not_published_where_that_is_required(original: str, folder: Path, why: str) -> None:
+    with pytest.raises(VerificationError, match="is not published, because little of it could be") as e:
+        optimized(original, folder / "required", "strip_unused_nodes", verify="require")
+    assert why in str(e.value)
+    assert "Give a verify_input_fn whose features the original answers" in str(e.value)
+    assert "publish it all the same with verify='enforce'" in str(e.value)
+    assert contents(folder / "required") == {}
+
+
+def test_one_that_refuses_most_of_what_is_usual_is_not_published_where_that_is_required(
+        tmp_path: Path) -> None:
+    def picky() -> Any:
+        x = v1.placeholder(tf.float32, [None, 4], "x")
+        with tf.control_dependencies([v1.assert_less(tf.reduce_max(tf.abs(x)), 0.9)]):
+            checked = tf.identity(x)
+        return {"x": x}, {"scores": scores(checked)}
+    original = servable(tmp_path, picky)
+    report = optimized(original, tmp_path / "out", "strip_unused_nodes", verify="enforce")
+    assert report.verification.outputs
+    assert_not_published_where_that_is_required(original, tmp_path, "refused 2 of 2 usual questions")
+
+
+def test_what_was_asked_enough_is_published_where_that_is_required(
+        source: str, trained: str, tmp_path: Path) -> None:
+    for number, original in enumerate((source, trained)):
+        optimized(original, tmp_path / str(number), "strip_unused_nodes", verify="require")
+        assert versions(tmp_path / str(number)) == ["slim"]
 
 
 def test_an_original_that_tensorflow_cannot_load_is_a_source_error(tmp_path: Path) -> None:
@@ -235,6 +263,7 @@ def test_outputs_that_the_original_itself_draws_anew_are_left_out_and_named(tmp_
     assert report.verification.passed
     assert [o.output for o in report.verification.outputs] == ["scores"]
     assert "output 'noise' of signature 'serving_default'" in report.verification.unverified[0]
+    assert_not_published_where_that_is_required(servable(tmp_path, drawing), tmp_path, "output 'noise'")
 
 
 def test_a_slim_servable_that_crashes_is_named_with_the_request(source: str, tmp_path: Path) -> None:
@@ -282,7 +311,7 @@ def test_a_file_of_examples_is_asked(trained: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("argument, message", [
-    ({"verify": "yes"}, "verify: expected one of enforce, report, off, got 'yes'"),
+    ({"verify": "yes"}, "verify: expected one of enforce, require, report, off, got 'yes'"),
     ({"max_error": "0.1"}, "max_error: expected a number from 0 to 1, got '0.1'"),
     ({"max_error": -0.1}, "max_error: expected a number from 0 to 1, got -0.1"),
     ({"min_agreement": 1.5}, "min_agreement: expected a number from 0 to 1, got 1.5"),
@@ -332,7 +361,7 @@ def test_compare_shows_a_line_for_each_output_and_succeeds(compared: Callable) -
     lines = done.stdout.splitlines()
     assert lines[0].split()[:3] == ["signature", "output", "dtype"]
     assert any(line.split()[:3] == ["predict", "probabilities", "float32"] for line in lines)
-    assert lines[-1].startswith("verified: 3 signatures, ")
+    assert lines[-1].startswith("verified: 3 signatures; ")
 
 
 def test_compare_fails_and_says_why_where_answers_are_too_far_apart(compared: Callable) -> None:

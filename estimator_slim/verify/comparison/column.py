@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from google.protobuf import message
 from tensorflow.core.example import example_pb2
 
 from estimator_slim.report import Failure
+from estimator_slim.verify.questions import is_made_up
 from estimator_slim.verify.request import Basis, Output, Request
 
 _SHOWN = 160  # characters of an input
@@ -29,6 +31,11 @@ class Answered:
     request: Request
     want: dict[str, Output]
     got: dict[str, Output]
+
+    def row_count(self) -> int:
+        """As many as most outputs have."""
+        counts = [output.shape[0] if output.shape else 1 for output in self.want.values()]
+        return Counter(counts).most_common(1)[0][0] if counts else 0
 
 
 @dataclass(frozen=True)
@@ -59,11 +66,16 @@ class Column:
     got_bases: Sequence[tuple[Basis | None, ...]] = ()
     behind: str = ""
 
-    def failure(self, what: str, answer: int, row: int) -> Failure:
-        """A sentence that says what is wrong, and with which row of which answer."""
+    def failure(self, what: str, answer: int, row: int, allowing: Mapping[str, float]) -> Failure:
+        """A sentence that says what is wrong, with which row of which answer; what would allow it."""
         return Failure(self.signature, self.output, f"output {self.output!r} of signature "
                        f"{self.signature!r} {self.behind}{what}; "
-                       f"{place(self.requests[answer], int(self.rows[answer][row]))}")
+                       f"{place(self.requests[answer], int(self.rows[answer][row]))}",
+                       tuple(allowing.items()))
+
+    def made_up(self) -> np.ndarray:
+        """Which answers are to made-up questions, bool [answers]."""
+        return np.array([is_made_up(request.origin) for request in self.requests], bool)
 
     def labels(self) -> list[np.ndarray | None]:
         """The right answer for each row, where it is known."""

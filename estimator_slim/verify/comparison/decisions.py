@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from estimator_slim.report import Part
 from estimator_slim.verify.comparison.numbers import Deviation, Pairs
 
-_SPREAD = 6.0  # two scores nearer than this many root mean square errors may change places
 _AT_ONCE = 1 << 18  # values
 
 
@@ -81,13 +81,8 @@ def decide(pairs: Pairs, deviation: Deviation) -> Scores:
     """What the rows of `pairs` decide; `deviation` is that of the finite ones."""
     finite, pairs = pairs.are_finite(), pairs.finite()
     gap = np.concatenate([_gaps(part) for part in _parts(pairs.want)])
-    return Scores(pairs.want.argmax(axis=1), pairs.got.argmax(axis=1), gap, near_ties(deviation), finite)
-
-
-def near_ties(deviation: Deviation) -> np.ndarray:
-    """How near two values may be to change places, [rows]."""
-    spread = _SPREAD * np.sqrt(deviation.noise.mean() * deviation.signal)
-    return np.maximum(spread, deviation.rounding)
+    best, slim_best = pairs.want.argmax(axis=1), pairs.got.argmax(axis=1)
+    return Scores(best, slim_best, gap, deviation.near_ties(), finite)
 
 
 def changed(want: Sequence[np.ndarray], got: Sequence[np.ndarray],
@@ -155,6 +150,21 @@ def _gaps(values: np.ndarray) -> np.ndarray:
     gaps = np.empty_like(values)
     np.put_along_axis(gaps, order, nearest, axis=1)
     return gaps
+
+
+def part_of_decisions(same: np.ndarray, clear: np.ndarray, rows: np.ndarray, error: float | None = None,
+                      beyond: int = 0) -> Part:
+    """What some rows of decisions are like.
+
+    Args:
+      same: rows with the same decision, bool [rows].
+      clear: rows that are no near ties, bool [rows].
+      rows: the ones that are meant, bool [rows].
+      error: the largest of theirs, as a share of the range.
+      beyond: how many of them are let pass though they are farther off than is allowed.
+    """
+    return Part(int(rows.sum()), error, beyond, int(rows.sum()), int(same[rows].sum()),
+                int(clear[rows].sum()), int((same & clear)[rows].sum()))
 
 
 def _follows(values: np.ndarray, best: np.ndarray) -> bool:

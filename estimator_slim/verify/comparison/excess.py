@@ -20,8 +20,9 @@ def times_allowed(found: Verification, bounds: Bounds) -> float:
 
 
 def _parts(one: OutputResult, bounds: Bounds) -> Iterator[float]:
-    if one.largest_error is not None and one.range:
-        yield one.largest_error / one.range / (bounds.max_error or 1e-9)
+    for part in (one.examples, one.made_up):
+        if part is not None and part.error is not None:
+            yield part.error / (bounds.max_error or 1e-9)
     if one.snr is not None:
         yield 10 ** ((bounds.snr - one.snr) / 20)
     if one.clear_agreement is not None and one.clear:

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from estimator_slim.report import Failure, OutputResult
+from estimator_slim.report import Failure, OutputResult, Part
 from estimator_slim.transforms import Bounds
 from estimator_slim.verify.comparison.column import Column, dtype_name
-from estimator_slim.verify.comparison.decisions import Scores, accuracies, are_scores, decide
-from estimator_slim.verify.comparison.numbers import Deviation, Pairs, decibels, deviation, paired
+from estimator_slim.verify.comparison.decisions import (
+    Scores,
+    accuracies,
+    are_scores,
+    decide,
+    part_of_decisions,
+)
+from estimator_slim.verify.comparison.lenience import excused
+from estimator_slim.verify.comparison.numbers import (
+    Deviation,
+    Pairs,
+    decibels,
+    deviation,
+    paired,
+    ratio,
+)
+from estimator_slim.verify.questions import EXTREME
+
+_PART = 4.0  # what all rows are off alike is held to this part of what a row may be off
 
 
 @dataclass(frozen=True)
@@ -43,7 +60,11 @@ def measured(column: Column, bounds: Bounds) -> Floats | None:
     pairs = paired(column.want, column.got)
     if not len(pairs.want):
         return None
-    off = deviation(pairs.finite(), by_answer=bounds.by_answer)
+    made_up = column.made_up()[pairs.answer]
+    usual = np.array([request.origin not in EXTREME for request in column.requests])[pairs.answer]
+    off = deviation(pairs.finite(), by_answer=made_up | bounds.by_answer, usual=usual,
+                    constant=bounds.max_error / _PART)
+    off = replace(off, counted=~excused(pairs.finite(), off, bounds, made_up), usual=ratio(bounds.snr))
     decided = decide(pairs, off) if are_scores(column.want) else None
     return Floats(column, pairs, off, decided)
 
@@ -51,31 +72,48 @@ def measured(column: Column, bounds: Bounds) -> Floats | None:
 def result(floats: Floats) -> OutputResult:
     """The measures, for the report."""
     off, decided, column = floats.deviation, floats.decided, floats.column
-    noise = float(off.noise.mean())
-    right = _accuracies(floats) if decided else [None, None]
+    right, noise = _accuracies(floats) if decided else [None, None], off.mean_noise
     kept = ~decided.moved[decided.clear] if decided else np.zeros(0)
+    made_up = column.made_up()[floats.pairs.answer]
     return OutputResult(
         column.signature, column.output, dtype_name(column.want[0]), len(floats.pairs.want),
         float(off.error.max()), off.mean, off.range, decibels(noise) if noise else None,
         float(np.mean(~decided.moved)) if decided else None, right[0], right[1],
-        float(kept.mean()) if len(kept) else None, len(kept))
+        float(kept.mean()) if len(kept) else None, len(kept),
+        _part(floats, ~made_up), _part(floats, made_up))
+
+
+def _part(floats: Floats, rows: np.ndarray) -> Part | None:
+    """The measures of these rows; None where there are none."""
+    if not rows.any():
+        return None
+    off, decided = floats.deviation, floats.decided
+    measures = float(off.share[rows].max()), int((~off.counted[rows]).sum())
+    if decided is None:
+        return Part(int(rows.sum()), *measures)
+    return part_of_decisions(~decided.moved, decided.clear, rows, *measures)
 
 
 def failure(floats: Floats, bounds: Bounds) -> Failure | None:
     """The most serious thing that `bounds` do not allow; None where there is nothing."""
-    checks = (_not_finite(floats), _too_far(floats, bounds), _too_noisy(floats, bounds),
-              _row_too_noisy(floats, bounds), _decides_otherwise(floats, bounds))
-    return next((_said(floats, *found) for found in checks if found is not None), None)
+    broken, far, other = (check(floats, bounds) for check in (_not_finite, _too_far, _decides_otherwise))
+    found = broken or far or other
+    if found is None:
+        return None
+    allowing = {}
+    if far and not broken:
+        allowing["max_error"] = float(floats.deviation.share.max())
+    if other and not broken:
+        allowing["min_agreement"] = result(floats).clear_agreement or 0.0
+    what, row = found
+    at = int(floats.pairs.answer[row]), int(floats.pairs.row[row])
+    return floats.column.failure(what, *at, allowing)
 
 
 _Found = tuple[str, int]  # what is wrong, the row of the matrices that shows it best
 
 
-def _said(floats: Floats, what: str, row: int) -> Failure:
-    return floats.column.failure(what, int(floats.pairs.answer[row]), int(floats.pairs.row[row]))
-
-
-def _not_finite(floats: Floats) -> _Found | None:
+def _not_finite(floats: Floats, bounds: Bounds) -> _Found | None:
     want, got = floats.pairs.want, floats.pairs.got
     same = (want == got) | (np.isnan(want) & np.isnan(got))
     wrong = ~same & ~(np.isfinite(want) & np.isfinite(got))
@@ -86,31 +124,23 @@ def _not_finite(floats: Floats) -> _Found | None:
 
 
 def _too_far(floats: Floats, bounds: Bounds) -> _Found | None:
+    """By its distance alone, where somebody said how far is too far; else by its noise too."""
     off = floats.deviation
-    over = off.error - off.rounding - bounds.max_error * off.span
-    row = int(np.argmax(over))
-    if over[row] <= 0:
-        return None
-    share = off.error[row] / off.span
-    return (f"is off by {off.error[row]:.3g}, {share:.2g} of its range, where {bounds.max_error:g} is "
-            "allowed"), row
-
-
-def _too_noisy(floats: Floats, bounds: Bounds) -> _Found | None:
-    noise = floats.deviation.noise
-    if noise.mean() <= 10 ** (-bounds.snr / 10):
-        return None
-    return (f"has {decibels(noise.mean()):.1f} dB of signal to noise, where at least {bounds.snr:g} is "
-            "expected"), int(np.argmax(noise))
-
-
-def _row_too_noisy(floats: Floats, bounds: Bounds) -> _Found | None:
-    noise = floats.deviation.noise
+    share, noise = (np.where(off.counted, measure, 0.0) for measure in (off.share, off.noise))
+    row = int(np.argmax(share))
+    if share[row] > bounds.max_error:
+        return (f"is off by {off.error[row]:.3g}, {share[row]:.2g} of its range, where "
+                f"{bounds.max_error:g} is allowed"), row
     row = int(np.argmax(noise))
-    if noise[row] <= 10 ** (-bounds.row_snr / 10):
+    if "max_error" in bounds.given:
         return None
-    return (f"has a row with {decibels(noise[row]):.1f} dB of signal to noise, where at least "
-            f"{bounds.row_snr:g} is expected"), row
+    if off.mean_noise > ratio(bounds.snr):
+        return (f"has {decibels(off.mean_noise):.1f} dB of signal to noise, where at least "
+                f"{bounds.snr:g} is expected"), row
+    if noise[row] > ratio(bounds.row_snr):
+        return (f"has a row with {decibels(noise[row]):.1f} dB of signal to noise, where at least "
+                f"{bounds.row_snr:g} is expected"), row
+    return None
 
 
 def _decides_otherwise(floats: Floats, bounds: Bounds) -> _Found | None:

@@ -18,11 +18,12 @@ from estimator_slim.transforms import Bounds
 from estimator_slim.verify.answers import CRASH, Heard, fetched
 from estimator_slim.verify.comparison.column import Answered, Column, columns, dtype_name, place
 from estimator_slim.verify.comparison.decisions import Scores
+from estimator_slim.verify.comparison.empty_batches import without_empty_batches
 from estimator_slim.verify.comparison.exact import compare_exact, explained_failure
 from estimator_slim.verify.comparison.explained import but_for_choices, explained
 from estimator_slim.verify.comparison.floats import Floats, failure, measured, result
 from estimator_slim.verify.comparison.numbers import is_float
-from estimator_slim.verify.questions import EDGES, asks
+from estimator_slim.verify.questions import EDGES, asks, is_made_up
 from estimator_slim.verify.request import Answer, Output, Refusal, Request
 
 _NO_ANSWER = (CRASH, "DeadlineExceededError")  # of the original: nothing to hold the slim servable to
@@ -48,8 +49,9 @@ def compare(requests: Sequence[Request], original: Heard, slim: Heard, bounds: B
     """
     if slim.refused:
         return Verification(failures=(Failure("", "", "it cannot be loaded: " + _text(slim.refused)),))
-    asked = [one for one in zip(requests, original.answers, slim.answers)
-             if not asks(one[0].origin, bounds.unjudged) and _binds(*one[:2])]
+    asked, warnings = without_empty_batches(
+        [one for one in zip(requests, original.answers, slim.answers)
+         if not asks(one[0].origin, bounds.unjudged) and _binds(*one[:2])])
     failures = [*_changed_declarations(original.signatures, slim.signatures), *_refusals(asked)]
     results: list[OutputResult] = []
     answered = _answered(asked)
@@ -61,7 +63,10 @@ def compare(requests: Sequence[Request], original: Heard, slim: Heard, bounds: B
         failures += wrong + more
     refused = sum(isinstance(want, Refusal) for _, want, _ in asked)
     return Verification(tuple(results), tuple(failures), sum(map(len, answered.values())), refused,
-                        (*_unverified(original, requests), *_left_out(unsteady, changing)))
+                        (*_unverified(original, requests), *_left_out(unsteady, changing)),
+                        warnings=tuple(warnings),
+                        examples=_most_rows(answered, made_up=False),
+                        made_up=_most_rows(answered, made_up=True), max_error=bounds.max_error)
 
 
 def fixed_outputs(graph: Graph) -> frozenset[tuple[str, str]]:
@@ -139,6 +144,12 @@ def _answered(asked: Sequence[_Asked]) -> dict[str, list[Answered]]:
         if not isinstance(want, Refusal) and not isinstance(got, Refusal):
             found.setdefault(request.signature, []).append(Answered(request, want, got))
     return found
+
+
+def _most_rows(answered: dict[str, list[Answered]], *, made_up: bool) -> int:
+    """Rows of what one signature was asked, of the one that was asked most."""
+    return max((sum(one.row_count() for one in both if is_made_up(one.request.origin) == made_up)
+                for both in answered.values()), default=0)
 
 
 def _comparable(signature: str, both: Sequence[Answered],

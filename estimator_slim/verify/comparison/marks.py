@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from estimator_slim.verify.comparison.decisions import near_ties
 from estimator_slim.verify.comparison.numbers import Deviation, Pairs, deviation, paired
 from estimator_slim.verify.request import IN_ANY_ORDER, Basis, Choice, Steps
 
@@ -91,7 +90,7 @@ def _measured(want: Sequence[np.ndarray], got: Sequence[np.ndarray]) -> tuple[Pa
 def _of_steps(both: Sequence[tuple[Steps, Steps]]) -> Marks:
     """Another step is right where an edge is between what both servables have."""
     pairs, off = _measured([w.moving for w, _ in both], [g.moving for _, g in both])
-    near = np.repeat(near_ties(off), pairs.want.shape[1])
+    near = np.repeat(off.near_ties(), pairs.want.shape[1])
     ends = np.cumsum([w.made.size for w, _ in both])[:-1]
     return [_step(w, g, tie.reshape(w.made.shape), pairs.last)
             for (w, g), tie in zip(both, np.split(near, ends))]
@@ -114,7 +113,7 @@ def _of_choices(both: Sequence[tuple[Choice, Choice]]) -> Marks:
     pairs, off = _measured([_finite(w.scores, g.scores) for w, g in both],
                            [_finite(g.scores, w.scores) for w, g in both])
     ends = np.cumsum([w.scores[..., 0].size for w, _ in both])[:-1]
-    return [_choice(w, g, tie) for (w, g), tie in zip(both, np.split(near_ties(off), ends))]
+    return [_choice(w, g, tie) for (w, g), tie in zip(both, np.split(off.near_ties(), ends))]
 
 
 def _finite(scores: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,7 @@ _FEW = 8  # rows that do not tell how an output varies
 # up to 40. In float16, sums are added up in float32.
 _LAST, _SUMS = 4.0, 32.0
 _SEEN = 0.1  # more than this of what varies is no rounding, but for the last places
+_SPREAD = 6.0  # values nearer than this many root mean square errors may change places
 _SINGLE = float(np.finfo(np.float32).eps)
 
 
@@ -58,21 +60,43 @@ class Deviation:
       error: largest absolute one of each row, [rows].
       mean: absolute error.
       range: largest less smallest of the original's values.
-      span: what an error is a share of: the output's range; 1 for values from 0 to 1; the largest
-        magnitude where too few rows are known to tell how the output varies, or it does not.
+      span: of each row, what its error is a share of, [rows]: the range of usual answers or of all rows
+        of its own answer, whichever is more; 1 for values from 0 to 1; the largest magnitude where too
+        few rows are known to tell how the output varies, or it does not.
       signal: of each row, mean square of what varies from row to row: in typical rows or in the row
         itself, whichever is more, [rows].
-      noise: of each row, mean square of its error as a share of its signal, [rows].
+      noise: of each row, mean square of its error as a share of its signal, [rows]; without `constant`.
       rounding: error of each row that an exact servable may have too, [rows].
+      constant: error that all rows have alike, as far as it is no noise, [width].
+      counted: False for a row whose noise is not to be judged, bool [rows].
+      usual: the most of the noise that says which scores nearly tie.
     """
 
     error: np.ndarray
     mean: float
     range: float
-    span: float
+    span: np.ndarray
     signal: np.ndarray
     noise: np.ndarray
     rounding: np.ndarray
+    constant: np.ndarray
+    counted: np.ndarray
+    usual: float = math.inf
+
+    @property
+    def share(self) -> np.ndarray:
+        """The error of each row, but for rounding, as a share of its span, [rows]."""
+        return np.maximum(0.0, self.error - self.rounding) / self.span
+
+    @property
+    def mean_noise(self) -> float:
+        """Of the rows that count."""
+        return float(self.noise[self.counted].mean()) if self.counted.any() else 0.0
+
+    def near_ties(self) -> np.ndarray:
+        """How near two values of a row may be to change places by the noise, [rows]."""
+        spread = _SPREAD * np.sqrt(min(self.mean_noise, self.usual) * self.signal)
+        return np.maximum(spread + 2 * np.abs(self.constant).max(), self.rounding)
 
 
 def is_float(value: np.ndarray) -> bool:
@@ -94,17 +118,29 @@ def paired(want: Sequence[np.ndarray], got: Sequence[np.ndarray]) -> Pairs:
                  np.concatenate(rows), last, max(last, _SUMS * min(epsilon, _SINGLE)))
 
 
-def deviation(pairs: Pairs, *, by_answer: bool = False) -> Deviation:
+def deviation(pairs: Pairs, *, by_answer: np.ndarray | bool = False, usual: np.ndarray | bool = True,
+              constant: float = 0.0) -> Deviation:
     """How far the rows of `pairs` are off; all values are finite and there is at least one row.
 
-    `by_answer`: the signal of a row is at least the mean of all rows of its answer.
+    Args:
+      pairs: the answers.
+      by_answer: rows whose signal is at least the mean of all rows of their answer, bool [rows].
+      usual: rows that tell what is usual, bool [rows].
+      constant: the largest share of the range of usual answers that an error may be which all rows have
+        alike, such as that of the padding's row in every mean of padded texts; then it is no noise.
     """
-    off = np.abs(pairs.got - pairs.want)
-    error, signal = off.max(axis=1), _signal(pairs, by_answer)
-    rounding = _rounding(pairs, signal)
-    noise = np.where(error > rounding, np.mean(np.square(off), axis=1), 0.0) / signal
-    return Deviation(error, float(off.mean()), float(np.ptp(pairs.want)), _span(pairs), signal, noise,
-                     rounding)
+    off = pairs.got - pairs.want
+    error, signal = np.abs(off).max(axis=1), _signal(pairs, by_answer)
+    rounding, known = _rounding(pairs, signal), _known(pairs, usual)
+    alike = _constant(off, constant * np.ptp(known))
+    noise = np.where(error > rounding, np.mean(np.square(off - alike), axis=1), 0.0) / signal
+    return Deviation(error, float(np.abs(off).mean()), float(np.ptp(pairs.want)), _span(pairs, known),
+                     signal, noise, rounding, alike, np.ones(len(off), bool))
+
+
+def ratio(decibels: float) -> float:
+    """The share of the signal's power that the noise is: 30 dB → 0.001."""
+    return float(10 ** (-decibels / 10))
 
 
 def decibels(noise: float) -> float:
@@ -123,27 +159,45 @@ def _rounding(pairs: Pairs, signal: np.ndarray) -> np.ndarray:
                       np.minimum(pairs.rounding * magnitude, _SEEN * np.sqrt(signal)))
 
 
-def _span(pairs: Pairs) -> float:
-    least, most = pairs.want.min(), pairs.want.max()
-    magnitude = max(abs(least), abs(most))
-    if least >= 0 and most <= 1:
-        return 1.0
-    if len(pairs.want) < _FEW or most - least <= pairs.last * magnitude:
-        return float(magnitude)
-    return float(most - least)
+def _constant(off: np.ndarray, largest: float) -> np.ndarray:
+    """The middle of all rows' errors, [width]; 0 where that is more than `largest`, or of a few rows."""
+    middle = np.median(off, axis=0)
+    return middle if len(off) >= _FEW and np.abs(middle).max() <= largest else np.zeros_like(middle)
 
 
-def _signal(pairs: Pairs, by_answer: bool) -> np.ndarray:
+def _known(pairs: Pairs, usual: np.ndarray | bool) -> np.ndarray:
+    """The rows that tell how the output varies."""
+    rows = np.broadcast_to(usual, len(pairs.want))
+    return pairs.want[rows] if rows.sum() >= _FEW else pairs.want
+
+
+def _span(pairs: Pairs, known: np.ndarray) -> np.ndarray:
+    """What the error of each row is a share of, [rows]."""
+    if pairs.want.min() >= 0 and pairs.want.max() <= 1:
+        return np.ones(len(pairs.want))
+    starts = np.flatnonzero(np.diff(pairs.answer, prepend=-1))
+    ranges = (np.maximum.reduceat(pairs.want.max(axis=1), starts)
+              - np.minimum.reduceat(pairs.want.min(axis=1), starts))
+    counts = np.diff(starts, append=len(pairs.want))
+    return np.maximum(_range(known, pairs.last), np.repeat(ranges, counts))
+
+
+def _range(values: np.ndarray, last: float) -> float:
+    magnitude = np.abs(values).max()
+    known = len(values) >= _FEW and np.ptp(values) > last * magnitude
+    return float(np.ptp(values) if known else magnitude) or 1.0
+
+
+def _signal(pairs: Pairs, by_answer: np.ndarray | bool) -> np.ndarray:
     """The signal that the noise of each row is measured against, [rows]."""
     apart = np.mean(np.square(pairs.want - np.median(pairs.want, axis=0)), axis=1)
     typical = np.mean(np.minimum(apart, _FARTHEST * np.median(apart)))
     magnitude = np.median(np.abs(pairs.want))
     if len(apart) < _FEW or typical <= (pairs.last * magnitude)**2:
         typical = np.mean(np.square(pairs.want))  # the output hardly varies: all of it is signal
-    if by_answer:
-        counts = np.maximum(1, np.bincount(pairs.answer))
-        apart = np.maximum(apart, (np.bincount(pairs.answer, apart) / counts)[pairs.answer])
-    return np.maximum(apart, typical or 1.0)
+    counts = np.maximum(1, np.bincount(pairs.answer))
+    together = (np.bincount(pairs.answer, apart) / counts)[pairs.answer]
+    return np.maximum(np.where(by_answer, np.maximum(apart, together), apart), typical or 1.0)
 
 
 def _epsilon(values: Sequence[np.ndarray]) -> float:

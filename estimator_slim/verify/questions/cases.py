@@ -70,6 +70,12 @@ CASES = (
     Case("a malformed shape", 2, CHECKED_SHAPES, malformed=True),
 )
 EDGES = frozenset(case.name for case in CASES if case is not TYPICAL)
+EXTREME = frozenset(case.name for case in CASES if case.scale > 1 or case.large or case.among)
+
+
+def is_made_up(origin: str) -> bool:
+    """True for a request that no user sent: of every origin but a verify_input_fn, a record, a file."""
+    return origin == TYPICAL.name or origin in EDGES
 
 
 def asks(origin: str, of: frozenset[str]) -> bool:

@@ -161,13 +161,38 @@ def test_what_the_original_refuses_is_refused_and_what_it_answers_is_answered_al
 
 @pytest.mark.parametrize("words", [
     np.array([], object), tf.compat.v1.SparseTensorValue(np.zeros((0, 2)), np.array([]), [0, 3])])
-def test_an_empty_batch_that_only_the_original_refuses_proves_nothing(words: Any) -> None:
+def test_an_empty_batch_that_only_one_of_both_answers_keeps_nobody_from_using_the_slim_servable(
+        words: Any) -> None:
     refused, answered = Refusal("InvalidArgumentError", "no rows"), {"out": SCORES[:0]}
-    for want, got, passes in ((refused, answered, True), (refused, refused, True),
-                              (answered, answered, True), (answered, refused, False)):
-        found = compare([Request("serve", {"words": words}, "asked")], heard({"serve": {}}, want),
+    otherwise = {"out": SCORES[:0, :2]}
+    for want, got, warning in (
+            (refused, answered, ""), (refused, refused, ""), (answered, answered, ""),
+            (answered, refused, "refuses the empty batch, which the original answers"),
+            (answered, otherwise, "answers the empty batch with 'out' in [0, 2] instead of [0, 5]")):
+        found = asked_once(words, want, got)
+        assert found.passed, sentences(found)
+        assert bool(found.warnings) == bool(warning)
+        assert warning in "".join(found.warnings)
+
+
+@pytest.mark.parametrize("got", [
+    Refusal(CRASH, "SIGABRT"), {"out": SCORES[:0].astype(np.float64)}, {}], ids=["crash", "dtype", "no"])
+def test_no_crash_no_dtype_and_no_output_is_forgiven_for_an_empty_batch(got: Any) -> None:
+    assert not asked_once(np.array([], object), {"out": SCORES[:0]}, got).passed
+
+
+def test_a_batch_of_rows_without_values_is_no_empty_batch() -> None:
+    none = {"words.0": np.array([], object), "words.1": np.zeros([3], np.int64)}
+    refused = Refusal("InvalidArgumentError", "no words")
+    for got in (refused, {"out": SCORES[:3, :2]}):
+        found = compare([Request("serve", none, "asked")], heard({"serve": {}}, {"out": SCORES[:3]}),
                         heard({"serve": {}}, got), EIGHT)
-        assert found.passed == passes
+        assert not found.passed
+
+
+def asked_once(words: Any, want: Any, got: Any) -> Verification:
+    return compare([Request("serve", {"words": words}, "asked")], heard({"serve": {}}, want),
+                   heard({"serve": {}}, got), EIGHT)
 
 
 @pytest.mark.parametrize("after, message", [
@@ -369,14 +394,6 @@ def test_a_request_is_shown_as_what_it_says_and_shortened() -> None:
                         heard(promises, {"out": got}), EIGHT)
         assert shown in sentences(found)
         assert len(sentences(found)) < 500
-
-
-def test_the_line_in_the_log_says_how_much_was_asked_and_how_near_it_is() -> None:
-    found = compared(decided(SCORES), decided(off(SCORES, 40)))
-    line = str(found)
-    assert line.startswith("verified: 1 signature, 1 answers, agreement 0.9")
-    assert "largest error" in line
-    assert line.endswith(" dB")
 
 
 def test_an_output_that_is_all_zero_is_held_against_one() -> None:
