@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from by_hand import v1, variable
 
 from estimator_slim.verify.request import Request
+from tests.support.by_hand import v1, variable
 
 COUNT, WIDTH, CLASSES = 600, 16, 5
 WORDS = [f"word{n}".encode() for n in range(COUNT)]

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from by_hand import servable
-from hiding import BREAKS, WORDS, best_hidden, network, words_of
 
 from estimator_slim import Verification, optimize_saved_model
 from estimator_slim.saved_model.reader import read_servable
@@ -17,6 +15,8 @@ from estimator_slim.verify.answers.asking import Heard, Job, ask_here
 from estimator_slim.verify.comparison.judging import compare, fixed_outputs
 from estimator_slim.verify.questions.made_up import made_up_requests
 from estimator_slim.verify.request import Request
+from tests.support.by_hand import servable
+from tests.verify.hiding import BREAKS, WORDS, best_hidden, network, words_of
 
 EIGHT_BITS = "quantize_weights(minimum_size=1)"
 
