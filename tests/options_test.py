@@ -6,7 +6,6 @@ import dataclasses
 import inspect
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,10 @@ from estimator_slim.options import DEFAULT, EXPORTER, FUNCTION, OPTIONS, Option,
 from estimator_slim.transforms import transform_list
 from tests.support import by_hand
 from tests.support.by_hand import v1, variable
-from tests.support.training import export, versions
+from tests.support.processes import run_python
+from tests.support.training import versions
+
+pytestmark = pytest.mark.usefixtures("warm")
 
 # Optimizes argv[1] and prints what ran; {arguments}: keyword arguments given in code.
 PROGRAM = """
@@ -94,22 +96,15 @@ print(report.verification.passed, len(report.verification.outputs) > 0)
 
 
 @pytest.fixture
-def servable(tmp_path: Path, exported_once: str) -> str:
+def servable(tmp_path: Path, trained: str) -> str:
     """A servable, alone in a folder named `best`."""
     (tmp_path / "best").mkdir()
-    (tmp_path / "best/1700000001").symlink_to(exported_once, target_is_directory=True)
+    (tmp_path / "best/1700000001").symlink_to(trained, target_is_directory=True)
     return str(tmp_path / "best/1700000001")
 
 
-@pytest.fixture(scope="module")
-def exported_once(tmp_path_factory: Any) -> str:
-    return export(tmp_path_factory.mktemp("exported"))
-
-
 def run(program: str, *arguments: str, code: str = "") -> subprocess.CompletedProcess:
-    text = program.replace("{arguments}", code)
-    return subprocess.run([sys.executable, "-c", text, *arguments], check=False, text=True,
-                          capture_output=True, cwd=Path(__file__).parents[1])
+    return run_python("-c", program.replace("{arguments}", code), *arguments)
 
 
 def test_transforms_weights_and_suffix_change_what_is_done_and_where(
@@ -334,7 +329,7 @@ def refusing() -> Any:
 
 
 @pytest.fixture(scope="module")
-def done_with(tmp_path_factory: Any, exported: Callable, exported_once: str) -> Callable:
+def done_with(tmp_path_factory: Any, exported: Callable, trained: str) -> Callable:
     """`done_with(option, choice)`: what there is to see of the choice."""
     folder = tmp_path_factory.mktemp("chosen")
     two_weights = by_hand.servable(folder, weighed)
@@ -356,7 +351,7 @@ def done_with(tmp_path_factory: Any, exported: Callable, exported_once: str) -> 
     unanswered = by_hand.servable(folder, refusing)
 
     def verify(choice: str) -> list[str]:
-        return [verified(source, choice) for source in (exported_once, unanswered)]
+        return [verified(source, choice) for source in (trained, unanswered)]
 
     def verified(source: str, choice: str) -> str:
         try:

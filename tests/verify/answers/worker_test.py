@@ -27,10 +27,10 @@ from estimator_slim.verify.answers.asking import CRASH, Heard, Job
 from estimator_slim.verify.answers.child import ask
 from estimator_slim.verify.request import Request
 from tests.support.by_hand import servable, v1
+from tests.support.processes import ROOT
 from tests.verify.answers.processes import is_running, wait_for, workers
 
 X = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
-ROOT = Path(__file__).parents[2]
 
 # Asks argv[1], says that it did, and goes on.
 TRAINING = """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -16,9 +15,11 @@ import pytest
 import tensorflow as tf
 
 from tests.support.by_hand import servable, v1, variable
+from tests.support.processes import ROOT, run_python
 
-ROOT = Path(__file__).parents[1]
-MODULE = [sys.executable, "-m", "estimator_slim.cli"]
+pytestmark = pytest.mark.usefixtures("warm")
+COLD = sys.executable
+MODULE = ["-m", "estimator_slim.cli"]
 
 
 def adding() -> Any:
@@ -34,7 +35,7 @@ def installed(tmp_path_factory: Any) -> list[str]:
     script = tmp_path_factory.mktemp("bin") / "estimator-slim"
     script.write_text(f"import sys\nfrom {module} import {function}\n"
                       f"if __name__ == '__main__':\n    sys.exit({function}())\n", encoding="utf-8")
-    return [sys.executable, str(script)]
+    return [str(script)]
 
 
 @pytest.fixture(scope="module")
@@ -47,13 +48,8 @@ def command(request: Any, installed: list[str]) -> list[str]:
     return MODULE if request.param == "module" else installed
 
 
-def run(*command: str) -> subprocess.CompletedProcess:
-    return subprocess.run(command, text=True, check=False, capture_output=True, cwd=ROOT,
-                          env=dict(os.environ, PYTHONPATH=str(ROOT)))
-
-
 def test_help_shows_the_commands_and_their_flags_and_no_others(command: list[str]) -> None:
-    done = run(*command, "--help")
+    done = run_python(*command, "--help")
     assert done.returncode == 1  # as every program of absl
     assert "estimator-slim optimize SRC [DST]" in done.stdout
     assert "estimator-slim compare ORIGINAL SLIM" in done.stdout
@@ -64,7 +60,7 @@ def test_help_shows_the_commands_and_their_flags_and_no_others(command: list[str
 
 
 def test_without_a_command_the_usage_is_shown(command: list[str]) -> None:
-    done = run(*command)
+    done = run_python(*command)
     assert done.returncode == 2
     assert done.stdout == ""
     assert "estimator-slim optimize SRC [DST]" in done.stderr
@@ -76,13 +72,13 @@ def test_without_a_command_the_usage_is_shown(command: list[str]) -> None:
     (["optimize", "a", "b", "c"], "unrecognized arguments: c"),
     (["compare", "a"], "the following arguments are required: SLIM")], ids=str)
 def test_what_is_wrong_with_a_command_stands_before_the_usage(arguments: list, wrong: str) -> None:
-    done = run(*MODULE, *arguments)
+    done = run_python(*MODULE, *arguments)
     assert done.returncode == 2
     assert re.match(f"estimator-slim: {wrong}\n\nusage: estimator-slim optimize", done.stderr)
 
 
 def test_switched_off_it_says_so_and_succeeds(original: str, tmp_path: Path) -> None:
-    done = run(*MODULE, "optimize", original, str(tmp_path / "slim"), "--slim_enabled=false")
+    done = run_python(*MODULE, "optimize", original, str(tmp_path / "slim"), "--slim_enabled=false")
     assert done.returncode == 0
     assert f"off (--slim_enabled=false); nothing is written for {original}" in done.stdout
     assert not (tmp_path / "slim").exists()
@@ -92,7 +88,7 @@ def test_folders_that_tensorflow_takes_for_patterns_are_not_compared(
         original: str, tmp_path: Path) -> None:
     named = str(shutil.copytree(original, tmp_path / "best[1]"))
     for pair in ((original, named), (named, original)):
-        done = run(*MODULE, "compare", *pair)
+        done = run_python(*MODULE, "compare", *pair)
         assert done.returncode == 1
         last = done.stderr.splitlines()[-1]
         assert last.startswith(f"estimator-slim: {named}: TensorFlow takes [...]")
@@ -102,7 +98,7 @@ def test_folders_that_tensorflow_takes_for_patterns_are_not_compared(
                          ids=["the folder of versions", "missing"])
 def test_what_is_no_savedmodel_is_not_compared(original: str, slim: Callable[[str], str]) -> None:
     for pair in ((original, slim(original)), (slim(original), original)):
-        done = run(*MODULE, "compare", *pair)
+        done = run_python(*MODULE, "compare", *pair)
         assert done.returncode == 1
         assert done.stdout == ""
         assert done.stderr.splitlines()[-1] == (
@@ -113,7 +109,8 @@ def test_what_is_no_savedmodel_is_not_compared(original: str, slim: Callable[[st
 def test_where_temporary_files_find_no_room_one_line_says_where_and_what_to_do(
         original: str, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    done = run("bash", "-c", 'ulimit -f 1 && exec "$@"', "-", *MODULE, "compare", original, original)
+    done = subprocess.run(["bash", "-c", 'ulimit -f 1 && exec "$@"', "-", COLD, *MODULE, "compare",
+                           original, original], text=True, capture_output=True, cwd=ROOT)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     last = done.stderr.splitlines()[-1]
@@ -122,8 +119,8 @@ def test_where_temporary_files_find_no_room_one_line_says_where_and_what_to_do(
 
 
 def test_optimize_tells_what_became_of_the_servable(original: str, tmp_path: Path) -> None:
-    done = run(*MODULE, "optimize", original, str(tmp_path / "slim/1"), "--slim_transforms=")
+    done = run_python(*MODULE, "optimize", original, str(tmp_path / "slim/1"), "--slim_transforms=")
     assert done.returncode == 0, done.stderr
     verified, sizes = done.stdout.splitlines()
-    assert verified.startswith("verified: 1 signature, ")
+    assert verified.startswith("verified: 1 signature; ")
     assert re.match(r"\d\.\d kB -> \d\.\d kB \(\d\.\d+\), ", sizes)

@@ -1,0 +1,1 @@
+"""The command: what a shell gets of it."""
