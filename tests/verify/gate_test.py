@@ -203,13 +203,13 @@ def test_one_that_refuses_most_of_what_is_usual_is_not_published_where_that_is_r
         tmp_path: Path) -> None:
     def picky() -> Any:
         x = v1.placeholder(tf.float32, [None, 4], "x")
-        with tf.control_dependencies([v1.assert_less(tf.reduce_max(tf.abs(x)), 0.9)]):
+        with tf.control_dependencies([v1.assert_less(tf.reduce_max(tf.abs(x)), 3.0)]):
             checked = tf.identity(x)
         return {"x": x}, {"scores": scores(checked)}
     original = servable(tmp_path, picky)
     report = optimized(original, tmp_path / "out", "strip_unused_nodes", verify="enforce")
     assert report.verification.outputs
-    assert_not_published_where_that_is_required(original, tmp_path, "refused 2 of 2 usual questions")
+    assert_not_published_where_that_is_required(original, tmp_path, "refused 1 of 1 usual questions")
 
 
 def test_what_was_asked_enough_is_published_where_that_is_required(

@@ -20,7 +20,7 @@ import numpy as np
 from estimator_slim.transforms import Bounds
 from estimator_slim.verify.comparison.numbers import Deviation, Pairs, deviation, ratio
 
-_FEW = 20  # one row of so many, and one at least
+_FEW = 20  # one of so many, and one at least
 _FARTHER = 4.0  # than is allowed, where no log odds say more
 _NOISIEST = 6.0  # dB; an error of half of what varies
 _NOTHING = 1e-30  # of float32: the scores are so far apart that nobody knows how far
@@ -35,17 +35,38 @@ def excused(pairs: Pairs, off: Deviation, bounds: Bounds, made_up: np.ndarray) -
       bounds: what is allowed.
       made_up: rows of made-up questions, bool [rows].
     """
-    none = np.zeros(len(made_up), bool)
     beyond = made_up & ((off.share > bounds.max_error) | (off.noise > ratio(bounds.row_snr)))
+    none = np.zeros_like(beyond)
     if not beyond.any() or "max_error" in bounds.given:
         return none
     most = ratio(max(bounds.row_snr, _NOISIEST))
-    right = (off.noise <= most) & (off.share <= _FARTHER * bounds.max_error)
+    near = beyond & (off.noise <= most) & (off.share <= _FARTHER * bounds.max_error)
+    rows = near if _are_few(near, made_up) else none
     if _are_shares(pairs):
-        odds = deviation(_log_odds(pairs), by_answer=made_up)
-        right |= (odds.noise <= most) | _are_certain(pairs)
-    rows = beyond & right
-    return rows if rows.sum() <= max(1, made_up.sum() // _FEW) else none
+        far = np.abs(pairs.got - pairs.want) > (bounds.max_error * off.span + off.rounding)[:, None]
+        odds = beyond & _near_in_odds(pairs, made_up, most, ratio(bounds.snr))
+        rows = rows | odds if _are_few(odds, made_up) or _are_few(far & odds[:, None], made_up) else rows
+    return rows
+
+
+def _are_few(wrong: np.ndarray, made_up: np.ndarray) -> bool:
+    """True for a few rows, [rows], or a few values, [rows, width]: of twenty labels of a row, one."""
+    return bool(wrong.sum() <= max(1, made_up.sum() * wrong[0].size // _FEW))
+
+
+def _near_in_odds(pairs: Pairs, made_up: np.ndarray, most: float, mean: float) -> np.ndarray:
+    """Rows whose log odds are as near as those of a row have to be, bool [rows].
+
+    Rows in which one of both answers 0 and 1 alone are a decision, and nobody knows its distance; where
+    most rows are so, nobody knows how far apart scores usually are either.
+    """
+    odds, certain = deviation(_log_odds(pairs), by_answer=made_up), _are_certain(pairs.want, pairs.last)
+    unknown = certain | _are_certain(pairs.got, pairs.last)
+    if certain.mean() > 0.5:
+        return np.ones_like(certain)
+    if not unknown.all() and odds.noise[~unknown].mean() > mean:
+        return unknown
+    return unknown | (odds.noise <= most)
 
 
 def _are_shares(pairs: Pairs) -> bool:
@@ -67,7 +88,5 @@ def _log_odds(pairs: Pairs) -> Pairs:
     return replace(pairs, want=log_odds(pairs.want), got=log_odds(pairs.got))
 
 
-def _are_certain(pairs: Pairs) -> np.ndarray:
-    """Rows in which both answer 0 and 1 alone, bool [rows]: they are a decision and no distance."""
-    both = np.concatenate([pairs.want, pairs.got], axis=1)
-    return ((both <= _NOTHING) | (both >= 1 - pairs.last)).all(axis=1)
+def _are_certain(shares: np.ndarray, last: float) -> np.ndarray:
+    return ((shares <= _NOTHING) | (shares >= 1 - last)).all(axis=1)
