@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from by_hand import servable
-from squashed import NETWORKS
 
 from estimator_slim import Verification, optimize_saved_model
 from estimator_slim.saved_model.reader import read_servable
@@ -18,6 +16,8 @@ from estimator_slim.verify.answers.asking import Heard, Job, ask_here
 from estimator_slim.verify.comparison.judging import compare
 from estimator_slim.verify.questions.made_up import made_up_requests
 from estimator_slim.verify.request import Output, Request
+from tests.support.by_hand import servable
+from tests.verify.squashed import NETWORKS
 
 EIGHT_BITS = "quantize_weights(minimum_size=1)"
 EIGHT = allowed_by(transform_list(EIGHT_BITS))

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from by_hand import v1, variable
+
+from tests.support.by_hand import v1, variable
 
 Made = tuple[dict, dict]
 
