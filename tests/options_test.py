@@ -175,6 +175,8 @@ def test_flags_decide_what_becomes_of_a_servable_that_answers_otherwise(
                "--slim_max_error=0", *flags)
     assert done.returncode == code, done.stderr
     assert logged in done.stderr
+    assert ("allow so much with --slim_max_error=" in done.stderr) == (code == 1)
+    assert ("publish it all the same with --slim_verify=report" in done.stderr) == (code == 1)
     assert versions(tmp_path) == ["best", *printed]
 
 
