@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from by_hand import servable, v1, variable
-from squashed import Weights
 
 from estimator_slim import Verification, optimize_saved_model
 from estimator_slim.saved_model.reader import read_servable
@@ -18,6 +16,8 @@ from estimator_slim.verify.answers.asking import Heard, Job, ask_here
 from estimator_slim.verify.comparison.judging import compare
 from estimator_slim.verify.questions.made_up import made_up_requests
 from estimator_slim.verify.request import Output, Request
+from tests.support.by_hand import servable, v1, variable
+from tests.verify.squashed import Weights
 
 LISTS = {8: "quantize_weights(minimum_size=1)", 16: "quantize_weights(bits=16, minimum_size=1)"}
 

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from by_hand import answers, servable, v1
-from squashed import Weights
-from training import versions
 
 from estimator_slim import optimize_saved_model
 from estimator_slim.options import DEFAULT
+from tests.support.by_hand import answers, servable, v1
+from tests.support.training import versions
+from tests.verify.squashed import Weights
 
 NONE = {"x": np.zeros((0, 8, 8, 1), np.float32)}
 
