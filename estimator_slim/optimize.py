@@ -2,48 +2,20 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Optional
 
-import numpy as np
-import tensorflow as tf
-
 from estimator_slim import log
+from estimator_slim.attempts import Work, bytes_of, climb
 from estimator_slim.errors import DestinationError, SourceError
-from estimator_slim.freezing import freeze
-from estimator_slim.graph import Graph
-from estimator_slim.ladder import AS_ASKED, Effect, Effects, Rung, rungs
-from estimator_slim.options import FUNCTION, OFF, RAISE, REPORT, Options, given, resolve
+from estimator_slim.options import FUNCTION, OFF, RAISE, Options, given, resolve
 from estimator_slim.paths import Path, as_text, require_loadable
-from estimator_slim.report import Report, Tried
-from estimator_slim.saved_model import (
-    Servable,
-    copy_assets,
-    published,
-    read_servable,
-    remove_contents,
-    temporary_folder,
-    write_servable,
-)
-from estimator_slim.transforms import (
-    CHOICES,
-    Bounds,
-    QuantizeWeights,
-    Transform,
-    TransformList,
-    allowed_by,
-    fuse_lookups,
-    place_weights,
-    run_transforms,
-    with_choices,
-)
-from estimator_slim.verify import Original, Request, judge, questions_for, write_warm_up
-
-_PATIENCE = 2.0  # times what the first rung took: after that, no more is measured
+from estimator_slim.report import Report
+from estimator_slim.saved_model import Servable, published, read_servable
+from estimator_slim.transforms import TransformList
+from estimator_slim.verify import Request, questions_for, write_warm_up
 
 
 def optimize_saved_model(
@@ -130,120 +102,16 @@ def optimize(source: str, destination: str, options: Options, *,
                           "if you like")
     if servable.checkpoint and options.verify != OFF:
         require_loadable(source, SourceError)
-    work = _Work(servable, options, tuple(tags), destination, _questions(servable, options))
+    work = Work(servable, options, tuple(tags), destination, _questions(servable, options))
     with published(destination) as directory:
-        report = _climbed(work, directory)
+        report = climb(work, directory)
         if options.warmup:
             model = os.path.basename(os.path.dirname(destination))
             write_warm_up(directory, work.requests, options.warmup, model, tags=tags)
-            report.bytes_after = _bytes(directory)
+            report.bytes_after = bytes_of(directory)
         report.seconds = time.monotonic() - started
     log.info("estimator_slim: %s", report)
     return report
-
-
-@dataclass(frozen=True)
-class _Work:
-    """What all attempts at one slim servable share."""
-
-    servable: Servable
-    options: Options
-    tags: tuple[str, ...]
-    destination: str
-    requests: Sequence[Request]
-
-    @functools.cached_property
-    def frozen(self) -> Graph:
-        """The original with weights in place of variables."""
-        return freeze(self.servable)
-
-    @functools.cached_property
-    def byte_count(self) -> int:
-        """Of the original's files."""
-        return _bytes(self.servable.directory)
-
-    @functools.cached_property
-    def original(self) -> Original:
-        """The original, to hold slim servables against."""
-        return Original(self.servable, self.requests, tags=self.tags, byte_count=self.byte_count)
-
-    def bounds(self, transforms: Sequence[Transform]) -> Bounds:
-        """What is allowed after these transforms."""
-        return allowed_by(transforms, max_error=self.options.max_error,
-                          min_agreement=self.options.min_agreement)
-
-    def write(self, graph: Graph, directory: str) -> int:
-        """Writes a transformed graph into an empty directory; returns its nodes there."""
-        graph = fuse_lookups(place_weights(graph, self.options.weights))
-        nodes = write_servable(graph, self.servable, directory, meta_graphs=self.options.meta_graphs)
-        copy_assets(self.servable.directory, directory, [a.filename for a in graph.interface.assets])
-        return nodes
-
-
-def _climbed(work: _Work, directory: str) -> Report:
-    """Writes the first rung that passes into `directory`."""
-    started = time.monotonic()
-    tried: list[Tried] = []
-    asked = work.options.transforms
-
-    def effects(rung: Rung) -> Effects:
-        first = tried[0].seconds
-        return {} if time.monotonic() - started > _PATIENCE * first else _effects(work, rung)
-
-    ladder = rungs(asked, effects) if work.options.fallback else iter([Rung(AS_ASKED, asked)])
-    for rung in ladder:
-        report = _attempt(work, rung, directory)
-        tried.append(Tried(rung.name, " ".join(map(str, rung.transforms)), report.bytes_after,
-                           report.seconds, report.verification))
-        found = report.verification
-        if found is None or found.passed or work.options.verify == REPORT:
-            break
-        log.warning("estimator_slim: with %s (%s) the slim servable does not answer as its original: %s",
-                    rung, rung.name, found.failures[0])
-    report.tried = tried
-    judge(report, work.options.verify, lossless=not any(one.lossy for one in asked),
-          by_flags=work.options.by_flags)
-    return report
-
-
-def _attempt(work: _Work, rung: Rung, directory: str) -> Report:
-    """Writes the slim servable of one rung, in the place of another, and verifies it."""
-    started = time.monotonic()
-    remove_contents(directory)
-    graph, steps = run_transforms(work.frozen, rung.transforms)
-    nodes = work.write(graph, directory)
-    report = Report(
-        source=work.servable.directory, destination=work.destination,
-        signatures=sorted(graph.interface.served()),
-        bytes_before=work.byte_count, bytes_after=_bytes(directory),
-        nodes_before=work.servable.graph.node_count, nodes_after=nodes, seconds=0.0, steps=steps)
-    if work.options.verify != OFF:
-        report.verification = work.original.compare(directory, work.bounds(rung.transforms))
-    report.seconds = time.monotonic() - started
-    return report
-
-
-def _effects(work: _Work, rung: Rung) -> Effects:
-    """What each weight that the rung codes does to the answers; {} where that cannot be told."""
-    found = [(n, one) for n, one in enumerate(rung.transforms) if isinstance(one, QuantizeWeights)]
-    if len(found) != 1:
-        return {}
-    place, quantize = found[0]
-    before, _ = run_transforms(work.frozen, rung.transforms[:place])
-    graph, coded = with_choices(before, quantize.apply(before)[0])
-    graph, _ = run_transforms(graph, rung.transforms[place + 1:])
-    if not coded:
-        return {}
-    none, *single = np.zeros((1 + len(coded), len(coded)), bool)
-    for number, one in enumerate(single):
-        one[number] = True
-    with temporary_folder(work.destination) as folder:
-        work.write(graph, folder)
-        errors = work.original.excesses(folder, CHOICES, [none, *single], work.bounds(rung.transforms))
-    if errors is None or errors[0] >= 1:  # it would fail without any codes
-        return {}
-    return {one.name: Effect(quantize.bits_of(one.name, by_rows=one.by_rows), error)
-            for one, error in zip(coded, errors[1:])}
 
 
 def _questions(servable: Servable, options: Options) -> list[Request]:
@@ -254,12 +122,3 @@ def _questions(servable: Servable, options: Options) -> list[Request]:
 
 def _inside(path: str, folder: str) -> bool:
     return f"{os.path.realpath(path)}/".startswith(f"{os.path.realpath(folder)}/")
-
-
-def _bytes(directory: str) -> int:
-    try:
-        return sum(tf.io.gfile.stat(os.path.join(folder, file)).length
-                   for folder, _, files in tf.io.gfile.walk(directory) for file in files)
-    except tf.errors.OpError as e:
-        raise SourceError(f"{directory} disappears while it is read ({e.message}); keep an export until "
-                          "it is optimized") from e
