@@ -80,9 +80,10 @@ class Verification:
         shares = [part.error for part in parts if part.error is not None]
         if shares and self.max_error is not None:
             beyond = max(part.beyond for part in parts)
-            but = f", but for {beyond} row{'s' * (beyond != 1)}" if beyond else ""
+            farthest = max(part.farthest or 0.0 for part in parts)
+            more = f"; {_percent(farthest)} in {beyond} row{'s' * (beyond != 1)}" if beyond else ""
             yield (f"largest error {_percent(max(shares))} of the range "
-                   f"({_percent(self.max_error)} allowed{but})")
+                   f"({_percent(self.max_error)} allowed{more})")
 
     def _why_nothing(self) -> str:
         if self.answered:
@@ -145,7 +146,8 @@ class Part:
       error: the largest, as a share of the range that it is judged by: that of usual answers, or of all
         answers to its own question, whichever is more; 1 for outputs from 0 to 1. None for what is no
         float.
-      beyond: rows that passed though they are farther off than is allowed.
+      beyond: rows that are let pass though they are farther off than is allowed; not part of `error`.
+      farthest: their largest error, as a share of the same range.
       decisions: rows that decide something.
       same: of these, those with the same decision.
       clear: of these, those that are no near ties.
@@ -155,6 +157,7 @@ class Part:
     rows: int
     error: float | None = None
     beyond: int = 0
+    farthest: float | None = None
     decisions: int = 0
     same: int = 0
     clear: int = 0

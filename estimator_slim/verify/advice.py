@@ -43,8 +43,8 @@ def enough(found: Verification) -> dict[str, float]:
                        if name == option] for option in sorted(wanted)}
     chosen = {}
     if "max_error" in values:
-        errors = [part.error for one in found.outputs for part in (one.examples, one.made_up)
-                  if part is not None and part.error is not None]
+        errors = [error for one in found.outputs for part in (one.examples, one.made_up) if part
+                  for error in (part.error, part.farthest) if error is not None]
         chosen["max_error"] = max(found.max_error or 0.0, _rounded_up(max(values["max_error"] + errors)))
     if "min_agreement" in values:
         agreements = [one.clear_agreement for one in found.outputs if one.clear_agreement is not None]

@@ -25,7 +25,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 STEPS = ("optimizing", "exporting", "serving", "nodes", "three_columns", "zoo", "contract", "placement",
-         "trust", "scaling", "beyond_2gb")
+         "trust", "refusals", "scaling", "beyond_2gb")
 ON_THE_SERVABLE = ("optimizing", "serving", "nodes")
 
 

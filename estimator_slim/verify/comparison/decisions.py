@@ -152,19 +152,17 @@ def _gaps(values: np.ndarray) -> np.ndarray:
     return gaps
 
 
-def part_of_decisions(same: np.ndarray, clear: np.ndarray, rows: np.ndarray, error: float | None = None,
-                      beyond: int = 0) -> Part:
+def part_of_decisions(same: np.ndarray, clear: np.ndarray, rows: np.ndarray) -> Part:
     """What some rows of decisions are like.
 
     Args:
       same: rows with the same decision, bool [rows].
       clear: rows that are no near ties, bool [rows].
       rows: the ones that are meant, bool [rows].
-      error: the largest of theirs, as a share of the range.
-      beyond: how many of them are let pass though they are farther off than is allowed.
     """
-    return Part(int(rows.sum()), error, beyond, int(rows.sum()), int(same[rows].sum()),
-                int(clear[rows].sum()), int((same & clear)[rows].sum()))
+    count = int(rows.sum())
+    return Part(count, decisions=count, same=int(same[rows].sum()), clear=int(clear[rows].sum()),
+                clear_same=int((same & clear)[rows].sum()))
 
 
 def _follows(values: np.ndarray, best: np.ndarray) -> bool:

@@ -88,10 +88,12 @@ def _part(floats: Floats, rows: np.ndarray) -> Part | None:
     if not rows.any():
         return None
     off, decided = floats.deviation, floats.decided
-    measures = float(off.share[rows].max()), int((~off.counted[rows]).sum())
-    if decided is None:
-        return Part(int(rows.sum()), *measures)
-    return part_of_decisions(~decided.moved, decided.clear, rows, *measures)
+    let_pass = rows & ~off.counted
+    part = (Part(int(rows.sum())) if decided is None
+            else part_of_decisions(~decided.moved, decided.clear, rows))
+    return replace(part, error=float(off.share[rows & off.counted].max(initial=0.0)),
+                   beyond=int(let_pass.sum()),
+                   farthest=float(off.share[let_pass].max()) if let_pass.any() else None)
 
 
 def failure(floats: Floats, bounds: Bounds) -> Failure | None:
