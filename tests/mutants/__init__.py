@@ -1,0 +1,1 @@
+"""Mutants: copies of the package with one line changed, each of which a test has to find."""
