@@ -44,6 +44,7 @@ def excused(pairs: Pairs, off: Deviation, bounds: Bounds, made_up: np.ndarray) -
     rows = near if _are_few(near, made_up) else none
     if _are_shares(pairs):
         far = np.abs(pairs.got - pairs.want) > (bounds.max_error * off.span + off.rounding)[:, None]
+        far |= ~far.any(axis=1, keepdims=True)  # a row that is noisy alone counts whole
         odds = beyond & _near_in_odds(pairs, made_up, most, ratio(bounds.snr))
         rows = rows | odds if _are_few(odds, made_up) or _are_few(far & odds[:, None], made_up) else rows
     return rows
