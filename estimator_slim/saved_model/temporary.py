@@ -119,7 +119,7 @@ def _made(folder: str, mode: int) -> Iterator[None]:
                 tf.io.gfile.makedirs(folder)
             else:
                 os.mkdir(folder, mode)
-            stack.enter_context(locked(folder))
+            stack.enter_context(_patiently_locked(folder))
         yield
 
 
@@ -152,8 +152,10 @@ def _is_own(folder: str) -> bool:
 def _remove_if_abandoned(folder: str, *, lock_tells: bool) -> None:
     with contextlib.ExitStack() as stack:
         with locked(_parent(folder)) as nobody_makes_one:
+            if nobody_makes_one is False:  # then its lock may be wanted right now
+                return
             mine = stack.enter_context(locked(folder))
-        if False in (nobody_makes_one, mine) or not tf.io.gfile.exists(folder):  # published meanwhile
+        if mine is False or not tf.io.gfile.exists(folder):  # published meanwhile
             return
         if mine and lock_tells or _untouched(folder):
             log.info("estimator_slim: removing %s, which a process that died left unfinished",

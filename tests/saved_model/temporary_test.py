@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -100,6 +101,27 @@ def test_one_that_is_just_being_made_stays(tmp_path: Path, monkeypatch: Any, cap
     with temporary_folder(str(tmp_path / "7")) as folder:
         assert os.listdir(tmp_path) == looked == [os.path.basename(folder)]
     assert "removing" not in caplog.text
+
+
+def test_one_that_is_just_being_made_gets_its_lock_whoever_looks_meanwhile(
+        tmp_path: Path, monkeypatch: Any) -> None:
+    flock, kept = fcntl.flock, contextlib.ExitStack()
+
+    def lock_and_keep(descriptor: int, operation: int) -> None:
+        flock(descriptor, operation)
+        kept.callback(os.close, os.dup(descriptor))  # a lock lasts as long as any copy is open
+
+    def look_before_it_is_locked(descriptor: int, operation: int) -> None:
+        if os.listdir(tmp_path):
+            monkeypatch.setattr(fcntl, "flock", lock_and_keep)
+            remove_abandoned(str(tmp_path))
+            monkeypatch.setattr(fcntl, "flock", flock)
+        flock(descriptor, operation)
+    monkeypatch.setattr(fcntl, "flock", look_before_it_is_locked)
+    with temporary_folder(str(tmp_path / "7")) as folder:
+        kept.close()
+        remove_abandoned(str(tmp_path))
+        assert os.path.exists(folder)
 
 
 def test_of_many_that_publish_at_once_none_is_taken_for_dead(tmp_path: Path, caplog: Any) -> None:
