@@ -100,8 +100,19 @@ def _with_values(column: Column) -> Column:
 
 
 def _matched(column: Column) -> list[Both]:
-    """Each basis in all answers; empty for one that is not alike, none if a direct one is not."""
+    """Each basis in all answers; empty for one that is not alike, none if a direct one is not.
+
+    Where what is before others is known of one servable alone, the direct ones are all there is.
+    """
     answers = list(zip(column.want_bases, column.got_bases))
+    return _paired(answers) or _paired([(_direct(want), _direct(got)) for want, got in answers])
+
+
+def _direct(bases: Sequence[Basis | None]) -> list[Basis | None]:
+    return [replace(one, before=()) for one in bases if one and one.direct]
+
+
+def _paired(answers: Sequence[tuple[Sequence[Basis | None], Sequence[Basis | None]]]) -> list[Both]:
     if len({len(bases) for answer in answers for bases in answer}) != 1:
         return []
     found: list[Both] = []

@@ -127,6 +127,8 @@ def _choice(want: Choice, got: Choice, tie: np.ndarray) -> np.ndarray:
     scores, others = (one.scores.reshape(-1, k + 1).astype(np.float64) for one in (want, got))
     floats = [one.floats.reshape(len(made), -1).astype(np.float64) for one in (want, got)]
     known = np.maximum(_farthest(scores, others), _farthest(*floats))
+    undecided = np.isnan(np.hstack([scores, floats[0]])).any(axis=1)  # nothing is the best of these
+    tie = np.where(undecided, np.inf, tie)
     marks = np.zeros(made.shape, int)
     for row in np.flatnonzero((made != other).any(axis=1)):
         gap = np.maximum(_gaps(made[row], other[row], scores[row], want.kind),
@@ -153,4 +155,5 @@ def _gaps(ids: np.ndarray, others: np.ndarray, scores: np.ndarray, kind: str) ->
     else:
         place = np.where(kept, order[at], len(ids))
     with np.errstate(invalid="ignore"):
-        return np.where(scores[:-1] == scores[place], 0.0, np.abs(scores[:-1] - scores[place]))
+        gaps = np.where(scores[:-1] == scores[place], 0.0, np.abs(scores[:-1] - scores[place]))
+    return np.nan_to_num(gaps, nan=np.inf, posinf=np.inf)
