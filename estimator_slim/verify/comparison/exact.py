@@ -52,9 +52,13 @@ def compare_exact(column: Column, bounds: Bounds, beside: Sequence[Scores], *,
 
 
 def explained_failure(found: Explained, bounds: Bounds) -> Failure | None:
-    """Where an output changed that should not have, or what it is made from is too far off."""
-    return _failure(found.column, bounds, found.changed, fixed=False,
-                    why="for which what it is made from gives no reason") or found.failure
+    """Where an output changed that should not have, or what it is made from is too far off.
+
+    A decision is judged by the agreement alone, where somebody said which is enough.
+    """
+    wrong = _failure(found.column, bounds, found.changed, fixed=False,
+                     why="for which what it is made from gives no reason")
+    return wrong or (None if "min_agreement" in bounds.given and not found.printed else found.failure)
 
 
 def _decides_by_position(column: Column, beside: Sequence[Scores]) -> bool:
