@@ -6,7 +6,9 @@ restored; so does one that loops or branches read by its handle.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Optional
 
 import numpy as np
 import tensorflow as tf
@@ -21,6 +23,7 @@ from estimator_slim.graph import (
     Consumers,
     Graph,
     NodeDef,
+    Training,
     Weight,
     attribute,
     attributes,
@@ -31,13 +34,16 @@ from estimator_slim.graph import (
 )
 from estimator_slim.saved_model import Servable
 
+# What training left of a variable, by its node and its weight.
+TrainingOf = Callable[[str, Weight], Optional[Training]]
+
 _AXIS = np.int32(0)
 
 
-def freeze(servable: Servable) -> Graph:
+def freeze(servable: Servable, training_of: TrainingOf | None = None) -> Graph:
     """The serving graph of `servable`, variables replaced by weights and the rest pruned.
 
-    Weights of up to 256 KiB become Consts.
+    Weights of up to 256 KiB become Consts, but for those of which `training_of` knows something.
 
     Raises:
       SourceError: a variable that requests read is not in the checkpoint, or its bytes there are not
@@ -48,6 +54,9 @@ def freeze(servable: Servable) -> Graph:
     reader = CheckpointReader(servable.checkpoint) if servable.checkpoint else None
     saver = servable.meta_graph.saver_def
     saved = saved_variables(graph, saver, reader) if reader else {}
+    if training_of:
+        saved = {name: replace(weight, training=training_of(name, weight))
+                 for name, weight in saved.items()}
     if reader:
         fill_at_load(graph, saver, reader)
     graph.prune()

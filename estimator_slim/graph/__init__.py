@@ -18,7 +18,7 @@ from estimator_slim.graph.packed_strings import read_varint, unpacked_strings, v
 from estimator_slim.graph.renaming import rename_nodes
 from estimator_slim.graph.shapes import Symbols
 from estimator_slim.graph.tables import Table, gathers_rows, tables_of
-from estimator_slim.graph.weight import CONSTANT_BYTES, SLICE_BYTES, Stored, Weight
+from estimator_slim.graph.weight import CONSTANT_BYTES, SLICE_BYTES, Stored, Training, Weight
 
 __all__ = [
     "CODED",
@@ -36,6 +36,7 @@ __all__ = [
     "Stored",
     "Symbols",
     "Table",
+    "Training",
     "VARIABLE_OPS",
     "Weight",
     "attribute",

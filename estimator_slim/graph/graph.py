@@ -151,10 +151,11 @@ class Graph:
     def add_weight(self, name: str, weight: Weight, *, constant_bytes: int = CONSTANT_BYTES) -> str:
         """Adds a weight; returns its tensor name.
 
-        Up to `constant_bytes` it is a Const, unless it lies on disk in another form; so are strings.
-        Otherwise it is a read-only variable.
+        Up to `constant_bytes` it is a Const, unless it lies on disk in another form or something is
+        known of its training; so are strings. Otherwise it is a read-only variable.
         """
-        is_small = weight.byte_count <= constant_bytes and weight.stored is None
+        is_small = (weight.byte_count <= constant_bytes and weight.stored is None
+                    and weight.training is None)
         if is_small or weight.dtype == tf.string:
             return self.add_constant(name, weight.value())
         name = self.unique(name)

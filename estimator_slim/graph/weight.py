@@ -35,6 +35,28 @@ class Stored:
 
 
 @dataclass(frozen=True)
+class Training:
+    """What training left of each row of a weight [n, ...], as the training checkpoint tells it.
+
+    Attributes:
+      trained: `trained(start, stop)` → bool [stop - start]: False for rows that hold what they started
+        from, and where that is certain to be nothing anybody put there: random numbers or one constant.
+      importance: `importance(start, stop)` → float32 [stop - start], how much rows count: the mean of
+        a row's sums of squared gradients; None where the optimizer keeps no such sums.
+      unknown: why it is not known which rows were trained; `` where it is. Then all count as trained.
+    """
+
+    trained: Callable[[int, int], np.ndarray]
+    importance: Callable[[int, int], np.ndarray] | None = None
+    unknown: str = ""
+
+    @staticmethod
+    def not_known(why: str) -> Training:
+        """Of a weight of which nothing may go."""
+        return Training(lambda start, stop: np.ones(stop - start, bool), unknown=why)
+
+
+@dataclass(frozen=True)
 class Weight:
     """A tensor by reference.
 
@@ -47,6 +69,7 @@ class Weight:
       mutable: requests may change it, so the value is only where it starts.
       by_handle: loops or branches read it by its handle, so it stays a variable; it never changes.
       origin: where the values come from, for messages and the report.
+      training: what training left of its rows; None: nobody looked into a training checkpoint.
     """
 
     dtype: tf.DType
@@ -56,6 +79,7 @@ class Weight:
     mutable: bool = False
     by_handle: bool = False
     origin: str = ""
+    training: Training | None = None
 
     @staticmethod
     def of_array(value: np.ndarray, origin: str = "") -> Weight:

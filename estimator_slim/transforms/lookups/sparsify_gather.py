@@ -174,7 +174,7 @@ def without_zero_rows(weight: Weight, ids: np.ndarray) -> Weight:
         zeros = np.zeros((1 if start == 0 and stop > 0 else 0, *weight.shape[1:]), rows.dtype)
         return np.concatenate([zeros, rows])
 
-    return replace(weight, shape=(len(ids) + 1, *weight.shape[1:]), read=read, stored=None)
+    return Weight(weight.dtype, (len(ids) + 1, *weight.shape[1:]), read, origin=weight.origin)
 
 
 def _rows(weight: Weight, ids: np.ndarray) -> np.ndarray:
