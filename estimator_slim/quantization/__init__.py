@@ -3,6 +3,7 @@
 from estimator_slim.quantization.blocks import (
     VALUES_PER_BLOCK,
     Sharing,
+    decode_blocks,
     encode_blocks,
     fit_blocks,
     rows_per_block,
@@ -15,8 +16,8 @@ from estimator_slim.quantization.fit import (
     gains_from_offset,
     has_least_scale,
 )
-from estimator_slim.quantization.grid import Grid, encode
-from estimator_slim.quantization.nibbles import pack_nibbles, packed_width
+from estimator_slim.quantization.grid import Grid, decode, encode
+from estimator_slim.quantization.nibbles import pack_nibbles, packed_width, unpack_nibbles
 from estimator_slim.quantization.precision import (
     PrecisionError,
     require_float16,
@@ -32,6 +33,8 @@ __all__ = [
     "Sharing",
     "TableRange",
     "VALUES_PER_BLOCK",
+    "decode",
+    "decode_blocks",
     "encode",
     "encode_blocks",
     "encode_with_feedback",
@@ -46,4 +49,5 @@ __all__ = [
     "require_precision",
     "rows_per_block",
     "to_float16",
+    "unpack_nibbles",
 ]

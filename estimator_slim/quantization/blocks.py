@@ -112,9 +112,12 @@ def encode_blocks(rows: np.ndarray, grid: Grid, per_block: int, bits: int) -> np
     return codes
 
 
-def decode_blocks(codes: np.ndarray, grid: Grid, per_block: int) -> np.ndarray:
-    """Values of codes [n, ...], bit for bit as a graph that gathers scale[row // per_block]."""
-    block = np.arange(len(codes)) // per_block
+def decode_blocks(codes: np.ndarray, grid: Grid, per_block: int, first: int = 0) -> np.ndarray:
+    """Values of codes [n, ...], bit for bit as a graph that gathers scale[row // per_block].
+
+    `first`: the row of the whole weight that the codes begin with.
+    """
+    block = np.arange(first, first + len(codes)) // per_block
     return decode(codes, grid.scale[block], None if grid.offset is None else grid.offset[block])
 
 

@@ -2,6 +2,7 @@
 
 from estimator_slim.report.record import Report, Step, Tried
 from estimator_slim.report.text import verification_text
+from estimator_slim.report.treatment import Treatment
 from estimator_slim.report.verification import Failure, OutputResult, Part, Verification
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "Part",
     "Report",
     "Step",
+    "Treatment",
     "Tried",
     "Verification",
     "verification_text",

@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+from estimator_slim.report.treatment import Treatment
 from estimator_slim.report.verification import Verification
 
 
@@ -64,6 +65,7 @@ class Step:
       nodes_before: nodes in the graph before it.
       nodes_after: and after.
       skipped: (node, reason) for what it left alone.
+      treated: what it made of single weights.
     """
 
     transform: str
@@ -71,6 +73,7 @@ class Step:
     nodes_before: int
     nodes_after: int
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    treated: list[Treatment] = field(default_factory=list)
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Union
 
 from estimator_slim.errors import OptionError
-from estimator_slim.transforms.base import Skip, Transform
+from estimator_slim.transforms.base import Skip, Told, Transform, treatment_of
 from estimator_slim.transforms.bounds import INFINITIES, LOSSLESS, NANS, Bounds
 from estimator_slim.transforms.convolutions import (
     FlattenAtrousConv,
@@ -56,6 +56,7 @@ __all__ = [
     "QuantizeWeights",
     "Skip",
     "TRANSFORMS",
+    "Told",
     "Transform",
     "TransformList",
     "allowed_by",
@@ -63,6 +64,7 @@ __all__ = [
     "place_weights",
     "run_transforms",
     "transform_list",
+    "treatment_of",
     "with_choices",
 ]
 

@@ -1,8 +1,9 @@
 """What every transform is: options checked at construction, and a pure Graph → Graph.
 
 A subclass is a frozen dataclass; its fields are its options, under the names that the text form
-uses. It implements `rewrite`, which edits a private copy in place and returns what it left alone;
-`apply` makes that copy, prunes what the edit left unused and checks that TensorFlow accepts the result.
+uses. It implements `rewrite`, which edits a private copy in place and returns what there is to tell:
+what it left alone (Skip) and what it made of single weights (Treatment). `apply` makes that copy, prunes
+what the edit left unused and checks that TensorFlow accepts the result.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ import math
 import re
 import typing
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Union
 
 from estimator_slim.errors import OptionError, TransformError
-from estimator_slim.graph import Graph, edit_bodies, imported
+from estimator_slim.graph import Graph, Weight, edit_bodies, imported
+from estimator_slim.report import Treatment
 from estimator_slim.transforms.bounds import COARSE, LOSSLESS, Bounds
 
 BARE = re.compile(r"[^\s,()\"'=]+")  # a value that needs no quotes
@@ -28,6 +30,22 @@ class Skip:
 
     node: str
     reason: str
+
+
+Told = Union[Skip, Treatment]
+
+
+def treatment_of(name: str, weight: Weight, parts: Iterable[Weight], **more: Any) -> Treatment:
+    """What became of the weight that the node `name` holds.
+
+    Args:
+      name: the node.
+      weight: as it was.
+      parts: all that is stored for it afterwards.
+      more: fields of Treatment.
+    """
+    return Treatment(name, tuple(weight.shape), weight.dtype.name, weight.byte_count,
+                     sum(part.byte_count for part in parts), weight.origin, **more)
 
 
 @dataclass(frozen=True)
@@ -56,20 +74,19 @@ class Transform:
                 raise OptionError(f"{self.text_name}({option.name}=...) takes {KINDS[kind]}, got "
                                   f"{value!r}")
 
-    def apply(self, graph: Graph) -> tuple[Graph, list[Skip]]:
-        """The transformed graph, and what was left alone; `graph` itself is not touched.
+    def apply(self, graph: Graph) -> tuple[Graph, list[Told]]:
+        """The transformed graph, and what there is to tell; `graph` itself is not touched.
 
         Raises:
           TransformError: the transform failed, or TensorFlow does not accept what it made.
         """
         edited = graph.copy()
         try:
-            skips = self._edit(edited)
+            told = self._edit(edited)
             edited.prune()
             if self.enters_functions:
-                skips += [Skip(f"{function}: {skip.node}", skip.reason)
-                          for function, inside in edit_bodies(edited, self._edit)
-                          for skip in inside]
+                told += [_inside(function, one)
+                         for function, inside in edit_bodies(edited, self._edit) for one in inside]
                 edited.prune()
             check(edited)
         except Exception as e:
@@ -78,9 +95,9 @@ class Transform:
             if isinstance(e, TransformError):
                 raise
             raise TransformError(f"{type(e).__name__}: {e}") from e
-        return edited, skips
+        return edited, told
 
-    def _edit(self, graph: Graph) -> list[Skip]:
+    def _edit(self, graph: Graph) -> list[Told]:
         return list(self.rewrite(graph) or ())
 
     @property
@@ -88,8 +105,11 @@ class Transform:
         """How far answers may be off after it."""
         return COARSE if self.lossy else LOSSLESS
 
-    def rewrite(self, graph: Graph) -> Iterable[Skip] | None:
-        """Edits `graph` in place; returns what it left alone, and why (None: nothing)."""
+    def rewrite(self, graph: Graph) -> Iterable[Told] | None:
+        """Edits `graph` in place; returns what there is to tell (None: nothing).
+
+        That is a Skip for what it left alone and a Treatment for each weight that it changed.
+        """
         raise NotImplementedError
 
     def __str__(self) -> str:
@@ -98,6 +118,13 @@ class Transform:
                             if getattr(self, f.name) != f.default
                             for one in _each(getattr(self, f.name)))
         return f"{self.text_name}({options})" if options else self.text_name
+
+
+def _inside(function: str, told: Told) -> Told:
+    """What is told of the body of a function, with the function's name."""
+    if isinstance(told, Skip):
+        return Skip(f"{function}: {told.node}", told.reason)
+    return replace(told, weight=f"{function}: {told.weight}")
 
 
 KINDS = {bool: "true or false", int: "an integer", float: "a number",

@@ -10,8 +10,8 @@ from typing import Any
 from estimator_slim import log
 from estimator_slim.errors import TransformError
 from estimator_slim.graph import Graph
-from estimator_slim.report import Step
-from estimator_slim.transforms.base import Transform
+from estimator_slim.report import Step, Treatment
+from estimator_slim.transforms.base import Skip, Transform
 from estimator_slim.transforms.bounds import LOSSLESS, Bounds
 
 
@@ -25,13 +25,15 @@ def run_transforms(graph: Graph, transforms: Sequence[Transform]) -> tuple[Graph
     for transform in transforms:
         started = time.monotonic()
         try:
-            result, skips = transform.apply(graph)
+            result, told = transform.apply(graph)
         except TransformError as e:
             before = " ".join(s.transform for s in steps) or "nothing"
             raise TransformError(f"transform {transform} failed (after {before}): {e}\nLeave it out "
                                  "of the list, or give it ignore_errors=true") from e
         steps.append(Step(str(transform), time.monotonic() - started, len(graph.nodes),
-                          len(result.nodes), [(s.node, s.reason) for s in skips]))
+                          len(result.nodes),
+                          [(one.node, one.reason) for one in told if isinstance(one, Skip)],
+                          [one for one in told if isinstance(one, Treatment)]))
         log.debug("estimator_slim: %s", steps[-1])
         graph = result
     return graph, steps

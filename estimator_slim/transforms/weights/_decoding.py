@@ -20,7 +20,7 @@ def decode_lookups(graph: Graph, name: str, coding: Coding, lookups: list[NodeDe
                 scale ─ GatherV2(ids) ────────┘
     """
     tensors = {part: (_add_part(graph, f"{name}/{part}", weight), weight.dtype)
-               for part, weight in _parts(coding).items()}
+               for part, weight in parts_of(coding).items()}
     for lookup in lookups:
         _decode_after(graph, lookup, coding, tensors)
 
@@ -49,10 +49,11 @@ def stored_as_codes(weight: Weight, coding: Coding) -> Weight:
         return graph.add("Reshape", f"{name}/reshaped", [value, shape], T=weight.dtype,
                          Tshape=tf.int64)
 
-    return replace(weight, stored=Stored(_parts(coding), decode))
+    return replace(weight, stored=Stored(parts_of(coding), decode))
 
 
-def _parts(coding: Coding) -> dict[str, Weight]:
+def parts_of(coding: Coding) -> dict[str, Weight]:
+    """What is stored of a coding, by the suffix of its name: `codes`, `scale`, `offset`."""
     parts = {"codes": coding.codes}
     if coding.grid is not None:
         parts["scale"] = coding.column(coding.grid.scale)

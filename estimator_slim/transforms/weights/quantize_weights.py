@@ -20,10 +20,16 @@ from estimator_slim.graph import (
     tables_of,
 )
 from estimator_slim.quantization import NonFiniteError, PrecisionError, feedback_for
-from estimator_slim.transforms.base import Skip, Transform
+from estimator_slim.report import Treatment
+from estimator_slim.transforms.base import Skip, Told, Transform
 from estimator_slim.transforms.bounds import COARSE, INFINITIES, Bounds
 from estimator_slim.transforms.weights._coding import Coding, fit_coding
-from estimator_slim.transforms.weights._decoding import decode_lookups, stored_as_codes
+from estimator_slim.transforms.weights._decoding import (
+    decode_lookups,
+    parts_of,
+    stored_as_codes,
+)
+from estimator_slim.transforms.weights._measuring import coded
 from estimator_slim.transforms.weights._next_layer import NextLayers
 
 _WIDEST = 1024  # passing errors on takes time with the square of the width
@@ -104,20 +110,22 @@ class QuantizeWeights(Transform):
         usual = _BOUNDS.get((self.granularity, self.bits), COARSE)
         return replace(usual, unjudged=frozenset((INFINITIES,)))
 
-    def rewrite(self, graph: Graph) -> list[Skip]:
+    def rewrite(self, graph: Graph) -> list[Told]:
         found = tables_of(graph)
         unknown = {one.rpartition(":")[0] for one in self.weight} - {table.name for table in found}
-        skips = [Skip(name, "there is no weight of this name") for name in sorted(unknown)]
+        told: list[Told] = [Skip(name, "there is no weight of this name") for name in sorted(unknown)]
         layers = NextLayers(graph) if "4" in {self.bits_of(table.name) for table in found} else None
         for table in found:
             reason = self._reason_to_skip(table.weight, self.bits_of(table.name))
             if reason is None and CODED in graph.nodes[table.name].attr:
                 reason = "it is a part of what is stored as codes already"
-            if reason is None:
-                reason = self._quantize(graph, table, layers)
-            if reason and (table.lookups or table.name in graph.weights):
-                skips.append(Skip(table.name, reason))
-        return skips
+            is_variable = table.name in graph.weights
+            done = reason if reason is not None else self._quantize(graph, table, layers)
+            if isinstance(done, Treatment):
+                told.append(done)
+            elif table.lookups or is_variable:
+                told.append(Skip(table.name, done))
+        return told
 
     def _reason_to_skip(self, weight: Weight, bits: str) -> str | None:
         if weight.dtype not in _FLOATS or (bits == "16" and weight.dtype.size == 2):
@@ -132,8 +140,8 @@ class QuantizeWeights(Transform):
             return f"it has {weight.value_count} values, fewer than minimum_size"
         return None
 
-    def _quantize(self, graph: Graph, table: Table, layers: NextLayers | None) -> str | None:
-        """Codes the weight; returns the reason where it cannot."""
+    def _quantize(self, graph: Graph, table: Table, layers: NextLayers | None) -> Treatment | str:
+        """Codes the weight, or returns the reason why it cannot."""
         holder, size = graph.nodes[table.name], table.weight.byte_count
         if table.others and size <= CONSTANT_BYTES:
             return f"something besides lookups reads it, and it is small ({size} bytes)"
@@ -153,7 +161,7 @@ class QuantizeWeights(Transform):
             graph.weights[shared_name(holder)] = stored_as_codes(table.weight, coding)
         else:
             decode_lookups(graph, table.name, coding, table.lookups)
-        return None
+        return coded(table.name, table.weight, coding, list(parts_of(coding).values()))
 
     def _for_next_layer(self, layers: NextLayers | None, table: Table, coding: Coding) -> Coding:
         """Four-bit rows are rounded to the advantage of the layer that reads their sums, if one does."""
