@@ -22,6 +22,7 @@ from estimator_slim.saved_model import (
     Servable,
     copy_assets,
     remove_contents,
+    require_importable,
     temporary_folder,
     write_servable,
 )
@@ -128,7 +129,9 @@ def _attempt(work: Work, rung: Rung, directory: str) -> Report:
         signatures=sorted(graph.interface.served()),
         bytes_before=work.byte_count, bytes_after=bytes_of(directory),
         nodes_before=work.servable.graph.node_count, nodes_after=nodes, seconds=0.0, steps=steps)
-    if work.options.verify != OFF:
+    if work.options.verify == OFF:
+        require_importable(directory, work.tags)
+    else:
         report.verification = work.original.compare(directory, work.bounds(rung.transforms))
     report.seconds = time.monotonic() - started
     return report

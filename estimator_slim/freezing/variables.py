@@ -72,7 +72,7 @@ def freeze(servable: Servable, training_of: TrainingOf | None = None) -> Graph:
         elif all(_only_reads(node, index) for node, index in uses):
             passed_on |= _replace(graph, variable, saved[name], uses)
         else:
-            variable.attr["shared_name"].s = shared_name(variable).encode()
+            attributes.put(variable, "shared_name", shared_name(variable))
             by_handle = variable.op == "VarHandleOp" and handles.only_read(name)
             graph.weights[shared_name(variable)] = replace(saved[name], mutable=not by_handle,
                                                            by_handle=by_handle)

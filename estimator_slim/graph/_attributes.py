@@ -40,6 +40,11 @@ def encode(value: Any) -> attr_value_pb2.AttrValue:
     return result
 
 
+def put(node: node_def_pb2.NodeDef, key: str, value: Any) -> None:
+    """Gives `node` the attribute `key`, of a value that `encode` takes."""
+    node.attr[key].CopyFrom(encode(value))
+
+
 def _encode_list(values: list, result: attr_value_pb2.AttrValue.ListValue) -> None:
     result.SetInParent()
     for value in values:
@@ -53,14 +58,25 @@ def dtype(node: node_def_pb2.NodeDef, key: str) -> tf.DType:
     return tf.dtypes.as_dtype(operations.attribute(node, key).type)
 
 
-def drop_unset(nodes: Iterable[node_def_pb2.NodeDef]) -> None:
-    """Drops attributes without a value: reading one that a node lacks leaves an empty one behind."""
+def spell_unset(nodes: Iterable[node_def_pb2.NodeDef]) -> None:
+    """Drops attributes without a value, which reading `node.attr[key]` of a node that lacks it leaves.
+
+    An empty list may be spelt so in a graph; in a function TensorFlow does not take that, so it is
+    spelt as a list.
+    """
     for node in nodes:
-        unset = [key for key, value in node.attr.items() if value.WhichOneof("value") is None]
+        unset = unset_attributes(node)
         lists = operations.list_attributes(node.op) if unset else ()
         for key in unset:
-            if key not in lists:  # an empty list may be spelt so
-                del node.attr[key]
+            if key in lists:
+                put(node, key, [])
+            else:
+                node.attr.pop(key)
+
+
+def unset_attributes(node: node_def_pb2.NodeDef) -> list[str]:
+    """The attributes of `node` that are there without a value."""
+    return [key for key, value in node.attr.items() if value.WhichOneof("value") is None]
 
 
 def constant(node: node_def_pb2.NodeDef) -> np.ndarray | None:

@@ -116,7 +116,7 @@ def require_registered(nodes: Iterable[NodeDef], advice: str) -> None:
         if not is_registered(node.op):
             raise TransformError(f"the node {node.name!r} would be of the operation {node.op!r}, which "
                                  f"TensorFlow does not know; {advice}")
-        declared = _registered(node.op).attr
+        declared = list(_registered(node.op).attr)
         for key in node.attr:
             if not key.startswith("_") and all(a.name != key for a in declared):
                 raise TransformError(f"the node {node.name!r} would have the attribute {key!r}, which "

@@ -50,14 +50,15 @@ def _graph_of(graph: Graph, function: FunctionDef, body: Body,
     nodes = {}
     for arg in function.signature.input_arg:
         nodes[arg.name] = NodeDef(name=arg.name, op="Placeholder")
-        nodes[arg.name].attr["dtype"].type = arg.type
-        nodes[arg.name].attr["shape"].CopyFrom(attributes.encode(tf.TensorShape(None)))
+        attributes.put(nodes[arg.name], "dtype", tf.dtypes.as_dtype(arg.type))
+        attributes.put(nodes[arg.name], "shape", tf.TensorShape(None))
     for node in body.nodes:
         node.attr.pop("_class", None)  # colocated with the node of an argument, which is none of these
         nodes[node.name] = node
     promised = meta_graph_pb2.SignatureDef(
-        inputs={name: _info(name) for name in body.arguments},
-        outputs={str(n): _info(tensor) for n, tensor in enumerate(body.outputs)})
+        inputs={arg.name: _info(arg.name, arg.type) for arg in function.signature.input_arg},
+        outputs={str(n): _info(tensor, arg.type)
+                 for n, (tensor, arg) in enumerate(zip(body.outputs, function.signature.output_arg))})
     acting = [node.name for node in body.nodes if _acts(node)]
     interface = Interface({"body": promised}, init_ops=tuple(dict.fromkeys(body.controls + acting)))
     return Graph(nodes, interface, library=_named_in(body, library), versions=graph.versions)
@@ -75,8 +76,8 @@ def _named_in(body: Body, library: Mapping[str, FunctionDef]) -> function_pb2.Fu
     return function_pb2.FunctionDefLibrary(function=needed.values())
 
 
-def _info(tensor: str) -> meta_graph_pb2.TensorInfo:
-    return meta_graph_pb2.TensorInfo(name=tensor if ":" in tensor else f"{tensor}:0")
+def _info(tensor: str, dtype: int) -> meta_graph_pb2.TensorInfo:
+    return meta_graph_pb2.TensorInfo(name=tensor if ":" in tensor else f"{tensor}:0", dtype=dtype)
 
 
 def _acts(node: NodeDef) -> bool:

@@ -140,7 +140,7 @@ class Graph:
         name = self.unique(name)
         node = NodeDef(name=name, op=op, input=[names.canonical(i) for i in inputs])
         for key, value in attrs.items():
-            node.attr[key].CopyFrom(attributes.encode(value))
+            attributes.put(node, key, value)
         self.nodes[name] = node
         return name
 
@@ -187,7 +187,7 @@ class Graph:
         node.name, node.op = name, op
         node.input.extend([names.canonical(i) for i in inputs] + kept)
         for key, value in attrs.items():
-            node.attr[key].CopyFrom(attributes.encode(value))
+            attributes.put(node, key, value)
 
     def prune(self) -> None:
         """Drops every node, weight and function that neither requests nor loading need."""

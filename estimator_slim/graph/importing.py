@@ -13,6 +13,9 @@ from collections.abc import Iterable
 import tensorflow as tf
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
+from estimator_slim.graph import _attributes as attributes
+from estimator_slim.graph import _operations as operations
+
 _LABEL, _OWN_LABEL = "_kernel", "_kernel_of_its_own"
 _NONE = b"none: not executed ahead of requests"
 _HELD = re.compile(f'{_LABEL}="{_NONE.decode()}"(, )?')
@@ -23,18 +26,18 @@ def hold(nodes: Iterable[NodeDef]) -> None:
     for node in nodes:
         if node.op != "Const":
             if _LABEL in node.attr:
-                node.attr[_OWN_LABEL].CopyFrom(node.attr[_LABEL])
-            node.attr[_LABEL].s = _NONE
+                attributes.put(node, _OWN_LABEL, operations.attribute(node, _LABEL))
+            attributes.put(node, _LABEL, _NONE)
 
 
 def release(nodes: Iterable[NodeDef]) -> None:
     """Undoes `hold`, on the same nodes or on copies of them."""
     for node in nodes:
-        if _LABEL in node.attr and node.attr[_LABEL].s == _NONE:
-            del node.attr[_LABEL]
-            if _OWN_LABEL in node.attr:
-                node.attr[_LABEL].CopyFrom(node.attr[_OWN_LABEL])
-                del node.attr[_OWN_LABEL]
+        if operations.attribute(node, _LABEL).s == _NONE:
+            own = node.attr.pop(_OWN_LABEL, None)
+            node.attr.pop(_LABEL)
+            if own is not None:
+                attributes.put(node, _LABEL, own)
 
 
 def drop_recorded_shapes(graph_def: tf.compat.v1.GraphDef) -> None:

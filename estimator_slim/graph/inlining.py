@@ -114,4 +114,4 @@ def _become_join(graph: Graph, call: NodeDef, outputs: list[str], types: list[in
         graph.become(call, "Identity", outputs, T=dtypes[0])
     else:
         graph.become(call, "IdentityN", outputs)
-        call.attr["T"].CopyFrom(attributes.encode(dtypes))
+        attributes.put(call, "T", dtypes)

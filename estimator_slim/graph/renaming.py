@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from tensorflow.core.protobuf import meta_graph_pb2
 
+from estimator_slim.graph import _attributes as attributes
 from estimator_slim.graph import _names as names
+from estimator_slim.graph import _operations as operations
 from estimator_slim.graph.graph import VARIABLE_OPS, Graph, NodeDef, shared_name
 from estimator_slim.graph.interface import Interface
 
@@ -24,7 +26,7 @@ def rename_nodes(graph: Graph, new_names: Mapping[str, str]) -> None:
     """
     for node in graph.nodes.values():
         if node.op in VARIABLE_OPS and node.name in new_names:
-            node.attr["shared_name"].s = shared_name(node).encode()
+            attributes.put(node, "shared_name", shared_name(node))
         _rename(node, new_names)
     graph.nodes = {node.name: node for node in graph.nodes.values()}
     graph.interface = _interface(graph.interface, new_names)
@@ -34,8 +36,8 @@ def _rename(node: NodeDef, new_names: Mapping[str, str]) -> None:
     node.name = new_names.get(node.name, node.name)
     node.input[:] = [_renamed(name, new_names) for name in node.input]
     if "_class" in node.attr:
-        node.attr["_class"].list.s[:] = [_placed(place, new_names)
-                                         for place in node.attr["_class"].list.s]
+        attributes.put(node, "_class", [_placed(place, new_names)
+                                        for place in operations.attribute(node, "_class").list.s])
 
 
 def _renamed(name: str, new_names: Mapping[str, str]) -> str:

@@ -2,7 +2,7 @@
 
 from estimator_slim.saved_model.files import copy_assets
 from estimator_slim.saved_model.publish import published, withdraw
-from estimator_slim.saved_model.reader import Servable, is_marked, read_servable
+from estimator_slim.saved_model.reader import Servable, is_marked, read_servable, require_importable
 from estimator_slim.saved_model.temporary import remove_abandoned, remove_contents, temporary_folder
 from estimator_slim.saved_model.writer import write_servable
 
@@ -14,6 +14,7 @@ __all__ = [
     "read_servable",
     "remove_abandoned",
     "remove_contents",
+    "require_importable",
     "temporary_folder",
     "withdraw",
     "write_servable",

@@ -8,6 +8,7 @@ mark may be removed when its original is gone.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,11 +17,11 @@ import tensorflow as tf
 from google.protobuf import message, text_format
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
-from estimator_slim.errors import SourceError
+from estimator_slim.errors import SourceError, TransformError
 from estimator_slim.graph import Graph
 from estimator_slim.saved_model.files import check_folder
 from estimator_slim.saved_model.meta_graph import interface_of, required_names
-from estimator_slim.saved_model.soundness import faults
+from estimator_slim.saved_model.soundness import faults, unknown_operations, unset_in_functions
 
 _MOST_BYTES = 2**31 - 1  # of a proto
 _KEY, _VERSION = "estimator_slim", 1
@@ -68,6 +69,20 @@ def read_servable(directory: str, tags: Sequence[str] = ("serve",)) -> Servable:
     others = tuple(m for m in saved_model.meta_graphs if set(m.meta_info_def.tags) != set(tags))
     return Servable(directory, meta_graph, graph, prefix if has_variables else None, others,
                     is_slim=_has_mark(saved_model))
+
+
+def require_importable(directory: str, tags: Sequence[str]) -> None:
+    """Has TensorFlow import the graph and each function of a slim servable, and run none of it.
+
+    Raises:
+      TransformError: what was made of the original is not what a server loads.
+    """
+    meta_graph = _choose(parse_saved_model(directory), tags, directory)
+    promised = list(required_names(meta_graph, restored=True))
+    for fault in itertools.chain(unset_in_functions(meta_graph.graph_def.library),
+                                 faults(meta_graph.graph_def, promised)):
+        raise TransformError("the slim servable is not published, since it could not be loaded: "
+                             f"{fault}. Leave out the transform that was added last, and report it")
 
 
 def parse_saved_model(directory: str) -> saved_model_pb2.SavedModel:
@@ -130,8 +145,10 @@ def _require_sound(meta_graph: meta_graph_pb2.MetaGraphDef, directory: str, rest
         promised = list(required_names(meta_graph, restored=restored))
     except ValueError as e:
         raise SourceError(f"{directory}: its list of assets is damaged ({e}); export it again") from e
-    for fault in faults(meta_graph.graph_def, promised):
+    for fault in unknown_operations(meta_graph.graph_def):
         raise SourceError(f"{directory}: {fault}")
+    for fault in faults(meta_graph.graph_def, promised):
+        raise SourceError(f"{directory}: {fault}; export it again")
 
 
 def _has_mark(saved_model: saved_model_pb2.SavedModel) -> bool:

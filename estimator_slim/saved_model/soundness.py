@@ -23,6 +23,7 @@ from estimator_slim.graph import (
     Graph,
     Interface,
     NodeDef,
+    attributes,
     edit_bodies,
     extents,
     imported,
@@ -39,18 +40,19 @@ _TENSOR = re.compile(r"[^\s^:]+(:[0-9]{1,9})?")
 
 
 def faults(graph_def: tf.compat.v1.GraphDef, promised: list[RequiredName]) -> Iterator[str]:
-    """What is wrong with a MetaGraph's graph: clauses that name the place and end with what to do.
+    """What is wrong with a MetaGraph's graph: clauses that name the place.
 
     Ask for the first alone: each check relies on those before it.
     """
     bodies = [function.node_def for function in graph_def.library.function]
     nodes = list(itertools.chain(graph_def.node, *bodies))
-    yield from unknown_operations(graph_def)
-    for fault in itertools.chain(
-            _unsound_names(graph_def.node), _lost(promised, {node.name for node in graph_def.node}),
-            unsound_calls(graph_def.library), unsound_values(nodes), too_many_outputs(nodes),
-            _refused_by_tensorflow(graph_def, promised), _unsound_bodies(graph_def)):
-        yield f"{fault}; export it again"
+    yield from _unsound_names(graph_def.node)
+    yield from _lost(promised, {node.name for node in graph_def.node})
+    yield from unsound_calls(graph_def.library)
+    yield from unsound_values(nodes)
+    yield from too_many_outputs(nodes)
+    yield from _refused_by_tensorflow(graph_def, promised)
+    yield from _unsound_bodies(graph_def)
 
 
 def _unsound_names(nodes: Iterable[NodeDef]) -> Iterator[str]:
@@ -95,11 +97,41 @@ def _unsound_bodies(graph_def: tf.compat.v1.GraphDef) -> Iterator[str]:
     for function in called.function:
         if len({node.name for node in function.node_def}) < len(function.node_def):
             yield f"two nodes of its function {function.signature.name!r} have the same name"
+        for name in _lost_in(function):
+            yield f"its function {function.signature.name!r} reads {name!r}, which is not in it"
     try:
         edit_bodies(Graph({}, Interface({}), library=called, versions=graph_def.versions),
-                    lambda body: imported(body.graph_def()))
+                    _import_body)
     except (ValueError, KeyError) as e:
         yield f"TensorFlow {tf.__version__} does not accept one of its functions ({e})"
+
+
+def _lost_in(function: function_pb2.FunctionDef) -> Iterator[str]:
+    """The names of nodes and arguments that its nodes and outputs read and it has not."""
+    known = {one.name for one in (*function.node_def, *function.signature.input_arg)}
+    read = [name for node in function.node_def for name in node.input]
+    for name in (*read, *function.ret.values(), *function.control_ret.values()):
+        if name.removeprefix("^").split(":")[0] not in known:
+            yield name
+
+
+def _import_body(body: Graph) -> None:
+    """Raises ValueError or KeyError unless TensorFlow takes the body and it makes what it declares."""
+    graph = imported(body.graph_def())
+    for info in body.interface.signatures["body"].outputs.values():
+        made = graph.get_tensor_by_name(info.name).dtype.base_dtype
+        if made != info.dtype:
+            raise ValueError(f"its output {info.name!r} is {made.name}, and it declares "
+                             f"{tf.dtypes.as_dtype(info.dtype).name}")
+
+
+def unset_in_functions(library: function_pb2.FunctionDefLibrary) -> Iterator[str]:
+    """Clauses about attributes without a value, which TensorFlow takes in graphs alone."""
+    for function in library.function:
+        for node in function.node_def:
+            for key in attributes.unset_attributes(node):
+                yield (f"the attribute {key!r} of node {node.name!r} in its function "
+                       f"{function.signature.name!r} has no value")
 
 
 def unsound_calls(library: function_pb2.FunctionDefLibrary) -> Iterator[str]:

@@ -114,8 +114,10 @@ def _saved_model(graph: Graph, source: Servable,
         meta_graph.collection_def["variables"].bytes_list.value.extend(
             _variable_defs(graph, saver))
     meta_graph.graph_def.CopyFrom(graph.graph_def())
-    attributes.drop_unset(meta_graph.graph_def.node)
-    for node in meta_graph.graph_def.node:
+    graph_def = meta_graph.graph_def
+    for nodes in (graph_def.node, *(function.node_def for function in graph_def.library.function)):
+        attributes.spell_unset(nodes)
+    for node in graph_def.node:
         node.attr.pop(CODED, None)  # the whole servable is marked
     return result
 

@@ -127,19 +127,19 @@ def _placeholder(name: str, original: NodeDef, port: int,
     """What stands for output `port` of `original`: a placeholder; for a reference, a variable."""
     node = NodeDef(name=name, op="Placeholder")
     dtype = tf.float32 if port < 0 else operations.output_types(original, functions)[port]
-    node.attr["dtype"].CopyFrom(attributes.encode(dtype))
+    attributes.put(node, "dtype", dtype)
     if original.op.startswith("Placeholder"):
-        node.attr["shape"].CopyFrom(attribute(original, "shape"))
+        attributes.put(node, "shape", attribute(original, "shape"))
     elif port >= 0 and operations.makes_references(original.op):
         node.op = "VariableV2"
-        node.attr["shape"].CopyFrom(attributes.encode(tf.TensorShape(None)))
+        attributes.put(node, "shape", tf.TensorShape(None))
     return node
 
 
 def _run(graph: Graph, nodes: Iterable[NodeDef], inputs: list[str], outputs: list[str],
          text: str) -> list[NodeDef]:
     nodes = list(nodes)
-    attributes.drop_unset(nodes)
+    attributes.spell_unset(nodes)
     graph_def = tf.compat.v1.GraphDef(node=nodes, library=graph.library, versions=graph.versions)
     try:
         data = _engine.TransformGraphWithStringInputs(

@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
+from estimator_slim import TransformError
+from estimator_slim.graph import Graph, attributes
+from estimator_slim.transforms import Transform
 from tests.support.alike import assert_same_answers
 from tests.support.by_hand import answers, meta_graph, servable, slim, variable
 
@@ -78,3 +82,84 @@ def test_functions_in_functions_in_a_loop_are_reached(tmp_path: Path) -> None:
     path, _ = slim(source, LOSSLESS)
     assert ops_in_functions(source)["Sin"] == 1 and not ops_in_functions(path)["Sin"]
     assert_same_answers(path, source, {"x": X}, {"x": -X})
+
+
+def words_of(example: tf.Tensor) -> tf.Tensor:
+    """Six words of a SequenceExample; of its parser five lists are empty, which is their default."""
+    words = tf.io.parse_single_sequence_example(example, sequence_features={
+        "words": tf.io.FixedLenSequenceFeature([], tf.string, allow_missing=True)})[1]["words"][:6]
+    return tf.pad(words, [[0, 6 - tf.shape(words)[0]]])
+
+
+def parsed_in_a_loop_in_a_branch(examples: tf.Tensor) -> tf.Tensor:
+    def all_of_them() -> tf.Tensor:
+        def step(i: tf.Tensor, rows: tf.TensorArray) -> Any:
+            return i + 1, rows.write(i, words_of(examples[i]))
+        count = tf.shape(examples)[0]
+        return tf.while_loop(lambda i, _: i < count, step,
+                             (0, tf.TensorArray(tf.string, count, element_shape=[6])))[1].stack()
+    return tf.switch_case(tf.minimum(tf.size(examples), 1), [
+        lambda: tf.fill([0, 6], ""), all_of_them])
+
+
+def parsed_in_batches_of_a_dataset(examples: tf.Tensor) -> tf.Tensor:
+    def words(batch: tf.Tensor) -> tf.Tensor:
+        found = tf.io.parse_sequence_example(batch, sequence_features={
+            "words": tf.io.RaggedFeature(tf.string)})[1]["words"]
+        return found.merge_dims(1, 2).to_tensor("", shape=[None, 6])
+    rows = tf.data.Dataset.from_tensor_slices(examples).batch(3).map(words).unbatch()
+    return rows.batch(1000).get_single_element()
+
+
+@pytest.mark.parametrize("network", [parsed_in_a_loop_in_a_branch, parsed_in_batches_of_a_dataset])
+def test_what_a_function_leaves_at_its_default_stays_unspelt(tmp_path: Path, network: Any) -> None:
+    def build() -> Any:
+        examples = v1.placeholder(tf.string, [None], "examples")
+        ids = tf.strings.to_hash_bucket_fast(network(examples), 9000)
+        table = variable("table", np.linspace(-1, 1, 72000, dtype=np.float32).reshape(9000, 8))
+        return {"examples": examples}, {"y": tf.reduce_mean(tf.gather(table, ids), 1)}
+    source = servable(tmp_path, build, without_defaults=True)
+    path, _ = slim(source, LOSSLESS)
+    assert_same_answers(path, source, np.array([sequence("turn", "on"), sequence()], object))
+    assert np.isfinite(answers(path, np.array([sequence("off")], object))["y"]).all()
+
+
+def sequence(*words: str) -> bytes:
+    example = tf.train.SequenceExample()
+    for word in words:
+        example.feature_lists.feature_list["words"].feature.add().bytes_list.value.append(word.encode())
+    return example.SerializeToString()
+
+
+class BreakFunctions(Transform):
+    """Does `damage` to every function of a graph; an import of the graph sees nothing of it."""
+
+    text_name, by, damage = "break_functions", "ours", staticmethod(lambda function: None)
+
+    def rewrite(self, graph: Graph) -> None:
+        for function in graph.library.function:
+            self.damage(function)
+
+
+def forget_a_node(function: Any) -> None:
+    del function.node_def[0]
+
+
+def declare_another_type(function: Any) -> None:
+    function.signature.output_arg[-1].type = tf.complex64.as_datatype_enum
+
+
+def compute_another_type(function: Any) -> None:
+    for node in function.node_def:
+        if "T" in node.attr:
+            attributes.put(node, "T", tf.bfloat16)
+
+
+@pytest.mark.parametrize("damage", [forget_a_node, declare_another_type, compute_another_type])
+def test_a_function_that_would_not_load_is_never_published(tmp_path: Path, damage: Any) -> None:
+    source = export(tmp_path, lambda x: tf.while_loop(
+        lambda i, _: i < 5, lambda i, a: (i + 1, tf.tanh(a) * 2.0), (0, x))[1])
+    breaking = type("Breaking", (BreakFunctions,), {"damage": staticmethod(damage)})()
+    with pytest.raises(TransformError, match="not published, since it could not be loaded: .*function"):
+        slim(source, [breaking], verify="off")
+    assert sorted(p.name for p in tmp_path.iterdir()) == [Path(source).parent.name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,25 @@ def test_one_file_asks_the_registry() -> None:
     asking = [file.relative_to(package).as_posix() for file in package.rglob("*.py")
               if "op_def_registry" in file.read_text(encoding="utf-8")]
     assert asking == ["graph/_operations.py"]
+
+
+def test_attributes_are_read_where_nothing_is_inserted_and_written_by_put_alone() -> None:
+    """`node.attr[key]` of a node that lacks it adds an empty value, which no function may have."""
+    package = Path(estimator_slim.__file__).parent
+    inserting = [f"{file.relative_to(package).as_posix()}: {function.name}"
+                 for file in sorted(package.rglob("*.py"))
+                 for function in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+                 if isinstance(function, ast.FunctionDef)
+                 for inside in ast.walk(function) if may_insert(inside)]
+    assert inserting == ["graph/_attributes.py: put", "graph/_operations.py: attribute"]
+
+
+def may_insert(code: ast.AST) -> bool:
+    """`x.attr[...]`, `x.attr.get_or_create(...)`, or `y = x.attr`, which may hide these."""
+    part = code.value if isinstance(code, (ast.Subscript, ast.Assign, ast.AnnAssign)) else None
+    if isinstance(code, ast.Attribute) and code.attr == "get_or_create":
+        part = code.value
+    return isinstance(part, ast.Attribute) and part.attr == "attr"
 
 
 def test_an_attribute_that_is_not_spelt_out_has_its_default_and_the_node_stays_as_it_is() -> None:

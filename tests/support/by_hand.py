@@ -23,10 +23,11 @@ _NUMBERS = itertools.count()
 
 
 def servable(folder: Path, network: Callable[[], Any], *, saver: Callable[[], Any] | None = None,
-             main_op: Callable[[], Any] = v1.tables_initializer) -> str:
+             main_op: Callable[[], Any] = v1.tables_initializer, without_defaults: bool = False) -> str:
     """Exports what `network()` builds: (inputs, outputs), or signature → (inputs, outputs).
 
-    Returns the directory. `saver` and `main_op` are called when the network stands.
+    Returns the directory. `saver` and `main_op` are called when the network stands. `without_defaults`
+    spells out no attribute that is at its default, as Estimators do it.
     """
     path = str(folder / f"original-{next(_NUMBERS)}" / "1")
     with tf.Graph().as_default(), v1.Session() as session:
@@ -39,7 +40,8 @@ def servable(folder: Path, network: Callable[[], Any], *, saver: Callable[[], An
             session, ["serve"],
             {key: v1.saved_model.predict_signature_def(*s) for key, s in signatures.items()},
             assets_collection=v1.get_collection(v1.GraphKeys.ASSET_FILEPATHS),
-            main_op=main_op(), saver=saver() if saver else None)
+            main_op=main_op(), saver=saver() if saver else None,
+            strip_default_attrs=without_defaults)
         builder.save()
     return path
 

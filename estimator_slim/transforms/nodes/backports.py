@@ -87,5 +87,5 @@ def _as_string(graph: Graph, handle: str) -> None:
     while todo:
         for node, index in consumers.of(todo.pop()):
             if node.op in _PASS_ON and index == 0 and attributes.dtype(node, "T") != tf.string:
-                node.attr["T"].type = tf.string.as_datatype_enum
+                attributes.put(node, "T", tf.string)
                 todo += [node.name, *([names.tensor(node.name, 1)] if node.op == "Switch" else ())]

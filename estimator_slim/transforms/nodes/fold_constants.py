@@ -82,7 +82,7 @@ class FoldConstants(NativeTransform):
         self._fold(graph)
         for node in graph.nodes.values():
             for key in set(node.attr).difference(spelt.get((node.name, node.op), node.attr)):
-                del node.attr[key]
+                node.attr.pop(key)
 
     def _fold(self, graph: Graph) -> None:
         before: set[str] = set()
@@ -152,7 +152,7 @@ def _byte_count(tensor: tf.Tensor, longest: float) -> float:
 def _longest_string(node: NodeDef, longest: Mapping[str, float]) -> float:
     """The length of the longest string that `node` can make, where it makes any."""
     if node.op == "Const":
-        proto = node.attr["value"].tensor
+        proto = attribute(node, "value").tensor
         return max((len(s) for s in (*proto.string_val, proto.tensor_content)), default=0)
     if node.op == "AsString":
         return sum(max(0, attribute(node, key).i) for key in ("width", "precision")) + 400

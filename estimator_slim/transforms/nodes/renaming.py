@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from estimator_slim.errors import OptionError, TransformError
-from estimator_slim.graph import VARIABLE_OPS, Graph, rename_nodes, shared_name
+from estimator_slim.graph import VARIABLE_OPS, Graph, attributes, rename_nodes, shared_name
 from estimator_slim.transforms.base import Skip, Transform
 
 _NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
@@ -91,5 +91,5 @@ def _rename_weights(graph: Graph) -> None:
     for node in graph.nodes.values():
         if node.op in VARIABLE_OPS and shared_name(node) in graph.weights:
             key = new_names.setdefault(shared_name(node), node.name)
-            node.attr["shared_name"].s = key.encode()
+            attributes.put(node, "shared_name", key)
     graph.weights = {new: graph.weights[old] for old, new in new_names.items()}

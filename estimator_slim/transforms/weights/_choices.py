@@ -17,7 +17,15 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 
-from estimator_slim.graph import Graph, NodeDef, Weight, inside_loops, shared_name, tables_of
+from estimator_slim.graph import (
+    Graph,
+    NodeDef,
+    Weight,
+    attributes,
+    inside_loops,
+    shared_name,
+    tables_of,
+)
 
 CHOICES = "estimator_slim_choices"  # the input of every signature: bool [weights], True: as codes
 
@@ -95,7 +103,7 @@ def _choose(graph: Graph, before: Graph, node: str, one: Coded, wanted: str) -> 
         lookup = before.nodes[node]
         floats = graph.add(lookup.op, f"{node}/floats", [floats, *lookup.input[1:]], **lookup.attr)
     graph.nodes[node] = NodeDef(name=node, op="SelectV2", input=[wanted, coded.name, floats])
-    graph.nodes[node].attr["T"].type = one.weight.dtype.as_datatype_enum
+    attributes.put(graph.nodes[node], "T", one.weight.dtype)
 
 
 def _element(graph: Graph, choices: str, number: int) -> str:

@@ -31,7 +31,7 @@ def _add_part(graph: Graph, name: str, weight: Weight) -> str:
     holder = graph.producer(value)
     if holder.op == "ReadVariableOp":
         holder = graph.nodes[names.node_of(holder.input[0])]
-    holder.attr[CODED].b = True
+    attributes.put(holder, CODED, True)
     return value
 
 
@@ -84,7 +84,7 @@ def _gather(graph: Graph, lookup: NodeDef, table: str, dtype: tf.DType, ids: str
     twin.CopyFrom(lookup)
     twin.name = graph.unique(f"{lookup.name}/{part}")
     twin.input[0], twin.input[1] = table, ids
-    twin.attr["Tparams"].type = dtype.as_datatype_enum
+    attributes.put(twin, "Tparams", dtype)
     graph.nodes[twin.name] = twin
     return twin.name
 

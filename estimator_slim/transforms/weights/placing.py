@@ -11,7 +11,7 @@ from collections.abc import Container
 import tensorflow as tf
 
 from estimator_slim.errors import DestinationError
-from estimator_slim.graph import CONSTANT_BYTES, Graph, NodeDef, names
+from estimator_slim.graph import CONSTANT_BYTES, Graph, NodeDef, attribute, names
 
 VARIABLES, CONSTANTS = "variables", "constants"
 
@@ -64,7 +64,7 @@ def _to_variables(graph: Graph, least_bytes: int, besides: Container[str] = ()) 
 
 def _is_weight(node: NodeDef, least_bytes: int) -> bool:
     """False also where a control dependency keeps the Const in a loop or branch of TensorFlow 1.x."""
-    proto = node.attr["value"].tensor
+    proto = attribute(node, "value").tensor
     is_number = proto.dtype != tf.string.as_datatype_enum
     return is_number and not node.input and proto.ByteSize() >= least_bytes
 

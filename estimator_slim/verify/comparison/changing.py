@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from estimator_slim.errors import SourceError
-from estimator_slim.graph import CALLS, Graph, inline_calls, inside_branches, names
+from estimator_slim.graph import CALLS, Graph, attribute, inline_calls, inside_branches, names
 from estimator_slim.verify.answers import fetched
 
 _WRITES = re.compile(
@@ -84,7 +84,7 @@ class _States:
     def _held(self, name: str) -> str:
         """What holds the state that node `name` hands on, by the name that all holders of it go by."""
         holder = self._graph.nodes[_start(name, self._graph.nodes.get, names.node_of)]
-        shared = holder.attr["shared_name"].s.decode() if "shared_name" in holder.attr else ""
+        shared = attribute(holder, "shared_name").s.decode()
         return shared or holder.name
 
     def _written_by(self, node: NodeDef) -> Iterator[str]:
@@ -92,7 +92,7 @@ class _States:
         if _WRITES.fullmatch(node.op):
             yield node.input[0]
         elif node.op in _BODIES:
-            for number in self._written_arguments(node.attr[_BODIES[node.op]].func.name):
+            for number in self._written_arguments(attribute(node, _BODIES[node.op]).func.name):
                 yield node.input[number]
 
     def _written_arguments(self, function: str) -> list[int]:

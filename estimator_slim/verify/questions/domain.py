@@ -105,7 +105,7 @@ class Domains:
                       else frozenset())
 
     def _columns(self, csv: NodeDef) -> Iterator[tuple[tf.DType, Domain]]:
-        for port, kind in enumerate(csv.attr["OUT_TYPE"].list.type):
+        for port, kind in enumerate(attribute(csv, "OUT_TYPE").list.type):
             dtype = tf.dtypes.as_dtype(kind)
             yield dtype, self.of(names.tensor(csv.name, port), dtype)
 
@@ -136,10 +136,10 @@ class Domains:
         """Of a Const or a variable, None of anything else."""
         node = self._graph.producer(tensor)
         if node.op == "Const":
-            return [dim.size for dim in node.attr["value"].tensor.tensor_shape.dim]
+            return [dim.size for dim in attribute(node, "value").tensor.tensor_shape.dim]
         if node.op == "ReadVariableOp":
             node = self._graph.nodes[names.node_of(node.input[0])]
-        return [d.size for d in node.attr["shape"].shape.dim] if node.op in VARIABLE_OPS else None
+        return [d.size for d in attribute(node, "shape").shape.dim] if node.op in VARIABLE_OPS else None
 
     def _compared(self, node: NodeDef, index: int) -> Iterator[int]:
         bound = self._graph.constant(node.input[1]) if node.op in _COMPARED and index == 0 else None
@@ -163,7 +163,7 @@ def _edges(keys: list[Keys]) -> Keys:
 
 def _boundaries(read: list[tuple[NodeDef, int]]) -> tuple[float, ...]:
     return tuple(sorted({boundary for node, _ in read if node.op == "Bucketize"
-                         for boundary in node.attr["boundaries"].list.f}))
+                         for boundary in attribute(node, "boundaries").list.f}))
 
 
 def _image(operations: set[str]) -> str | None:

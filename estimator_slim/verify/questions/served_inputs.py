@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from estimator_slim.graph import Consumers, Graph, NodeDef, names
+from estimator_slim.graph import Consumers, Graph, NodeDef, attribute, names
 from estimator_slim.saved_model import Servable
 
 _PASSED = ("Identity", "Reshape", "Squeeze", "ExpandDims")
@@ -136,7 +136,7 @@ def _parsers(consumers: Consumers, tensor: str) -> Iterator[NodeDef]:
 
 
 def _read_v1(graph: Graph, node: NodeDef) -> Iterator[Feature]:
-    sparse, dense = node.attr["Nsparse"].i, node.attr["Ndense"].i
+    sparse, dense = attribute(node, "Nsparse").i, attribute(node, "Ndense").i
     keys = [_scalar(graph, name) for name in node.input[2:2 + sparse + dense]]
     yield from _any_length(node, keys[:sparse], "sparse_types", sparse)
     yield from _dense(graph, node, keys[sparse:], node.input[2 + sparse + dense:], 3 * sparse)
@@ -151,7 +151,7 @@ def _read_v2(graph: Graph, node: NodeDef) -> Iterator[Feature]:
 
 
 def _read_single(graph: Graph, node: NodeDef) -> Iterator[Feature]:
-    sparse, dense = ([tf.compat.as_str(key) for key in node.attr[attr].list.s]
+    sparse, dense = ([tf.compat.as_str(key) for key in attribute(node, attr).list.s]
                      for attr in ("sparse_keys", "dense_keys"))
     yield from _any_length(node, sparse, "sparse_types", len(sparse))
     yield from _dense(graph, node, dense, node.input[1:], 3 * len(sparse))
@@ -159,7 +159,7 @@ def _read_single(graph: Graph, node: NodeDef) -> Iterator[Feature]:
 
 def _any_length(node: NodeDef, keys: list[str], types: str, port: int) -> Iterator[Feature]:
     """The sparse or ragged features, whose values start at output `port`."""
-    for number, (key, dtype) in enumerate(zip(keys, node.attr[types].list.type)):
+    for number, (key, dtype) in enumerate(zip(keys, attribute(node, types).list.type)):
         yield Feature(key, tf.dtypes.as_dtype(dtype), names.tensor(node.name, port + number), (),
                       any_length=True, required=False)
 
@@ -167,7 +167,7 @@ def _any_length(node: NodeDef, keys: list[str], types: str, port: int) -> Iterat
 def _dense(graph: Graph, node: NodeDef, keys: list[str], defaults: Any,
            port: int) -> Iterator[Feature]:
     """The dense features; one with an empty default is required, unless it may have any length."""
-    types, shapes = node.attr["Tdense"].list.type, node.attr["dense_shapes"].list.shape
+    types, shapes = attribute(node, "Tdense").list.type, attribute(node, "dense_shapes").list.shape
     for number, (key, dtype, proto) in enumerate(zip(keys, types, shapes)):
         shape = [dim.size for dim in proto.dim]
         any_length = bool(shape) and shape[0] < 0

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from estimator_slim.graph import Consumers, Graph, NodeDef
+from estimator_slim.graph import Consumers, Graph, NodeDef, attribute
 from estimator_slim.verify.questions.cases import INFINITIES, NANS
 from estimator_slim.verify.questions.consumers import operations_behind, passed_to, value_consumers
 
@@ -49,7 +49,8 @@ def is_quantity(consumers: Consumers, tensor: str) -> bool:
 
 
 def _ends(node: NodeDef) -> bool:
-    return node.op in _ENDS or (node.op == "Cast" and not tf.as_dtype(node.attr["DstT"].type).is_integer)
+    is_cast = node.op == "Cast"
+    return node.op in _ENDS or (is_cast and not tf.as_dtype(attribute(node, "DstT").type).is_integer)
 
 
 def _values(node: NodeDef, index: int) -> tuple[int, ...]:
