@@ -54,6 +54,22 @@ def required_names(meta_graph: meta_graph_pb2.MetaGraphDef, *, restored: bool) -
         yield RequiredName("its saver", meta_graph.saver_def.restore_op_name, False)
 
 
+def nothing_to_ask(meta_graph: meta_graph_pb2.MetaGraphDef) -> str:
+    """What a MetaGraph lacks that a server could be asked nothing, and what to do; "" where it can."""
+    interface = interface_of(meta_graph)
+    if interface.outputs():
+        return ""
+    lacking = "none of its signatures has an output" if interface.served() else "it has no signatures"
+    if meta_graph.object_graph_def.nodes:
+        return (f"{lacking}, so a server could be asked nothing; the methods of its object, which "
+                "hub.KerasLayer or tf.saved_model.load would call, are not kept in a slim servable. "
+                "Save it with tf.saved_model.save(model, path, signatures=...)")
+    return (f"{lacking}, so a server could be asked nothing. An Estimator writes no signature without "
+            "inputs, nor one that classifies or regresses other than serialized tf.Examples: return "
+            "the placeholders that requests feed as receiver_tensors of serving_input_receiver_fn, "
+            "give the model a PredictOutput, and export it again")
+
+
 def interface_of(meta_graph: meta_graph_pb2.MetaGraphDef) -> Interface:
     """The names that no transform may lose, of a MetaGraph whose names are sound."""
     return Interface(

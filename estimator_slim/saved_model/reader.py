@@ -20,7 +20,7 @@ from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from estimator_slim.errors import SourceError, TransformError
 from estimator_slim.graph import Graph
 from estimator_slim.saved_model.files import check_folder
-from estimator_slim.saved_model.meta_graph import interface_of, required_names
+from estimator_slim.saved_model.meta_graph import interface_of, nothing_to_ask, required_names
 from estimator_slim.saved_model.soundness import faults, unknown_operations, unset_in_functions
 
 _MOST_BYTES = 2**31 - 1  # of a proto
@@ -53,7 +53,7 @@ def read_servable(directory: str, tags: Sequence[str] = ("serve",)) -> Servable:
 
     Raises:
       SourceError: it is no SavedModel, leads out of its folder, cannot be parsed, has no such
-        MetaGraph, or one that is not sound (`soundness.py`).
+        MetaGraph, or one that is not sound (`soundness.py`) or that nothing can be asked of.
     """
     saved_model = parse_saved_model(directory)
     meta_graph = _choose(saved_model, tags, directory)
@@ -63,6 +63,9 @@ def read_servable(directory: str, tags: Sequence[str] = ("serve",)) -> Servable:
         raise SourceError(f"{prefix} is a checkpoint of format V1, expected one of format V2, which has "
                           "variables.index; export it again with a Saver whose write_version is V2")
     _require_sound(meta_graph, directory, has_variables)
+    lacking = nothing_to_ask(meta_graph)
+    if lacking:
+        raise SourceError(f"{directory}: {lacking}")
     graph = Graph(nodes={node.name: node for node in meta_graph.graph_def.node},
                   interface=interface_of(meta_graph), library=meta_graph.graph_def.library,
                   versions=meta_graph.graph_def.versions)
