@@ -15,13 +15,14 @@ from estimator_slim.errors import (
     VerificationError,
 )
 from estimator_slim.report import Report, Verification
+from estimator_slim.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from estimator_slim.exporter import OptimizingExporter
     from estimator_slim.optimize import optimize_saved_model
 
 __all__ = ["DestinationError", "EstimatorSlimError", "OptimizingExporter", "OptionError", "Report",
-           "SourceError", "TransformError", "Verification", "VerificationError",
+           "SourceError", "TransformError", "Verification", "VerificationError", "__version__",
            "optimize_saved_model", "options"]
 
 flags = options  # its name before

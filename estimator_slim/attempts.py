@@ -17,8 +17,9 @@ from estimator_slim.freezing import freeze
 from estimator_slim.graph import Graph
 from estimator_slim.ladder import AS_ASKED, Effect, Effects, Rung, rungs
 from estimator_slim.options import OFF, REPORT, Options
-from estimator_slim.report import Report, Tried
+from estimator_slim.report import Report, Tried, phase, verdict
 from estimator_slim.saved_model import (
+    ASSET_FOLDERS,
     Servable,
     copy_assets,
     remove_contents,
@@ -52,6 +53,7 @@ class Work:
       tags: of the MetaGraph.
       destination: where the slim servable is to appear.
       requests: the questions to both servables.
+      report: is filled in as the work goes on.
     """
 
     servable: Servable
@@ -59,16 +61,33 @@ class Work:
     tags: tuple[str, ...]
     destination: str
     requests: Sequence[Request]
+    report: Report
 
     @functools.cached_property
     def frozen(self) -> Graph:
         """The original with weights in place of variables."""
-        return freeze(self.servable)
+        with phase(self.report.phases, "freeze") as one:
+            one.nodes_before, one.bytes_before = self.servable.graph.node_count, self.byte_count
+            graph = freeze(self.servable)
+            one.nodes_after, one.bytes_after = graph.node_count, self.bytes_with(graph)
+        return graph
 
     @functools.cached_property
     def byte_count(self) -> int:
         """Of the original's files."""
         return bytes_of(self.servable.directory)
+
+    @functools.cached_property
+    def bytes_besides(self) -> int:
+        """Of what stays as it is: assets, signatures, the list of operations."""
+        kept = self.servable.meta_graph
+        assets = [os.path.join(self.servable.directory, folder) for folder in ASSET_FOLDERS]
+        return (sum(map(bytes_of, assets)) + kept.meta_info_def.ByteSize()
+                + sum(one.ByteSize() for one in kept.signature_def.values()))
+
+    def bytes_with(self, graph: Graph) -> int:
+        """Of the files of a servable of this graph."""
+        return graph.byte_count + self.bytes_besides
 
     @functools.cached_property
     def original(self) -> Original:
@@ -88,53 +107,57 @@ class Work:
         return nodes
 
 
-def climb(work: Work, directory: str) -> Report:
+def climb(work: Work, directory: str) -> None:
     """Writes the first rung that passes into `directory`, an empty one, and judges it.
+
+    The report tells of it, and of those that fell.
 
     Raises:
       VerificationError: none passed.
     """
     started = time.monotonic()
-    tried: list[Tried] = []
-    asked = work.options.transforms
+    report, asked = work.report, work.options.transforms
 
     def effects(rung: Rung) -> Effects:
-        first = tried[0].seconds
-        return {} if time.monotonic() - started > _PATIENCE * first else _effects(work, rung)
+        first = report.tried[0].seconds
+        if time.monotonic() - started > _PATIENCE * first:
+            return {}
+        with phase(report.phases, "measure"):
+            return _effects(work, rung)
 
     ladder = rungs(asked, effects) if work.options.fallback else iter([Rung(AS_ASKED, asked)])
     for rung in ladder:
-        report = _attempt(work, rung, directory)
-        tried.append(Tried(rung.name, " ".join(map(str, rung.transforms)), report.bytes_after,
-                           report.seconds, report.verification))
+        _attempt(work, rung, directory)
         found = report.verification
         if found is None or found.passed or work.options.verify == REPORT:
             break
         log.warning("estimator_slim: with %s (%s) the slim servable does not answer as its original: %s",
                     rung, rung.name, found.failures[0])
-    report.tried = tried
     judge(report, work.options.verify, lossless=not any(one.lossy for one in asked),
           by_flags=work.options.by_flags)
-    return report
 
 
-def _attempt(work: Work, rung: Rung, directory: str) -> Report:
+def _attempt(work: Work, rung: Rung, directory: str) -> None:
     """Writes the slim servable of one rung, in the place of another, and verifies it."""
-    started = time.monotonic()
+    started, report, number = time.monotonic(), work.report, len(work.report.tried)
+    report.steps, report.verification = [], None
     remove_contents(directory)
-    graph, steps = run_transforms(work.frozen, rung.transforms)
-    nodes = work.write(graph, directory)
-    report = Report(
-        source=work.servable.directory, destination=work.destination,
-        signatures=sorted(graph.interface.served()),
-        bytes_before=work.byte_count, bytes_after=bytes_of(directory),
-        nodes_before=work.servable.graph.node_count, nodes_after=nodes, seconds=0.0, steps=steps)
+    frozen = work.frozen
+    with phase(report.phases, "transform", number):
+        graph, report.steps = run_transforms(frozen, rung.transforms, besides=work.bytes_besides)
+    with phase(report.phases, "write", number) as one:
+        one.nodes_before, one.bytes_before = graph.node_count, work.bytes_with(graph)
+        report.nodes_after = one.nodes_after = work.write(graph, directory)
+        report.bytes_after = one.bytes_after = bytes_of(directory)
+    report.signatures = sorted(graph.interface.served())
     if work.options.verify == OFF:
         require_importable(directory, work.tags)
     else:
-        report.verification = work.original.compare(directory, work.bounds(rung.transforms))
-    report.seconds = time.monotonic() - started
-    return report
+        with phase(report.phases, "verify", number):
+            report.verification = work.original.compare(directory, work.bounds(rung.transforms))
+    report.tried.append(Tried(
+        rung.name, " ".join(map(str, rung.transforms)), report.bytes_after,
+        time.monotonic() - started, report.verification, verdict(report.verification)))
 
 
 def _effects(work: Work, rung: Rung) -> Effects:

@@ -15,6 +15,7 @@ from estimator_slim.errors import OptionError
 from estimator_slim.optimize import optimize, slim_directory
 from estimator_slim.options import EXPORTER, RAISE, Options, are_parsed, chosen, given, resolve
 from estimator_slim.paths import as_text
+from estimator_slim.recording import recorded
 from estimator_slim.saved_model import is_marked, withdraw
 from estimator_slim.transforms import TransformList
 from estimator_slim.verify import as_called_by
@@ -97,7 +98,8 @@ class OptimizingExporter(tf.estimator.Exporter):
         slim = slim_directory(original, self._chosen("suffix"))
         with self._failing(f"no slim servable of {original}"):
             self._require_own_suffix(chosen("suffix", None))
-            optimize(original, slim, _for(estimator, resolve(EXPORTER, self._arguments)))
+            with recorded(original, slim) as report:
+                optimize(report, _for(estimator, resolve(EXPORTER, self._arguments)))
         _mirror_collection(original, os.path.dirname(slim))
 
     def _chosen(self, name: str) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Optional
 
@@ -12,7 +11,8 @@ from estimator_slim.attempts import Work, bytes_of, climb
 from estimator_slim.errors import DestinationError, SourceError
 from estimator_slim.options import FUNCTION, OFF, RAISE, Options, given, resolve
 from estimator_slim.paths import Path, as_text, require_loadable
-from estimator_slim.report import Report
+from estimator_slim.recording import choices, recorded
+from estimator_slim.report import Report, phase
 from estimator_slim.saved_model import Servable, published, read_servable
 from estimator_slim.transforms import TransformList
 from estimator_slim.verify import Request, questions_for, write_warm_up
@@ -72,7 +72,9 @@ def optimize_saved_model(
         return None
     destination = as_text(dst, "dst") if dst is not None else slim_directory(source, options.suffix)
     try:
-        return optimize(source, destination, options, tags=tags)
+        with recorded(source, destination) as report:
+            optimize(report, options, tags=tags)
+        return report
     except Exception:
         if options.on_error == RAISE:
             raise
@@ -87,31 +89,33 @@ def slim_directory(source: str, suffix: str) -> str:
     return os.path.join(parent + suffix, version)
 
 
-def optimize(source: str, destination: str, options: Options, *,
-             tags: Sequence[str] = ("serve",)) -> Report:
-    """The work of `optimize_saved_model`, with everything chosen."""
-    started = time.monotonic()
+def optimize(report: Report, options: Options, *, tags: Sequence[str] = ("serve",)) -> None:
+    """The work of `optimize_saved_model`, with everything chosen; fills in the report."""
+    source, destination = report.source, report.destination
+    report.options, report.tags = choices(options), list(tags)
     if _inside(destination, source):
         raise DestinationError(f"{destination} is inside the original {source}, which is never "
                                "changed; give a destination outside of it")
     require_loadable(destination, DestinationError)
-    servable = read_servable(source, tags)
+    with phase(report.phases, "read"):
+        servable = read_servable(source, tags)
     if servable.is_slim:
         raise SourceError(f"{source} is a slim servable, which estimator_slim wrote; expected an "
                           "original. Optimize the export that it was made from, with other transforms "
                           "if you like")
     if servable.checkpoint and options.verify != OFF:
         require_loadable(source, SourceError)
-    work = Work(servable, options, tuple(tags), destination, _questions(servable, options))
+    with phase(report.phases, "questions"):
+        requests = _questions(servable, options)
+    work = Work(servable, options, tuple(tags), destination, requests, report)
+    report.nodes_before, report.bytes_before = servable.graph.node_count, work.byte_count
     with published(destination) as directory:
-        report = climb(work, directory)
+        climb(work, directory)
         if options.warmup:
             model = os.path.basename(os.path.dirname(destination))
-            write_warm_up(directory, work.requests, options.warmup, model, tags=tags)
+            with phase(report.phases, "warm up"):
+                write_warm_up(directory, work.requests, options.warmup, model, tags=tags)
             report.bytes_after = bytes_of(directory)
-        report.seconds = time.monotonic() - started
-    log.info("estimator_slim: %s", report)
-    return report
 
 
 def _questions(servable: Servable, options: Options) -> list[Request]:

@@ -53,6 +53,12 @@ class Graph:
         """Nodes of the graph and of its functions."""
         return len(self.nodes) + sum(len(function.node_def) for function in self.library.function)
 
+    @property
+    def byte_count(self) -> int:
+        """Bytes of the nodes, the functions and what is stored of the weights."""
+        return (sum(node.ByteSize() for node in self.nodes.values()) + self.library.ByteSize()
+                + sum(part.byte_count for weight in self.weights.values() for part in weight.parts()))
+
     def functions(self) -> dict[str, FunctionDef]:
         """Name → function of the library."""
         return {function.signature.name: function for function in self.library.function}

@@ -1,18 +1,28 @@
 """What was done and found, as plain data, and the views of it."""
 
-from estimator_slim.report.record import Report, Step, Tried
+from estimator_slim.report.record import FAILED, PUBLISHED, REFUSED, Chosen, Problem, Report
+from estimator_slim.report.steps import Phase, Step, Tried, phase, verdict
 from estimator_slim.report.text import verification_text
 from estimator_slim.report.treatment import Treatment
-from estimator_slim.report.verification import Failure, OutputResult, Part, Verification
+from estimator_slim.report.verification import Asked, Failure, OutputResult, Part, Verification
 
 __all__ = [
+    "Asked",
+    "Chosen",
+    "FAILED",
     "Failure",
     "OutputResult",
+    "PUBLISHED",
     "Part",
+    "Phase",
+    "Problem",
+    "REFUSED",
     "Report",
     "Step",
     "Treatment",
     "Tried",
     "Verification",
+    "phase",
+    "verdict",
     "verification_text",
 ]

@@ -12,6 +12,25 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class Asked:
+    """Questions of one kind to one signature.
+
+    Attributes:
+      signature: its key.
+      origin: `input_fn`, `warm-up`, a file's name or, of made-up ones, what they try: `a batch of 1`.
+      made_up: no user sent them.
+      requests: how many.
+      rows: of all of them together; a request without rows counts as one.
+    """
+
+    signature: str
+    origin: str
+    made_up: bool
+    requests: int
+    rows: int
+
+
+@dataclass(frozen=True)
 class Verification:
     """The comparison of a slim servable with its original.
 
@@ -27,6 +46,8 @@ class Verification:
         records or a file. What is asked of several signatures counts once.
       made_up: likewise the rows that were made up.
       max_error: the largest error that is allowed, as a share of an output's range.
+      min_agreement: the smallest share of decisions that has to stay the same.
+      questions: what was asked, by signature and kind.
     """
 
     outputs: tuple[OutputResult, ...] = ()
@@ -39,6 +60,8 @@ class Verification:
     examples: int = 0
     made_up: int = 0
     max_error: float | None = None
+    min_agreement: float | None = None
+    questions: tuple[Asked, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -66,7 +89,7 @@ class Verification:
             f"{'verified' if self.passed else 'verification failed'}: "
             f"{signatures} signature{'s' * (signatures != 1)}",
             *self._told(f"{self.examples:,} of your examples", [o.examples for o in self.outputs],
-                        list(_accuracies(self.outputs))),
+                        list(accuracies(self.outputs, "->"))),
             *self._told(f"{self.made_up:,} made-up row{'s' * (self.made_up != 1)}",
                         [o.made_up for o in self.outputs], [])])
 
@@ -81,9 +104,9 @@ class Verification:
         if shares and self.max_error is not None:
             beyond = max(part.beyond for part in parts)
             farthest = max(part.farthest or 0.0 for part in parts)
-            more = f"; {_percent(farthest)} in {beyond} row{'s' * (beyond != 1)}" if beyond else ""
-            yield (f"largest error {_percent(max(shares))} of the range "
-                   f"({_percent(self.max_error)} allowed{more})")
+            more = f"; {percent(farthest)} in {beyond} row{'s' * (beyond != 1)}" if beyond else ""
+            yield (f"largest error {percent(max(shares))} of the range "
+                   f"({percent(self.max_error)} allowed{more})")
 
     def _why_nothing(self) -> str:
         if self.answered:
@@ -190,23 +213,23 @@ def _agreements(parts: Sequence[Part]) -> Iterator[str]:
     decisions, same, clear, clear_same = (
         sum(counts) for counts in zip(*((p.decisions, p.same, p.clear, p.clear_same) for p in parts)))
     if decisions:
-        share = _floor_percent(same, decisions)
-        clearly = _floor_percent(clear_same, clear) if clear else "nothing but near ties"
+        share = floor_percent(same, decisions)
+        clearly = floor_percent(clear_same, clear) if clear else "nothing but near ties"
         without = f" ({clearly}{' without near ties' if clear else ''})" if clearly != share else ""
         yield f"same decision in {share}{without if same < decisions else ''}"
 
 
-def _accuracies(outputs: Sequence[OutputResult]) -> Iterator[str]:
+def accuracies(outputs: Sequence[OutputResult], arrow: str) -> Iterator[str]:
     """Each pair once; with the names of outputs where there is more than one."""
     known: dict[tuple[float, float], str] = {}
     for one in outputs:
         if one.accuracy is not None and one.slim_accuracy is not None:
             known.setdefault((one.accuracy, one.slim_accuracy), one.output)
     for (before, after), output in known.items():
-        yield f"accuracy{f' of {output!r}' if len(known) > 1 else ''} {before:.4f} -> {after:.4f}"
+        yield f"accuracy{f' of {output!r}' if len(known) > 1 else ''} {before:.4f} {arrow} {after:.4f}"
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
     """A share with two digits that count."""
     value = 100 * share
     if 0 < value < 0.01:
@@ -214,7 +237,7 @@ def _percent(share: float) -> str:
     return f"{value:.2g} %" if value < 10 else f"{value:.0f} %"
 
 
-def _floor_percent(count: int, of: int) -> str:
+def floor_percent(count: int, of: int) -> str:
     """Such that 100 % are all of them."""
     return f"{math.floor(count * 10_000 / of) / 100:g} %"
 

@@ -1,12 +1,13 @@
 """A SavedModel's directory: read, found to be sound, written, published."""
 
-from estimator_slim.saved_model.files import copy_assets
+from estimator_slim.saved_model.files import ASSET_FOLDERS, copy_assets
 from estimator_slim.saved_model.publish import published, withdraw
 from estimator_slim.saved_model.reader import Servable, is_marked, read_servable, require_importable
 from estimator_slim.saved_model.temporary import remove_abandoned, remove_contents, temporary_folder
 from estimator_slim.saved_model.writer import write_servable
 
 __all__ = [
+    "ASSET_FOLDERS",
     "Servable",
     "copy_assets",
     "is_marked",

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from estimator_slim.errors import SourceError
 
-FOLDERS = ("assets", "assets.extra")
+ASSET_FOLDERS = ("assets", "assets.extra")
 _DEEPEST = 64  # folders in each other; more is no servable, and too much for what walks trees
 
 
@@ -54,7 +54,7 @@ def copy_assets(source: str, target: str, asset_names: list[str]) -> None:
     """
     for name in asset_names:
         _check(source, name)
-    for folder in FOLDERS:
+    for folder in ASSET_FOLDERS:
         for path, _, files in tf.io.gfile.walk(os.path.join(source, folder)):
             inside = os.path.relpath(path, source)
             if files:

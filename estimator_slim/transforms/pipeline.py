@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,29 +12,36 @@ from estimator_slim.graph import Graph
 from estimator_slim.report import Step, Treatment
 from estimator_slim.transforms.base import Skip, Transform
 from estimator_slim.transforms.bounds import LOSSLESS, Bounds
+from estimator_slim.usage import measured
 
 
-def run_transforms(graph: Graph, transforms: Sequence[Transform]) -> tuple[Graph, list[Step]]:
+def run_transforms(graph: Graph, transforms: Sequence[Transform], *,
+                   besides: int = 0) -> tuple[Graph, list[Step]]:
     """The graph after all of `transforms`, and one Step for each.
+
+    `besides`: bytes of a servable's files that no transform changes, which steps count too.
 
     Raises:
       TransformError: naming the transform that failed and those that ran before it.
     """
     steps: list[Step] = []
+    byte_count = graph.byte_count + besides
     for transform in transforms:
-        started = time.monotonic()
         try:
-            result, told = transform.apply(graph)
+            with measured() as usage:
+                result, told = transform.apply(graph)
         except TransformError as e:
             before = " ".join(s.transform for s in steps) or "nothing"
             raise TransformError(f"transform {transform} failed (after {before}): {e}\nLeave it out "
                                  "of the list, or give it ignore_errors=true") from e
-        steps.append(Step(str(transform), time.monotonic() - started, len(graph.nodes),
-                          len(result.nodes),
-                          [(one.node, one.reason) for one in told if isinstance(one, Skip)],
-                          [one for one in told if isinstance(one, Treatment)]))
+        steps.append(Step(
+            str(transform), usage.seconds, graph.node_count, result.node_count,
+            skipped=[(one.node, one.reason) for one in told if isinstance(one, Skip)],
+            treated=[one for one in told if isinstance(one, Treatment)],
+            bytes_before=byte_count, bytes_after=result.byte_count + besides,
+            peak_memory=usage.peak_memory))
         log.debug("estimator_slim: %s", steps[-1])
-        graph = result
+        graph, byte_count = result, steps[-1].bytes_after
     return graph, steps
 
 

@@ -12,12 +12,13 @@ import tensorflow as tf
 
 from estimator_slim import log
 from estimator_slim.errors import SourceError, VerificationError
-from estimator_slim.report import Failure, Report, Verification
+from estimator_slim.report import Asked, Failure, Report, Verification
 from estimator_slim.saved_model import Servable
 from estimator_slim.transforms import LOSSLESS, Bounds
 from estimator_slim.verify.advice import refusal, unasked
 from estimator_slim.verify.answers import Heard, Job, ask
 from estimator_slim.verify.comparison import changed_by_requests, compare, fixed_outputs, times_allowed
+from estimator_slim.verify.questions import is_made_up
 from estimator_slim.verify.request import Request
 
 _SECONDS = 600.0         # that asking both may take, and
@@ -53,7 +54,7 @@ class Original:
             found = self._compared(original, other, bounds)
             if not found.passed:
                 found = self._compared(original, other, bounds, self._unsteady)
-            return replace(found, asked=len(self._requests))
+            return replace(found, asked=len(self._requests), questions=_by_kind(self._requests))
         except VerificationError as error:
             return Verification(failures=(Failure("", "", str(error)),))
 
@@ -149,6 +150,15 @@ def judge(report: Report, mode: str, *, lossless: bool = False, by_flags: bool =
         for failure in found.failures:
             log.warning("estimator_slim: %s does not answer as its original: %s", report.destination,
                         failure)
+
+
+def _by_kind(requests: Sequence[Request]) -> tuple[Asked, ...]:
+    """How much of what is asked, in the order in which each kind is first asked."""
+    rows: dict[tuple[str, str], list[int]] = {}
+    for one in requests:
+        rows.setdefault((one.signature, one.origin), []).append(one.row_count())
+    return tuple(Asked(signature, origin, is_made_up(origin), len(counts), sum(counts))
+                 for (signature, origin), counts in rows.items())
 
 
 def in_turns(requests: Sequence[Request]) -> list[Request]:

@@ -32,6 +32,10 @@ class Request:
         """True for a batch of no rows: a servable that takes one where its original does not is fine."""
         return any(_rows(value) == 0 for value in self.inputs.values())
 
+    def row_count(self) -> int:
+        """Rows of its first input that has some; 1 where none has."""
+        return next((rows for value in self.inputs.values() if (rows := _rows(value)) is not None), 1)
+
 
 @dataclass(frozen=True)
 class Refusal:

@@ -26,7 +26,7 @@ def test_on_a_full_disk_nothing_is_published_until_it_fits_and_then_it_is(scene:
     for attempt in failed:
         [line] = attempt.logged
         assert_refused(line, attempt.version, "No space left on device", "space left")
-    assert " kB -> " in published.logged[0]
+    assert " kB → " in published.logged[0]
 
 
 def test_where_files_may_not_grow_nothing_is_published_until_they_may(scene: Callable) -> None:
@@ -35,7 +35,7 @@ def test_where_files_may_not_grow_nothing_is_published_until_they_may(scene: Cal
     for attempt in failed:
         [line] = attempt.logged
         assert_refused(line, attempt.version, "File too large", "space left")
-    assert " kB -> " in published.logged[0]
+    assert " kB → " in published.logged[0]
 
 
 def test_on_a_read_only_disk_nothing_is_published_or_removed(scene: Callable) -> None:

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from estimator_slim import Report, Verification, optimize_saved_model
-from estimator_slim.report import OutputResult, Part
+from estimator_slim.report import Failure, OutputResult, Part, Problem
 from estimator_slim.saved_model.reader import read_servable
 from estimator_slim.transforms.bounds import Bounds
 from estimator_slim.verify.gate import Original
@@ -23,12 +23,51 @@ LOOSE = Bounds(max_error=1.0, min_agreement=0.99, snr=0.0, row_snr=0.0)
 
 
 @pytest.mark.parametrize("before, after, shown", [
-    (75_520, 24_900, "75.5 kB -> 24.9 kB (0.330)"), (999, 80, "1.0 kB -> 0.1 kB (0.080)"),
-    (1_021_000_000, 262_000_000, "1021.0 MB -> 262.0 MB (0.257)"),
-    (1_500_000, 400_000, "1.5 MB -> 400.0 kB (0.267)")])
+    (75_520, 24_900, "75.5 kB → 24.9 kB (1/3.0)"), (999, 80, "1.0 kB → 0.1 kB (1/12.5)"),
+    (1_024_600_000, 260_500_000, "1,024.6 MB → 260.5 MB (1/3.9)"),
+    (1_024_600_000, 1_400_000, "1,024.6 MB → 1.4 MB (1/732)"),
+    (1_500_000, 400_000, "1.5 MB → 400.0 kB (1/3.8)"),
+    (10_000, 12_000, "10.0 kB → 12.0 kB (1.2 times as much)")])
 def test_sizes_are_shown_in_units_in_which_they_are_no_zero(before: int, after: int, shown: str) -> None:
     report = Report("original", "slim", [], before, after, 10, 5, 1.0)
     assert str(report).startswith(shown + ", ")
+
+
+def quoted(*outputs: OutputResult, **found: Any) -> str:
+    """What is said of the answers, of 1,024.6 MB and 260.5 MB."""
+    verification = Verification(outputs, **found)
+    report = Report("original", "slim", [], 1_024_600_000, 260_500_000, verification=verification)
+    sizes, said = str(report).split(" (1/3.9), ")
+    assert sizes == "1,024.6 MB → 260.5 MB"
+    return said
+
+
+def test_the_line_to_quote_tells_of_your_examples_with_accuracies_where_labels_are_known() -> None:
+    assert quoted(SCORES, CLASSES, examples=2404, made_up=310) == (
+        "same answer on 99.97 % of 2,404 of your examples (accuracy 0.9089 → 0.9087)")
+    assert quoted(SCORES, examples=2404, made_up=310) == (
+        "same answer on 99.95 % of 2,404 of your examples")
+
+
+def test_the_line_to_quote_tells_of_made_up_questions_where_there_are_no_examples() -> None:
+    alone = dataclasses.replace(SCORES, examples=None)
+    assert quoted(alone, made_up=310) == "same answer on 96.77 % of 310 made-up questions"
+    floats = [dataclasses.replace(alone, made_up=Part(310, error=error)) for error in (0.032, 0.0, 1e-6)]
+    assert [quoted(one, made_up=310) for one in floats] == [
+        "answers off by up to 3.2 % of their range on 310 made-up questions",
+        "same answer on 310 made-up questions",
+        "answers off by less than 0.01 % of their range on 310 made-up questions"]
+
+
+def test_the_line_to_quote_says_so_where_nothing_was_verified_or_it_failed() -> None:
+    assert quoted() == "not verified"
+    assert quoted(SCORES, examples=2404, failures=(Failure("", "", "it is off"),)) == (
+        "same answer on 99.95 % of 2,404 of your examples, verification failed")
+
+
+def test_the_line_to_quote_of_a_failure_is_its_error() -> None:
+    failed = Report("original", "slim", error=Problem("TransformError", "it failed\nLeave it out"))
+    assert str(failed) == "no slim servable of original: it failed"
 
 
 def scoring(changed: float = 0.0) -> Any:

@@ -19,6 +19,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_slim.usage import forget_most_memory, most_memory, resident_memory
 from estimator_slim.verify.answers.serving import refusal, served
 from estimator_slim.verify.answers.thinning import shares
 from estimator_slim.verify.request import Answer, Refusal, Request
@@ -123,16 +124,19 @@ def main(tasks: Any, done: int, idle: float) -> None:
 
     Args:
       tasks: the queue of lines.
-      done: a descriptor; after each task it writes there the bytes that it has grown by.
+      done: a descriptor; after each task it writes there the bytes that it has grown by, and the most
+        that it had meanwhile.
       idle: seconds without a task after which it ends.
     """
     tf.get_logger().setLevel("ERROR")  # what is printed is for the cause of a crash
     gc.freeze()  # all that is imported is no garbage; to look through it takes longer than to ask
-    new = _resident_bytes()
+    new = resident_memory()
     with contextlib.suppress(queue.Empty):
         while True:
-            _do(*json.loads(tasks.get(timeout=idle)))
-            os.write(done, b"%d\n" % (_resident_bytes() - new))
+            task = json.loads(tasks.get(timeout=idle))
+            forget_most_memory()
+            _do(*task)
+            os.write(done, b"%d %d\n" % (resident_memory() - new, most_memory()))
 
 
 def _do(asked: str, told: str, printed: str) -> None:
@@ -145,13 +149,6 @@ def _do(asked: str, told: str, printed: str) -> None:
     with open(told, "wb") as file:
         for one in _tell(jobs):
             _write(one, file)
-
-
-def _resident_bytes() -> int:
-    """The memory of this process; 0 where the system does not tell."""
-    with contextlib.suppress(OSError), open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    return 0
 
 
 def _write(told: _Told, file: Any) -> None:

@@ -5,7 +5,8 @@ of this process, for one thread at a time. The first task starts it; a later one
 died, grew, or was started with another environment than that of now. It ends when this process does.
 
     this process → its stdin     a line for each task: paths of what is asked, told and printed, as JSON
-    its stdout → this process    a line when the task is done: the bytes it has grown by since it was new
+    its stdout → this process    a line when the task is done: the bytes that it has grown by since it
+                                 was new, and the most that it had meanwhile
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+
+from estimator_slim.usage import note_child
 
 # Bytes by which a worker that is kept may have grown. A servable of whatever size leaves 40 MB behind,
 # so more than this is a leak; and up to here it costs the training no more than TensorFlow itself does.
@@ -93,7 +96,9 @@ def work(asked: str, told: str, printed: str, seconds: float) -> Ended:
         try:
             line = worker.do([asked, told, printed], seconds)
         finally:  # where this is interrupted too: its line would be taken for that of the next task
-            code = None if line and int(line) <= GROWTH else _end()
+            grown, peak = map(int, (line or b"0 0").split())
+            note_child(peak)
+            code = None if line and grown <= GROWTH else _end()
         return Ended(None if line else code, line is None, reused)
 
 

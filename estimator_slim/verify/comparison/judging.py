@@ -66,7 +66,8 @@ def compare(requests: Sequence[Request], original: Heard, slim: Heard, bounds: B
                         (*_unverified(original, requests), *_left_out(unsteady, changing)),
                         warnings=tuple(warnings),
                         examples=_most_rows(answered, made_up=False),
-                        made_up=_most_rows(answered, made_up=True), max_error=bounds.max_error)
+                        made_up=_most_rows(answered, made_up=True), max_error=bounds.max_error,
+                        min_agreement=bounds.min_agreement)
 
 
 def fixed_outputs(graph: Graph) -> frozenset[tuple[str, str]]:

@@ -1,0 +1,74 @@
+"""The record of every optimization: what there is to say from its start, and where it is kept.
+
+    export/best/1700000000                    the original
+    export/best-slim/1700000000               its slim servable
+    export/best-slim-report/1700000000.json   its record
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib.metadata
+import platform
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from estimator_slim import log
+from estimator_slim.errors import VerificationError
+from estimator_slim.options import OPTIONS, Options
+from estimator_slim.report import FAILED, REFUSED, Chosen, Problem, Report
+from estimator_slim.usage import measured
+from estimator_slim.version import VERSION
+
+
+@contextlib.contextmanager
+def recorded(source: str, destination: str) -> Iterator[Report]:
+    """A report to be filled in by the block, with what the block took and how it ended."""
+    report = Report(source, destination, versions=versions(),
+                    started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+    try:
+        with measured() as usage:
+            yield report
+    except Exception as e:
+        report.outcome = REFUSED if isinstance(e, VerificationError) else FAILED
+        report.error = Problem(type(e).__name__, str(e))
+        raise
+    finally:
+        report.seconds, report.peak_memory = usage.seconds, usage.peak_memory
+        report.child_peak_memory = usage.child_peak_memory
+    log.info("estimator_slim: %s: %s", destination, report)
+
+
+def versions() -> dict[str, str]:
+    """Of everything that has a part in what is written."""
+    return {"estimator_slim": VERSION, "python": platform.python_version(),
+            "tensorflow": tf.__version__, "tensorflow-estimator": _installed("tensorflow-estimator"),
+            "numpy": np.__version__}
+
+
+def choices(options: Options) -> list[Chosen]:
+    """The options as plain data."""
+    return [Chosen(name, _plain(getattr(options, name)), options.chosen_by[name]) for name in OPTIONS]
+
+
+def _installed(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return " ".join(map(str, value))
+    while isinstance(value, functools.partial):
+        value = value.func
+    if callable(value):
+        name = getattr(value, "__qualname__", type(value).__name__)
+        return f"{value.__module__}.{name}"
+    return value
