@@ -16,8 +16,9 @@ PACKAGE = Path(__file__).parents[1] / "estimator_slim"
 
 # A module imports what stands in its own line or below it. "": the package's own `__init__.py`.
 ORDER = ["cli", "", "exporter", "optimize", "recording", "attempts", "ladder", "options",
-         "_option_checks", "verify", "transforms", "freezing", "saved_model", "checkpoint",
-         "quantization", "graph", "report", "usage", "log", "paths", "errors", "version"]
+         "_option_checks", "verify", "transforms", "training", "freezing", "saved_model",
+         "checkpoint", "quantization", "graph", "report", "usage", "log", "paths", "errors",
+         "version"]
 
 Edge = tuple[str, str]
 

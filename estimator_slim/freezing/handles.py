@@ -25,6 +25,10 @@ class Handles:
 
     def only_read(self, variable: str) -> bool:
         """True if nothing that gets the handle of the VarHandleOp `variable` can change its value."""
+        return next(self.writers(variable), None) is None
+
+    def writers(self, variable: str) -> Iterator[tuple[NodeDef, int, str]]:
+        """(node, input index, function) of what may change the VarHandleOp `variable`; ``: the graph."""
         todo, seen = [("", variable)], set()
         while todo:
             function, name = todo.pop()
@@ -37,9 +41,8 @@ class Handles:
                 elif node.op not in READS:
                     passed = list(self._arguments(node, index))
                     if not passed:
-                        return False
+                        yield node, index, function
                     todo += passed
-        return True
 
     def _consumers_in(self, function: str) -> Consumers:
         if function not in self._consumers:

@@ -1,0 +1,110 @@
+"""A training checkpoint and its .meta: what became of each variable from the first step on."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf import meta_graph_pb2, saver_pb2
+
+from estimator_slim.checkpoint import CheckpointReader
+from estimator_slim.errors import SourceError
+from estimator_slim.freezing import saved_variables
+from estimator_slim.graph import Graph, Interface, Weight, names
+from estimator_slim.training.unknown import Unknown
+from estimator_slim.training.variables import Variables
+
+_MOST_BYTES = 1 << 28  # of a .meta; a larger one has arrays in its graph
+
+
+@dataclass
+class History:
+    """What a training checkpoint tells.
+
+    Attributes:
+      reader: of the checkpoint.
+      variables: of the graph in its .meta.
+      steps: how many there were; None where that is not known.
+      first: variable node → its value before the first step; none where that was not kept.
+    """
+
+    reader: CheckpointReader
+    variables: Variables
+    steps: int | None
+    first: Mapping[str, Weight]
+
+    def verify(self, weights: Collection[Weight]) -> None:
+        """Raises SourceError if what the checkpoint holds for one of them is damaged; looks once."""
+        for weight in weights:
+            self._verified(weight.origin)
+
+    @functools.cached_property
+    def _verified(self) -> Callable[[str], None]:
+        return functools.lru_cache(maxsize=None)(self.reader.verify)
+
+
+def read_history(prefix: str) -> History:
+    """Reads PREFIX.meta and PREFIX.index.
+
+    Raises:
+      Unknown: one is missing, damaged, too large, or they do not belong together.
+    """
+    meta_graph = _meta_graph(f"{prefix}.meta")
+    nodes = {node.name: node for node in meta_graph.graph_def.node}
+    _require_whole(nodes, len(meta_graph.graph_def.node), prefix)
+    graph = Graph(nodes, Interface({}), library=meta_graph.graph_def.library)
+    restore = names.node_of(meta_graph.saver_def.restore_op_name)
+    try:
+        reader = CheckpointReader(prefix)
+        saved = saved_variables(graph, meta_graph.saver_def, reader)
+    except SourceError as e:
+        raise Unknown(f"the training checkpoint cannot be read: {e}") from e
+    return History(reader, Variables(graph, saved, restore), _steps(saved),
+                   _first(graph, meta_graph.saver_def, prefix))
+
+
+def _meta_graph(path: str) -> meta_graph_pb2.MetaGraphDef:
+    advice = "Give a checkpoint as an Estimator writes it, with the .meta file beside it"
+    result = meta_graph_pb2.MetaGraphDef()
+    try:
+        with tf.io.gfile.GFile(path, "rb") as file:
+            if file.size() > _MOST_BYTES:
+                raise Unknown(f"{path} has {file.size():,} bytes, more than the {_MOST_BYTES:,} that "
+                              "are read: its graph holds arrays, and a table may start from one. Pass "
+                              "arrays to training by a checkpoint (tf.train.init_from_checkpoint)")
+            result.ParseFromString(file.read())
+    except tf.errors.OpError as e:
+        raise Unknown(f"what its rows started from stands in {path}, which cannot be read "
+                      f"({e.message}). {advice}") from e
+    except DecodeError as e:
+        raise Unknown(f"{path} is damaged ({e}). {advice}") from e
+    return result
+
+
+def _require_whole(nodes: dict, count: int, prefix: str) -> None:
+    """Raises Unknown if the graph lacks nodes that others read, or has two of one name."""
+    inputs = (tensor for node in nodes.values() for tensor in node.input)
+    lost = next((tensor for tensor in inputs if names.node_of(tensor) not in nodes), None)
+    if lost is not None or len(nodes) != count:
+        what = f"it lacks {lost!r}" if lost is not None else "two of its nodes have one name"
+        raise Unknown(f"the graph in {prefix}.meta is damaged ({what}). Copy it again from its source")
+
+
+def _steps(saved: Mapping[str, Weight]) -> int | None:
+    weight = saved.get("global_step")
+    return None if weight is None or weight.shape else int(weight.read(0, 1)[0])
+
+
+def _first(graph: Graph, saver: saver_pb2.SaverDef, prefix: str) -> Mapping[str, Weight]:
+    """What the checkpoint of step 0 holds, if it was kept: model.ckpt-500 → model.ckpt-0."""
+    folder, name = os.path.split(prefix)
+    try:
+        reader = CheckpointReader(os.path.join(folder, f"{name.rpartition('-')[0]}-0"))
+        saved = saved_variables(graph, saver, reader)
+    except SourceError:
+        return {}
+    return saved if _steps(saved) == 0 else {}
