@@ -10,20 +10,21 @@ from estimator_slim.errors import (
     DestinationError,
     EstimatorSlimError,
     OptionError,
+    RecordError,
     SourceError,
     TransformError,
     VerificationError,
 )
-from estimator_slim.report import Report, Verification
+from estimator_slim.report import Report, Verification, load_report
 from estimator_slim.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from estimator_slim.exporter import OptimizingExporter
     from estimator_slim.optimize import optimize_saved_model
 
-__all__ = ["DestinationError", "EstimatorSlimError", "OptimizingExporter", "OptionError", "Report",
-           "SourceError", "TransformError", "Verification", "VerificationError", "__version__",
-           "optimize_saved_model", "options"]
+__all__ = ["DestinationError", "EstimatorSlimError", "OptimizingExporter", "OptionError", "RecordError",
+           "Report", "SourceError", "TransformError", "Verification", "VerificationError",
+           "__version__", "load_report", "optimize_saved_model", "options"]
 
 flags = options  # its name before
 

@@ -150,10 +150,10 @@ def _attempt(work: Work, rung: Rung, directory: str) -> None:
         report.nodes_after = one.nodes_after = work.write(graph, directory)
         report.bytes_after = one.bytes_after = bytes_of(directory)
     report.signatures = sorted(graph.interface.served())
-    if work.options.verify == OFF:
-        require_importable(directory, work.tags)
-    else:
-        with phase(report.phases, "verify", number):
+    with phase(report.phases, "verify", number):
+        if work.options.verify == OFF:
+            require_importable(directory, work.tags)
+        else:
             report.verification = work.original.compare(directory, work.bounds(rung.transforms))
     report.tried.append(Tried(
         rung.name, " ".join(map(str, rung.transforms)), report.bytes_after,

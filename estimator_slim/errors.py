@@ -25,6 +25,10 @@ class TransformError(EstimatorSlimError):
     """A transform failed on this graph; the message names it and the transforms run before it."""
 
 
+class RecordError(EstimatorSlimError, ValueError):
+    """A record of an optimization cannot be read: it is none, is damaged, or newer than its reader."""
+
+
 class VerificationError(EstimatorSlimError):
     """The slim servable does not answer as the original does, or that could not be found out.
 

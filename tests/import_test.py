@@ -27,7 +27,7 @@ def run(program: str) -> subprocess.CompletedProcess:
                           cwd=Path(__file__).parents[1])
 
 
-@pytest.mark.parametrize("module", ["", ".options", ".report", ".cli", ".errors", ".paths", ".log"])
+@pytest.mark.parametrize("module", ["", ".options", ".report", ".usage", ".cli", ".errors", ".paths", ".log"])
 def test_importing_loads_no_tensorflow(module: str) -> None:
     done = run(f"import estimator_slim{module}{LOADED}")
     assert (done.returncode, done.stdout.strip()) == (0, "set()"), done.stderr
@@ -37,6 +37,13 @@ def test_help_loads_no_tensorflow() -> None:
     done = run(HELP)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "set()"), done.stderr
     assert "--slim_transforms" in done.stdout
+
+
+def test_a_record_is_read_without_tensorflow() -> None:
+    document = Path(__file__).parent / "report/documents/version_0.json"
+    done = run(f"import estimator_slim\nprint(estimator_slim.load_report({str(document)!r})){LOADED}")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "set()"
 
 
 def test_parsing_flags_loads_no_tensorflow_until_a_list_is_given() -> None:

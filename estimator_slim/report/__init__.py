@@ -1,5 +1,6 @@
 """What was done and found, as plain data, and the views of it."""
 
+from estimator_slim.report.document import SCHEMA, from_json, load_report, to_json
 from estimator_slim.report.record import FAILED, PUBLISHED, REFUSED, Chosen, Problem, Report
 from estimator_slim.report.steps import Phase, Step, Tried, phase, verdict
 from estimator_slim.report.text import verification_text
@@ -18,11 +19,15 @@ __all__ = [
     "Problem",
     "REFUSED",
     "Report",
+    "SCHEMA",
     "Step",
     "Treatment",
     "Tried",
     "Verification",
+    "from_json",
+    "load_report",
     "phase",
+    "to_json",
     "verdict",
     "verification_text",
 ]

@@ -40,8 +40,8 @@ class Report:
       started: when, in UTC: `2026-11-27T21:00:00Z`.
       peak_memory: bytes, the most that this process had meanwhile.
       child_peak_memory: bytes, the most of one process that worked for it; 0 where none did.
-      phases: what was done, in order: `read`, `questions` and, for each list, `freeze`, `transform`,
-        `write` and `verify`; `measure` where a list fell; `warm up`.
+      phases: what was done, in order: `read`, `questions`, `freeze`; for each list `transform`, `write`
+        and `verify`; `measure`, how each weight's codes change answers, where a list fell; `warm up`.
       options: what was chosen, and by whom.
       versions: of estimator_slim, python, tensorflow, tensorflow-estimator and numpy.
     """
