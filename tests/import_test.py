@@ -27,7 +27,8 @@ def run(program: str) -> subprocess.CompletedProcess:
                           cwd=Path(__file__).parents[1])
 
 
-@pytest.mark.parametrize("module", ["", ".options", ".report", ".usage", ".cli", ".errors", ".paths", ".log"])
+@pytest.mark.parametrize("module", ["", ".options", ".report", ".usage", ".cli", ".errors", ".paths",
+                                    ".log"])
 def test_importing_loads_no_tensorflow(module: str) -> None:
     done = run(f"import estimator_slim{module}{LOADED}")
     assert (done.returncode, done.stdout.strip()) == (0, "set()"), done.stderr

@@ -27,8 +27,9 @@ def _answers(found: Verification | None) -> str:
     made_up = [one.made_up for one in found.outputs if one.made_up is not None]
     if not made_up:  # a report of version 0.1.0, which did not tell them apart
         rows, agreement = max(one.rows for one in found.outputs), found.agreement
-        same = "compared on" if agreement is None else f"same answer on {floor_percent(round(agreement * 1e6), 10**6)} of"
-        return f"{same} {rows:,} rows{failed}"
+        if agreement is None:
+            return f"compared on {rows:,} rows{failed}"
+        return f"same answer on {floor_percent(round(agreement * rows), rows)} of {rows:,} rows{failed}"
     questions = f"{found.made_up:,} made-up question{'s' * (found.made_up != 1)}"
     return f"{_nearness(made_up)} {questions}{failed}"
 
