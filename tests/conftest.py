@@ -17,6 +17,36 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # also for the processes tha
 
 Exported = Callable[[str], str]
 
+# What is told in seconds, and first of all, while one works; with three models in round_trip_test.py.
+QUICK = ("doors_test.py", "readme_test.py", "mutants", "quantization", "transforms/text_test.py",
+         "transforms/base_test.py", "verify/comparison/comparison_test.py",
+         "verify/comparison/rounding_test.py", "graph/consumers_test.py", "graph/operations_test.py",
+         "saved_model/publish_test.py", "hostile/graph_test.py", "hostile/values_test.py",
+         "optimize_error_test.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests of QUICK."""
+    folder = Path(__file__).parent
+    for item in items:
+        if any(item.path.is_relative_to(folder / name) for name in QUICK):
+            item.add_marker("quick")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup() -> None:
+    _keep_the_environment()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call() -> None:
+    _keep_the_environment()
+
+
+def _keep_the_environment() -> None:
+    """Takes the name of the test out of it: verification starts a process for each environment."""
+    os.environ.pop("PYTEST_CURRENT_TEST", None)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_is_verified() -> Iterator[None]:
@@ -54,6 +84,17 @@ def trained(once: Once) -> str:
         from tests.support import training
         return training.export(folder)
     return once("trained", make)
+
+
+@pytest.fixture(scope="session")
+def trained_with_extras(once: Once) -> str:
+    """The same with two files in assets.extra/."""
+    def make(folder: Path) -> str:
+        from tests.support import training
+        (folder / "extra").write_bytes(b"\0extra\xff")
+        return training.export(folder, assets_extra={
+            name: str(folder / "extra") for name in ("tf_serving_warmup_requests", "notes/of/mine.txt")})
+    return once("trained_with_extras", make)
 
 
 @pytest.fixture(scope="session")

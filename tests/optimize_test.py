@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +16,21 @@ from tensorflow.core.protobuf import saved_model_pb2
 from estimator_slim import OptionError, Report, optimize_saved_model
 from tests.support.alike import assert_alike
 from tests.support.ask import ask
-from tests.support.training import LOSSLESS, contents, export, requests, versions
+from tests.support.training import LOSSLESS, contents, requests, versions
 
-WARM_UP = "tf_serving_warmup_requests"
-PROGRAM = "import sys, estimator_slim; estimator_slim.optimize_saved_model(*sys.argv[1:])"
+PROGRAM = "import sys, estimator_slim as e; e.optimize_saved_model(*sys.argv[1:], verify='off')"
 
 
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: Any) -> str:
+@pytest.fixture
+def source(trained_with_extras: str) -> str:
     """A servable with a vocabulary file in assets/ and two files in assets.extra/."""
-    folder = tmp_path_factory.mktemp("source")
-    (folder / "warm").write_bytes(b"\x00\x01warm")
-    return export(folder, assets_extra={WARM_UP: str(folder / "warm"),
-                                        "notes/more": str(folder / "warm")})
+    return trained_with_extras
 
 
-@pytest.fixture(scope="module")
-def text_source(tmp_path_factory: Any) -> str:
-    """The same as a saved_model.pbtxt."""
-    return export(tmp_path_factory.mktemp("text"), as_text=True)
+@pytest.fixture
+def text_source(exported: Callable) -> str:
+    """A servable with a saved_model.pbtxt."""
+    return exported("as_text")
 
 
 def test_the_report_tells_what_was_done(source: str, tmp_path: Path) -> None:
@@ -105,10 +102,9 @@ def test_assets_and_warm_up_requests_are_copied_as_they_are(
     assert contents(tmp_path / "slim" / folder) == contents(f"{source}/{folder}")
 
 
-def test_a_source_that_has_gone_is_not_needed_to_serve(tmp_path: Path) -> None:
-    source = export(tmp_path / "source")
+def test_a_source_that_has_gone_is_not_needed_to_serve(source: str, tmp_path: Path) -> None:
     expected = ask(source, [requests()])
-    optimize_saved_model(source, tmp_path / "slim", LOSSLESS)
+    optimize_saved_model(shutil.copytree(source, tmp_path / "source"), tmp_path / "slim", LOSSLESS)
     os.rename(tmp_path / "source", tmp_path / "elsewhere")
     assert_alike(ask(str(tmp_path / "slim"), [requests()]), expected, atol=1e-5)
 

@@ -46,7 +46,7 @@ def _kills(folder: Path) -> Iterator[Row]:
         "death at any time, survived": lambda work: killing.deaths_by_time(
             folder / "scene", work, KILLS_BY_TIME, seed=2),
         "kill -9 while it is verified, survived": lambda work: killing.deaths(
-            folder / "scene", work, KILLS_IN_VERIFICATION, seed=2, at_place="verify/", verify="enforce")}
+            folder / "scene", work, KILLS_IN_VERIFICATION, seed=2, places=["verify/"], verify="enforce")}
     for title, make in series.items():
         with tempfile.TemporaryDirectory(dir=folder) as work:
             killed = [death for death in make(Path(work)) if death.status < 0]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,10 +12,11 @@ from tests.faults import exporting
 
 
 @pytest.fixture(scope="session")
-def first_scene(tmp_path_factory: Any) -> Path:
-    folder = tmp_path_factory.mktemp("scene")
-    exporting.make_scene(folder)
-    return folder
+def first_scene(once: Callable) -> Path:
+    def make(folder: Path) -> Path:
+        exporting.make_scene(folder)
+        return folder
+    return once("scene", make)
 
 
 @pytest.fixture

@@ -11,21 +11,22 @@ import pytest
 from tests.faults.killing import Death, deaths
 from tests.faults.moments import WRAPPED
 
-DEATHS, DEATHS_IN_VERIFICATION = 24, 3
+DEATHS = [2, pytest.param(12, marks=pytest.mark.long)]  # at each stage; in verification half as many
 STAGES = (WRAPPED, "saved_model/writer.py", "checkpoint/writer.py", "saved_model/files.py",
-          "saved_model/publish.py", ":withdraw", "verify/")
+          "saved_model/publish.py", ":withdraw")
 
 
-@pytest.fixture(scope="module")
-def series(first_scene: Path, tmp_path_factory: Any) -> list[Death]:
-    return [*deaths(first_scene, tmp_path_factory.mktemp("deaths"), DEATHS, seed=1),
-            *deaths(first_scene, tmp_path_factory.mktemp("verifying"), DEATHS_IN_VERIFICATION, seed=1,
-                    at_place="verify/", verify="enforce")]
+@pytest.fixture(scope="module", params=DEATHS)
+def series(request: Any, first_scene: Path, tmp_path_factory: Any) -> list[Death]:
+    return [*deaths(first_scene, tmp_path_factory.mktemp("deaths"), request.param, seed=1, places=STAGES),
+            *deaths(first_scene, tmp_path_factory.mktemp("verifying"), request.param // 2, seed=1,
+                    places=["verify/"], verify="enforce")]
 
 
 def test_the_processes_were_killed_at_all_stages_of_the_export(series: list[Death]) -> None:
     assert {death.status for death in series} == {-signal.SIGKILL}
-    assert not [stage for stage in STAGES if not any(stage in death.moment for death in series)]
+    assert not [stage for stage in (*STAGES, "verify/")
+                if not any(stage in death.moment for death in series)]
     assert {bool(death.left) for death in series} == {True, False}
 
 

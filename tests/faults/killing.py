@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,25 +52,25 @@ class Death:
                 and self.newest == (self.restarted.version, True))
 
 
-def deaths(scene: Path, work: Path, count: int, *, seed: int, at_place: str = "",
+def deaths(scene: Path, work: Path, count: int, *, seed: int, places: Sequence[str] = ("",),
            **options: Any) -> list[Death]:
-    """Kills `count` exports, each in its copy of `scene`, at moments spread over all those of an export.
+    """Kills `count` exports for each place, each in its copy of `scene`, at moments spread over it.
 
     Args:
       scene: where to export, see `exporting`; it is not changed.
       work: an empty folder for the copies.
-      count: how many processes to kill.
+      count: how many processes to kill at each place.
       seed: of the choice of moments.
-      at_place: what the moments to choose from have in their text; by default they all do.
+      places: what moments have in their text; by default all moments are of one place.
       options: of the OptimizingExporter that is killed; restarts do without.
     """
     rehearsal = shutil.copytree(scene, work / "rehearsal")
     [rehearsed] = forked.run([forked.Job(exporting.export_counting, {"folder": rehearsal, **options})])
     moments = rehearsed.value
-    possible = [number for number, moment in enumerate(moments) if at_place in moment]
-    chosen = [possible[i] for i in spread(len(possible), count, seed)]
+    possible = [[number for number, moment in enumerate(moments) if place in moment] for place in places]
+    chosen = {numbers[i] for numbers in possible for i in spread(len(numbers), count, seed)}
     return _deaths(scene, work, exporting.export_counting,
-                   {moments[at] + f", {at}": {"at": at, **options} for at in chosen})
+                   {moments[at] + f", {at}": {"at": at, **options} for at in sorted(chosen)})
 
 
 def deaths_by_time(scene: Path, work: Path, count: int, *, seed: int, **options: Any) -> list[Death]:

@@ -115,7 +115,7 @@ def test_a_link_to_a_file_of_the_servable_is_copied_as_that_file(source: Path, t
     copied = tmp_path / "slim/assets.extra/again"
     assert not copied.is_symlink()
     assert copied.read_bytes() == (source / "assets/vocabulary.txt").read_bytes()
-    assert (tmp_path / "slim/assets.extra/notes/of/mine.txt").read_bytes() == b"\0records\xff"
+    assert (tmp_path / "slim/assets.extra/notes/of/mine.txt").read_bytes() == b"\0extra\xff"
 
 
 @pytest.mark.parametrize("where", ["assets.extra", "assets", "variables", ""])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import random
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +83,11 @@ def test_any_bytes_are_a_table_or_an_error(noise: bytes, changes: list[tuple[int
 
 
 @pytest.fixture(scope="module")
-def originals(tmp_path_factory: Any) -> Path:
-    folder = tmp_path_factory.mktemp("originals")
-    make_originals(folder)
-    return folder
+def originals(once: Callable) -> Path:
+    def make(folder: Path) -> Path:
+        make_originals(folder)
+        return folder
+    return once("originals", make)
 
 
 @pytest.mark.parametrize("kind", [of_bytes, of_graph, of_promises, of_structure])

@@ -10,8 +10,6 @@ from tests.mutants.mutants import MUTANTS, Mutant
 from tests.mutants.run import changed
 from tests.support.processes import ROOT
 
-pytestmark = pytest.mark.quick
-
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_mutant_can_be_made_of_the_package_and_its_tests_are_there(mutant: Mutant) -> None:

@@ -138,7 +138,8 @@ def test_of_many_that_publish_at_once_none_is_taken_for_dead(tmp_path: Path, cap
 
 
 def test_where_another_program_has_the_folder_locked_versions_appear_and_nothing_is_removed(
-        tmp_path: Path) -> None:
+        tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr("estimator_slim.saved_model.temporary._PATIENCE", 0.1)
     left(temporary_name(str(tmp_path / "6")))
     with locked(str(tmp_path)) as mine, published(str(tmp_path / "7")):
         assert mine

@@ -8,6 +8,7 @@ with the requests that it is to be asked.
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Union
@@ -39,9 +40,19 @@ def model(*requests: Request) -> Callable:
     """Lists the decorated build function in MODELS."""
     def register(build: Callable[[str], str]) -> Callable[[str], str]:
         assert build.__name__ not in MODELS, build.__name__
-        MODELS[build.__name__] = Model(build, requests)
+        MODELS[build.__name__] = Model(lambda directory: _seeded(build, directory), requests)
         return build
     return register
+
+
+def _seeded(build: Callable[[str], str], directory: str) -> str:
+    """The model, of the same initial weights each time: Keras draws its seeds from Python's `random`."""
+    before = random.getstate()
+    random.seed(7)
+    try:
+        return build(directory)
+    finally:
+        random.setstate(before)
 
 
 def texts(*values: str) -> np.ndarray:
