@@ -18,9 +18,10 @@ STAGES = (WRAPPED, "saved_model/writer.py", "checkpoint/writer.py", "saved_model
 
 @pytest.fixture(scope="module", params=DEATHS)
 def series(request: Any, first_scene: Path, tmp_path_factory: Any) -> list[Death]:
-    return [*deaths(first_scene, tmp_path_factory.mktemp("deaths"), request.param, seed=1, places=STAGES),
-            *deaths(first_scene, tmp_path_factory.mktemp("verifying"), request.param // 2, seed=1,
-                    places=["verify/"], verify="enforce")]
+    new = tmp_path_factory.mktemp
+    return [*deaths(first_scene, new("deaths"), request.param, seed=1, places=STAGES),
+            *deaths(first_scene, new("verifying"), request.param // 2, seed=1, places=["verify/"],
+                    verify="enforce")]
 
 
 def test_the_processes_were_killed_at_all_stages_of_the_export(series: list[Death]) -> None:
