@@ -51,11 +51,21 @@ def takes_values(node: NodeDef) -> bool:
         for arg in _registered(node.op).input_arg)
 
 
+def inputs_of(node: NodeDef) -> Iterator[tuple[op_def_pb2.OpDef.ArgDef, int]]:
+    """(input, number of tensors in it) for each input of the operation of `node`."""
+    return _counted(node, _registered(node.op).input_arg)
+
+
 def outputs_of(node: NodeDef, functions: Mapping[str, FunctionDef]) -> Iterator[
         tuple[op_def_pb2.OpDef.ArgDef, int]]:
     """(output, number of tensors in it) for each output of the operation or function of `node`."""
     called = functions.get(node.op)
-    for arg in (called.signature if called is not None else _registered(node.op)).output_arg:
+    return _counted(node, (called.signature if called is not None else _registered(node.op)).output_arg)
+
+
+def _counted(node: NodeDef, args: Iterable[op_def_pb2.OpDef.ArgDef]) -> Iterator[
+        tuple[op_def_pb2.OpDef.ArgDef, int]]:
+    for arg in args:
         if arg.type_list_attr:
             yield arg, len(attribute(node, arg.type_list_attr).list.type)
         else:

@@ -18,6 +18,7 @@ from estimator_slim.transforms import LOSSLESS, Bounds
 from estimator_slim.verify.advice import refusal, unasked
 from estimator_slim.verify.answers import Heard, Job, ask
 from estimator_slim.verify.comparison import changed_by_requests, compare, fixed_outputs, times_allowed
+from estimator_slim.verify.learning import learned
 from estimator_slim.verify.questions import is_made_up
 from estimator_slim.verify.request import Request
 
@@ -35,12 +36,23 @@ class Original:
 
         Args:
           servable: the original, as read.
-          requests: the questions; those that the original takes long over are left out.
+          requests: the questions; those that the original takes long over are left out, and made-up
+            ones that it refuses are made up otherwise.
           tags: of the MetaGraph in it and in the slim servables.
           byte_count: of its files, which limits the time that asking may take.
         """
-        self._servable, self._requests, self._tags = servable, in_turns(requests), tuple(tags)
+        self._servable, self._usual, self._tags = servable, in_turns(requests), tuple(tags)
         self._seconds = _SECONDS + 2 * byte_count / _BYTES_A_SECOND
+
+    @property
+    def requests(self) -> list[Request]:
+        """The questions as the original is asked them in the end.
+
+        Raises:
+          SourceError: TensorFlow cannot load the original.
+          VerificationError: it hangs, or crashes again and again.
+        """
+        return self._learned[0]
 
     def compare(self, slim: str, bounds: Bounds) -> Verification:
         """Asks the slim servable in the directory `slim` the same and compares what both answer.
@@ -50,11 +62,11 @@ class Original:
           DestinationError: the folder for temporary files cannot be written.
         """
         try:
-            original, other = self._heard, self._ask(slim, self._requests)
+            original, other = self._heard, self._ask(slim, self.requests)
             found = self._compared(original, other, bounds)
             if not found.passed:
                 found = self._compared(original, other, bounds, self._unsteady)
-            return replace(found, asked=len(self._requests), questions=_by_kind(self._requests))
+            return replace(found, asked=len(self.requests), questions=_by_kind(self.requests))
         except VerificationError as error:
             return Verification(failures=(Failure("", "", str(error)),))
 
@@ -71,7 +83,7 @@ class Original:
         Returns:
           A number for each of the choices; None where the servable did not answer all questions.
         """
-        asked = self._requests[:max(_FEWEST, _MOST_QUESTIONS // len(choices))]
+        asked = self.requests[:max(_FEWEST, _MOST_QUESTIONS // len(choices))]
         requests = [replace(one, inputs={**one.inputs, key: choice})
                     for choice in choices for one in asked]
         try:
@@ -91,16 +103,22 @@ class Original:
 
     def _compared(self, original: Heard, slim: Heard, bounds: Bounds,
                   unsteady: frozenset[tuple[str, str]] = frozenset()) -> Verification:
-        return compare(self._requests[:len(slim.answers)] if not slim.refused else self._requests,
+        return compare(self.requests[:len(slim.answers)] if not slim.refused else self.requests,
                        original, slim, bounds, fixed=self._fixed, changing=self._changing,
                        unsteady=unsteady)
 
-    @functools.cached_property
+    @property
     def _heard(self) -> Heard:
         """What the original answers."""
-        heard = self._ask(self._servable.directory, self._requests)
+        return self._learned[1]
+
+    @functools.cached_property
+    def _learned(self) -> tuple[list[Request], Heard]:
+        """The questions and what the original answers."""
+        heard = self._ask(self._servable.directory, self._usual)
         _require_loaded(self._servable.directory, heard)
-        return heard
+        return learned(self._servable, self._usual, heard,
+                       functools.partial(self._ask, self._servable.directory))
 
     @functools.cached_property
     def _changing(self) -> dict[tuple[str, str], str]:
@@ -114,8 +132,8 @@ class Original:
     @functools.cached_property
     def _unsteady(self) -> frozenset[tuple[str, str]]:
         """(signature, output) of what it answers otherwise when it is loaded once more."""
-        again = self._ask(self._servable.directory, self._requests)
-        found = compare(self._requests, self._heard, again, LOSSLESS)
+        again = self._ask(self._servable.directory, self.requests)
+        found = compare(self.requests, self._heard, again, LOSSLESS)
         return frozenset((failure.signature, failure.output) for failure in found.failures
                          if failure.output)
 

@@ -175,17 +175,23 @@ def _is_kept_alike(one: Answered, output: str) -> bool:
 
 def _unverified(original: Heard, requests: Sequence[Request]) -> Iterator[str]:
     for signature in sorted(original.signatures):
-        told = [not isinstance(answer, Refusal) for request, answer in zip(requests, original.answers)
+        told = [(request, answer) for request, answer in zip(requests, original.answers)
                 if request.signature == signature]
-        usual = [not isinstance(answer, Refusal) for request, answer in zip(requests, original.answers)
-                 if request.signature == signature and request.origin not in EDGES]
-        if not any(told):
+        usual = [answer for request, answer in told if request.origin not in EDGES]
+        refused = [answer for answer in usual if isinstance(answer, Refusal)]
+        errors = [*refused, *(answer for _, answer in told if isinstance(answer, Refusal))]
+        if len(told) == sum(isinstance(answer, Refusal) for _, answer in told):
             yield (f"signature {signature!r}: the original answered none of the {len(told)} questions "
-                   "that there were")
-        elif 2 * sum(usual) < len(usual):
+                   f"that there were{_first(errors)}")
+        elif 3 * len(refused) > len(usual):
             yield (f"signature {signature!r}: little of it, since the original refused "
-                   f"{len(usual) - sum(usual)} of {len(usual)} usual questions; give a verify_input_fn "
-                   "whose features it answers")
+                   f"{len(refused)} of {len(usual)} usual questions; give a verify_input_fn whose "
+                   f"features it answers{_first(errors)}")
+
+
+def _first(errors: Sequence[Refusal]) -> str:
+    """The original's own first error, whole."""
+    return f". It refused the first with {_text(errors[0])}" if errors else ""
 
 
 def _left_out(unsteady: Outputs, changing: Mapping[tuple[str, str], str]) -> Iterator[str]:

@@ -11,6 +11,9 @@ BATCH, STRINGS, IDS, FLOATS, OPTIONAL, FEATURES, LENGTHS = (  # what a signature
     "batch", "strings", "ids", "floats", "optional", "features", "lengths")
 QUANTITIES, CHECKED_SHAPES = "quantities", "checked shapes"  # and, of its graph, NANS and INFINITIES
 
+IDS_KNOWN, WHOLE, UNIT = "ids where known", "whole", "unit"  # what floats may be, if not any number
+BELOW = (2, 1)  # few ids
+
 
 @dataclass(frozen=True)
 class Case:
@@ -30,6 +33,9 @@ class Case:
       repeated: a row has one value, again and again.
       missing: share of what may be left out that is.
       malformed: the shape of a sparse tensor is below zero.
+      floats: `` for any numbers; ids where a table says how many (`ids where known`), `whole` numbers,
+        or numbers from 0 to 1 (`unit`).
+      below: ids are, where no table says how many it has.
     """
 
     name: str
@@ -45,6 +51,8 @@ class Case:
     repeated: bool = False
     missing: float = 0.0
     malformed: bool = False
+    floats: str = ""
+    below: int = 8
 
 
 TYPICAL = Case("a typical batch", 64)
@@ -69,6 +77,9 @@ CASES = (
     Case("long inputs", 2, LENGTHS, lengths=(150, 175, 200), size=96),
     Case("a malformed shape", 2, CHECKED_SHAPES, malformed=True),
 )
+NUMBERS = {case.name: number for number, case in enumerate(CASES)}
+MILD = tuple(case for case in CASES if case.name in (  # what every original takes that can be asked
+    TYPICAL.name, "a batch of 1", "repeated values"))
 EDGES = frozenset(case.name for case in CASES if case is not TYPICAL)
 EXTREME = frozenset(case.name for case in CASES if case.scale > 1 or case.large or case.among)
 

@@ -14,6 +14,7 @@ from estimator_slim.verify.questions.domain import Domains
 from estimator_slim.verify.questions.drawing import draw
 from estimator_slim.verify.questions.features import serialized
 from estimator_slim.verify.questions.served_inputs import ServedInput
+from estimator_slim.verify.questions.wrapping import wrapped
 
 _LONGEST_INNER = 6  # of rows inside of rows
 
@@ -26,7 +27,9 @@ def composed(rng: np.random.Generator, domains: Domains, one: ServedInput, case:
     together: ids and their weights have to be equally many.
     """
     if one.features:
-        return _examples(rng, domains, one, case, steps)
+        shape = _sizes(one, case)
+        rows = _examples(rng, domains, one, case, np.resize(steps, math.prod(shape)))
+        return wrapped(rows, one.wraps).reshape(shape)
     shape = _sizes(one, case)
     if one.is_sparse:
         columns = shape[-1] if len(shape) > 1 else 1
@@ -35,18 +38,23 @@ def composed(rng: np.random.Generator, domains: Domains, one: ServedInput, case:
         return tf.compat.v1.SparseTensorValue(_indices(lengths, len(shape)), values,
                                               _dense_shape(shape, case))
     lengths = np.full(shape[:1] or 1, math.prod(shape[1:]))
-    return draw(rng, domains.of(one.tensor, one.dtype), one.dtype, lengths, case).reshape(shape)
+    drawn = draw(rng, domains.of(one.tensor, one.dtype), one.dtype, lengths, case)
+    return wrapped(drawn, one.wraps).reshape(shape)
 
 
 def composed_parts(rng: np.random.Generator, domains: Domains, composite: Composite, case: Case,
                    steps: np.ndarray) -> dict[str, np.ndarray]:
     """Input key → array, for the parts of a sparse or ragged tensor."""
     values, lengths = composite.values, steps[:case.rows]
+    if composite.count is not None:
+        lengths = np.full(case.rows, composite.count)
+    lengths = np.minimum(lengths, composite.columns or lengths)
     if composite.indices is not None:
         shape, (size,) = composite.rest[0], composite.rest[0].shape
         rank = composite.indices.shape[1] or size or 2
         lengths = lengths if rank > 1 else np.minimum(lengths, 1)
-        sizes = [case.rows, *[1] * (rank - 2), int(lengths.max(initial=1))][:rank]
+        columns = composite.columns or int(lengths.max(initial=1))
+        sizes = [case.rows, *[1] * (rank - 2), columns][:rank]
         rest = {composite.indices.key: _indices(lengths, rank), shape.key: _dense_shape(sizes, case)}
     else:
         rest = {}
@@ -65,19 +73,17 @@ def _sizes(one: ServedInput, case: Case) -> list[int]:
 
 
 def _examples(rng: np.random.Generator, domains: Domains, one: ServedInput, case: Case,
-              steps: np.ndarray) -> Any:
-    """Serialized Examples."""
-    shape = _sizes(one, case)
-    steps = np.resize(steps, math.prod(shape))
+              steps: np.ndarray) -> np.ndarray:
+    """Serialized Examples, one for each of `steps`."""
     rows: list[dict[str, np.ndarray]] = [{} for _ in steps]
     for feature in one.features:
-        lengths = (steps if feature.any_length else np.ones_like(steps)) * feature.step
+        lengths = (steps if feature.any_length else np.full_like(steps, feature.count)) * feature.step
         values = draw(rng, domains.of(feature.tensor, feature.dtype), feature.dtype, lengths, case)
         missing = rng.random(len(rows)) < (0.0 if feature.required else case.missing)
         for row, left_out, part in zip(rows, missing, np.split(values, np.cumsum(lengths)[:-1])):
             if not left_out:
                 row[feature.key] = part
-    return serialized(one.features, rows).reshape(shape)
+    return serialized(one.features, rows)
 
 
 def _indices(lengths: np.ndarray, rank: int) -> np.ndarray:

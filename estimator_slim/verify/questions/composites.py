@@ -35,11 +35,15 @@ class Composite:
       indices: of a sparse one; None for a ragged one.
       values: of either.
       rest: the dense shape; or the row splits, those of the outermost rows first.
+      columns: of a sparse one; None for as many as its longest row has values.
+      count: how many values each row has; None for any number.
     """
 
     indices: ServedInput | None
     values: ServedInput
     rest: tuple[ServedInput, ...]
+    columns: int | None = None
+    count: int | None = None
 
     def parts(self) -> list[ServedInput]:
         """All of them."""

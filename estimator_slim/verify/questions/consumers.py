@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import collections
+from collections.abc import Callable, Iterable, Iterator
 
-from tensorflow.core.framework import function_pb2
-
-from estimator_slim.graph import Consumers, Graph, NodeDef, attribute, names
+from estimator_slim.graph import Consumers, Graph, NodeDef, attribute, called_by, names
 
 _FIRST_INPUT = frozenset((
     "Identity", "StopGradient", "CheckNumerics", "EnsureShape", "PlaceholderWithDefault", "Cast",
@@ -52,33 +51,42 @@ def value_consumers(consumers: Consumers, tensor: str,
             todo += [names.tensor(node.name, port) for port in passed(node, index)]
 
 
+def nodes_behind(consumers: Consumers, nodes: Iterable[NodeDef],
+                 stop: frozenset[str] = frozenset()) -> list[NodeDef]:
+    """`nodes` and everything that is computed from them, the nearest first.
+
+    What is behind operations of `stop` is left out.
+    """
+    behind = {node.name: node for node in nodes}
+    todo = collections.deque(behind)
+    while todo:
+        name = todo.popleft()
+        for node in consumers.after(name) if behind[name].op not in stop else ():
+            if node.name not in behind:
+                behind[node.name] = node
+                todo.append(node.name)
+    return list(behind.values())
+
+
 def operations_behind(graph: Graph, consumers: Consumers, nodes: Iterable[NodeDef],
                       stop: frozenset[str] = frozenset()) -> set[str]:
     """The operations of `nodes` and of everything that is computed from them, in functions too.
 
     What is behind operations of `stop` is left out.
     """
+    return {node.op for node in with_inner(graph, nodes_behind(consumers, nodes, stop))}
+
+
+def with_inner(graph: Graph, nodes: Iterable[NodeDef]) -> Iterator[NodeDef]:
+    """Each of `nodes`, and behind it those of the functions that it names."""
     functions = graph.functions()
-    behind = {node.name: node for node in nodes}
-    todo = list(behind)
-    while todo:
-        name = todo.pop()
-        for node in consumers.after(name) if behind[name].op not in stop else ():
-            if node.name not in behind:
-                behind[node.name] = node
-                todo.append(node.name)
-    return {op for node in behind.values() for op in _operations(node, functions)}
-
-
-def _operations(node: NodeDef, functions: Mapping[str, function_pb2.FunctionDef]) -> set[str]:
-    """The operation of `node`, and those of the functions that it names."""
-    found, todo = {node.op}, [node]
     called: set[str] = set()
-    while todo:
-        for value in todo.pop().attr.values():
-            name = value.func.name
-            if name in functions and name not in called:
-                called.add(name)
-                todo += functions[name].node_def
-                found.update(inner.op for inner in functions[name].node_def)
-    return found
+    for node in nodes:
+        todo = [node]
+        while todo:
+            one = todo.pop()
+            yield one
+            for name in called_by(one):
+                if name in functions and name not in called:
+                    called.add(name)
+                    todo += reversed(functions[name].node_def)

@@ -7,14 +7,18 @@ costs another load of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import tensorflow as tf
 
 from estimator_slim.graph import VARIABLE_OPS, Consumers, Graph, NodeDef, attribute, names
 from estimator_slim.saved_model import Servable
-from estimator_slim.verify.questions.consumers import operations_behind, value_consumers
+from estimator_slim.verify.questions.consumers import (
+    nodes_behind,
+    operations_behind,
+    value_consumers,
+)
 from estimator_slim.verify.questions.unusual import is_quantity, unusual
 from estimator_slim.verify.questions.vocabulary import Keys, Vocabularies
 
@@ -23,13 +27,18 @@ _HASHES = frozenset(("StringToHashBucketFast", "StringToHashBucketStrong", "Stri
                      "SparseCross", "SparseCrossV2", "SparseCrossHashed"))
 _SPLITS = frozenset(("StringSplit", "StringSplitV2"))
 _JPEG = frozenset(("DecodeJpeg", "DecodeAndCropJpeg", "ExtractJpegShape"))
-_IMAGES = _JPEG | {"DecodePng", "DecodeImage"}
+_IMAGES = _JPEG | {"DecodePng", "DecodeImage", "DecodeGif", "DecodeBmp"}
 _TABLES = {"ResourceGather": (1, None), "GatherV2": (1, 2), "Gather": (1, None)}  # ids, axis
 _COMPARED = frozenset(("Less", "GreaterEqual"))
 _CHECK = frozenset(("SparseReshape", "SparseToDense", "SparseTensorDenseMatMul", "SparseReduceSum",
                     "SparseReduceMax", "SparseSplit"))
 _UNHARMED = frozenset(("Identity", "IdentityN", "Slice", "StridedSlice", "Gather", "GatherV2", "Cast",
                        "Shape", "Size", "Prod", "Pack", "ConcatV2", "Reshape"))
+_KERNELS = {"MatMul": "transpose_b", "BatchMatMulV2": "adj_y", "SparseTensorDenseMatMul": "adjoint_b"}
+_CONVOLUTIONS = frozenset(("Conv2D", "DepthwiseConv2dNative"))
+_SPELLED = frozenset(("Reshape", "Pack", "ConcatV2", "SparseReshape", "SparseToDense", "BroadcastTo",
+                      "Fill"))
+_MOST_SIZES, _LARGEST = 6, 10_000
 _LARGE = 4  # bytes of an integer that counts seconds
 
 
@@ -41,7 +50,7 @@ class Domain:
       keys: words, or integers, that a lookup table knows.
       edges: the first and the last key of each table.
       separator: the texts are split at it, or their columns are.
-      image: `jpeg` or `png` where the strings are images.
+      image: `jpeg`, `png` or `bmp` where the strings are images.
       is_number: the strings are numbers, written out.
       columns: type and domain of each column, where the strings are lines of comma-separated values.
       limit: ids are below it.
@@ -76,6 +85,32 @@ class Domains:
         if tensor not in self._domains:
             self._domains[tensor] = self._of(tensor, dtype)
         return self._domains[tensor]
+
+    def sizes(self, tensors: Iterable[str]) -> tuple[list[int], list[int]]:
+        """(sizes, channels) that what is behind the tensors takes, the nearest first, a few of each.
+
+        Sizes are rows of kernels, and dimensions that are spelled out; channels those of convolutions.
+        """
+        sizes: dict[int, None] = {}
+        channels: dict[int, None] = {}
+        for node in nodes_behind(self.consumers, [n for t in tensors for n, _ in self.consumers.of(t)]):
+            if node.op in _KERNELS:
+                shape = self._shape(names.data_inputs(node)[-1]) or [0]
+                is_transposed = attribute(node, _KERNELS[node.op]).b
+                sizes[shape[-1] if is_transposed else shape[max(0, len(shape) - 2)]] = None
+            elif node.op in _CONVOLUTIONS:
+                channels[(self._shape(node.input[1]) or [0, 0])[-2]] = None
+            elif node.op in _SPELLED:
+                sizes |= dict.fromkeys(self._spelled(node))
+        return tuple([n for n in found if 1 < n <= _LARGEST][:_MOST_SIZES]
+                     for found in (sizes, channels))  # type: ignore[return-value]
+
+    def _spelled(self, node: NodeDef) -> Iterator[int]:
+        """The few integers that a node takes which makes shapes, or takes one."""
+        for tensor in names.data_inputs(node):
+            constant = self._graph.constant(tensor)
+            if constant is not None and constant.dtype.kind in "iu" and constant.size <= _MOST_SIZES:
+                yield from (int(size) for size in constant.flat)
 
     def _of(self, tensor: str, dtype: tf.DType) -> Domain:
         read = list(value_consumers(self.consumers, tensor))
@@ -167,6 +202,7 @@ def _boundaries(read: list[tuple[NodeDef, int]]) -> tuple[float, ...]:
 
 
 def _image(operations: set[str]) -> str | None:
+    """Of what several take; a GIF is taken as PNG too."""
     if operations & _IMAGES:
-        return "jpeg" if operations & _JPEG else "png"
+        return "jpeg" if operations & _JPEG else "bmp" if "DecodeBmp" in operations else "png"
     return None

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from estimator_slim.verify.questions.cases import Case
+from estimator_slim.verify.questions.cases import IDS_KNOWN, UNIT, WHOLE, Case
 from estimator_slim.verify.questions.domain import Domain
 
 _WORDS = tuple(f"word{n}".encode() for n in range(500))
 _UNSEEN = tuple(f"{word}{n}".encode() for n in range(9) for word in ("unséen", "新しい", "Ünknown one"))
 _KNOWN = 0.9        # of the words, where a vocabulary is known
-_IDS = 8            # unknown ids are below it, so that they may also count what has 8 steps
 _FAR = 1000
 _QUANTITIES = (2_001, 1_000_001, 1_700_000_000)  # a price, a count, a time
 _ENOUGH = 8         # values, for some of them to be edges
@@ -46,8 +46,12 @@ def _draw(rng: np.random.Generator, domain: Domain, dtype: tf.DType, count: int,
         return _strings(rng, domain, count, case)
     if dtype == tf.bool:
         return rng.random(count) < 0.5
-    drawn = _ids(rng, domain, dtype, count, case) if dtype.is_integer else _floats(
-        rng, domain, count, case)
+    if dtype.is_integer:
+        drawn = _ids(rng, domain, dtype, count, case)
+    elif case.floats == WHOLE or (case.floats == IDS_KNOWN and domain.limit):
+        drawn = _ids(rng, domain, tf.int64, count, case)
+    else:
+        drawn = _floats(rng, domain, count, case)
     with np.errstate(over="ignore"):
         return drawn.astype(dtype.as_numpy_dtype)
 
@@ -60,7 +64,7 @@ def _strings(rng: np.random.Generator, domain: Domain, count: int, case: Case) -
     elif domain.columns:
         values = _lines(rng, domain, count, case)
     elif case.words == "known" and domain.is_number:
-        values = [b"%d" % number for number in rng.integers(0, _IDS, count)]
+        values = [b"%d" % number for number in rng.integers(0, case.below, count)]
     elif domain.separator:
         values = _texts(rng, domain, count, case)
     else:
@@ -99,7 +103,7 @@ def _words(rng: np.random.Generator, domain: Domain, count: int, case: Case) -> 
 
 def _ids(rng: np.random.Generator, domain: Domain, dtype: tf.DType, count: int,
          case: Case) -> np.ndarray:
-    limit = min(domain.limit or _default_limit(dtype), dtype.max)
+    limit = min(domain.limit or _default_limit(dtype, case), dtype.max)
     if case.ids == "negative" and dtype.min < 0:
         return _with_edges(rng, -rng.integers(1, _FAR, count), (-1,), enough=1)
     if case.ids == "beyond":
@@ -128,13 +132,15 @@ def _with_edges(rng: np.random.Generator, values: Any, edges: Sequence[Any],
     return values
 
 
-def _default_limit(dtype: tf.DType) -> int:
+def _default_limit(dtype: tf.DType, case: Case) -> int:
     """The limit of ids where none is known; bytes, mostly the colours of pixels, may have any value."""
-    return dtype.max + 1 if dtype == tf.uint8 else _IDS
+    return dtype.max + 1 if dtype == tf.uint8 else case.below
 
 
 def _floats(rng: np.random.Generator, domain: Domain, count: int, case: Case) -> np.ndarray:
     """Standard normal, some ten times as large or as small, with a 0; or spread over the buckets."""
+    if case.floats == UNIT:
+        return rng.random(count)
     if domain.boundaries:
         low, high = domain.boundaries[0], domain.boundaries[-1]
         margin = (high - low) / len(domain.boundaries) + 1.0
@@ -144,11 +150,20 @@ def _floats(rng: np.random.Generator, domain: Domain, count: int, case: Case) ->
 
 
 def encoded_images(rng: np.random.Generator, kind: str, count: int) -> list[bytes]:
-    """`count` images of 32 x 32 pixels in colour, as `jpeg` or `png`."""
-    encode = tf.io.encode_jpeg if kind == "jpeg" else tf.io.encode_png
+    """`count` images of 32 x 32 pixels in colour, as `jpeg`, `png` or `bmp`."""
+    pixels = [rng.integers(0, 256, _SHAPE, np.uint8) for _ in range(count)]
+    if kind == "bmp":
+        return [_bmp(one) for one in pixels]
     with tf.Graph().as_default(), tf.compat.v1.Session(
             config=tf.compat.v1.ConfigProto(device_count={"GPU": 0})) as session:
-        pixels = tf.compat.v1.placeholder(tf.uint8, _SHAPE)
-        image = encode(pixels)
-        return [session.run(image, {pixels: rng.integers(0, 256, _SHAPE, np.uint8)})
-                for _ in range(count)]
+        given = tf.compat.v1.placeholder(tf.uint8, _SHAPE)
+        image = (tf.io.encode_jpeg if kind == "jpeg" else tf.io.encode_png)(given)
+        return [session.run(image, {given: one}) for one in pixels]
+
+
+def _bmp(pixels: np.ndarray) -> bytes:
+    """Two headers, of the file and of the image, and the pixels from the lowest row up."""
+    height, width, _ = pixels.shape
+    content = pixels[::-1, :, ::-1].tobytes()
+    return b"BM" + struct.pack("<IIIIiiHHIIiiII", 54 + len(content), 0, 54, 40, width, height, 1, 24, 0,
+                               len(content), 0, 0, 0, 0) + content

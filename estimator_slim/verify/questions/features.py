@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from estimator_slim.verify.questions.served_inputs import Feature, ServedInput
+from estimator_slim.verify.questions.parsers import CONTEXT, LISTS, Feature
+from estimator_slim.verify.questions.served_inputs import ServedInput
 
 SparseValue = tf.compat.v1.SparseTensorValue
 RaggedValue = tf.compat.v1.ragged.RaggedTensorValue
@@ -41,7 +42,7 @@ def fed(inputs: Sequence[ServedInput],
 
 
 def serialized(features: Sequence[Feature], rows: Sequence[Mapping[str, np.ndarray]]) -> np.ndarray:
-    """One serialized tf.Example for each row.
+    """One serialized tf.Example, or SequenceExample, for each row.
 
     Args:
       features: what the Examples may hold.
@@ -51,11 +52,12 @@ def serialized(features: Sequence[Feature], rows: Sequence[Mapping[str, np.ndarr
       bytes, object [rows].
     """
     result = np.empty(len(rows), object)
+    is_sequence = any(feature.place for feature in features)
     for number, row in enumerate(rows):
-        example = tf.train.Example()
+        example = tf.train.SequenceExample() if is_sequence else tf.train.Example()
         for feature in features:
             if feature.key in row:
-                _add(example.features.feature[feature.key], feature.dtype, row[feature.key])
+                _put(example, feature, row[feature.key])
         result[number] = example.SerializeToString(deterministic=True)
     return result
 
@@ -204,6 +206,17 @@ def _fits(given: np.dtype, wanted: tf.DType) -> bool:
     if wanted == tf.string or given.kind in "OSU":
         return wanted == tf.string and given.kind == "O"
     return np.can_cast(given, wanted.as_numpy_dtype, "same_kind")
+
+
+def _put(example: Any, feature: Feature, values: np.ndarray) -> None:
+    """Adds the values of one feature to a tf.Example or a SequenceExample."""
+    if feature.place == LISTS:
+        steps = example.feature_lists.feature_list[feature.key].feature
+        for start in range(0, values.size, feature.step):
+            _add(steps.add(), feature.dtype, np.ravel(values)[start:start + feature.step])
+    else:
+        within = example.context if feature.place == CONTEXT else example.features
+        _add(within.feature[feature.key], feature.dtype, values)
 
 
 def _add(proto: tf.train.Feature, dtype: tf.DType, values: np.ndarray) -> None:

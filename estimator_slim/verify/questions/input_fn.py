@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.util import function_utils
+from tensorflow_estimator.python.estimator.tpu import tpu_estimator
 
 from estimator_slim import log
 from estimator_slim.errors import OptionError
@@ -77,9 +78,21 @@ def input_fn_batches(input_fn: Callable[..., Any], count: int) -> list[Batch]:
 
 
 def as_called_by(estimator: Any, input_fn: Callable[..., Any]) -> Callable[..., Any]:
-    """`input_fn` with the params and the config that `estimator` calls it with, if it takes them."""
-    known = {"params": estimator.params, "config": estimator.config}
+    """`input_fn` with the params and the config that `estimator` evaluates it with, if it takes them."""
+    known = {"params": _params(estimator), "config": estimator.config}
     return functools.partial(input_fn, **_asked_for(input_fn, known))
+
+
+def _params(estimator: Any) -> Any:
+    """A TPUEstimator adds the batch size of an evaluation to its params, HParams or a dict."""
+    params = estimator.params
+    if not isinstance(estimator, v1.estimator.tpu.TPUEstimator):
+        return params
+    with estimator._ctx.with_mode(tf.estimator.ModeKeys.EVAL) as context:
+        size = context.global_batch_size
+    if size is not None:
+        tpu_estimator._add_item_to_params(params, "batch_size", size)
+    return params
 
 
 def _asked(inputs: Any, batch: Batch) -> Iterator[tuple[dict[str, Any], np.ndarray | None]]:
@@ -105,7 +118,8 @@ def _is_one_each(labels: Any) -> bool:
 
 def _arguments(input_fn: Callable[..., Any]) -> dict[str, Any]:
     """What an Estimator passes, as far as it is known without one."""
-    known = {"mode": tf.estimator.ModeKeys.EVAL, "params": {}, "config": tf.estimator.RunConfig()}
+    known = {"mode": tf.estimator.ModeKeys.EVAL, "params": {}, "config": tf.estimator.RunConfig(),
+             "input_context": tf.distribute.InputContext()}
     return _asked_for(input_fn, known)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,37 +18,57 @@ from estimator_slim.verify.questions.cases import (
     FEATURES,
     FLOATS,
     IDS,
+    IDS_KNOWN,
     LENGTHS,
+    NUMBERS,
     OPTIONAL,
     QUANTITIES,
     STRINGS,
     TYPICAL,
+    WHOLE,
     Case,
 )
 from estimator_slim.verify.questions.composing import composed, composed_parts
-from estimator_slim.verify.questions.composites import Composite, composites
 from estimator_slim.verify.questions.domain import Domains, is_checked
 from estimator_slim.verify.questions.served_inputs import ServedInput, signature_inputs
+from estimator_slim.verify.questions.ways import Taken, Way, ways
 from estimator_slim.verify.request import Request
 
 _Made = tuple[Case, dict[str, Any]]
 
 
 def made_up_requests(servable: Servable, *, seed: int = 0) -> list[Request]:
-    """Requests to every served signature, the same for the same `seed`.
+    """Requests to every served signature, in the usual way, the same for the same `seed`.
 
     Words and ids are such as the servable's lookup tables, assets and weights know, where its graph
     tells. Signatures with equal inputs get equal requests; none is asked the same twice. The original
     need not answer every one.
     """
-    servable = _without_calls(servable)
-    domains = Domains(servable)
-    return [Request(key, made, case.name)
-            for key, inputs in signature_inputs(servable, domains.consumers, parts=True)
-            for case, made in _different(_made(_Taken.of(inputs, domains), domains, seed))]
+    made = MadeUp(servable, seed=seed)
+    return [request for key, taken in made.taken.items() for request in made.requests(key, Way(taken))]
 
 
-def _without_calls(servable: Servable) -> Servable:
+class MadeUp:
+    """Makes up requests to the signatures of a servable, in one way or another."""
+
+    def __init__(self, servable: Servable, *, seed: int = 0):
+        servable = without_calls(servable)
+        self._domains, self._seed = Domains(servable), seed
+        consumers = self._domains.consumers
+        self.taken = {key: Taken.of(inputs, self._domains)
+                      for key, inputs in signature_inputs(servable, consumers, parts=True)}
+
+    def ways(self, key: str) -> list[Way]:
+        """Other ways than the usual one to ask signature `key`, those that differ least first."""
+        return list(ways(self.taken[key], self._domains))
+
+    def requests(self, key: str, way: Way, cases: Sequence[Case] = CASES) -> list[Request]:
+        """What to ask signature `key` in that way, for those of the cases that are for its inputs."""
+        made = _made(way, self._domains, cases, self._seed)
+        return [Request(key, inputs, case.name) for case, inputs in _different(made)]
+
+
+def without_calls(servable: Servable) -> Servable:
     """The same with what TensorFlow 2 calls inlined, so that the consumers of its inputs are seen."""
     if not servable.graph.library.function:
         return servable
@@ -57,44 +77,28 @@ def _without_calls(servable: Servable) -> Servable:
     return replace(servable, graph=graph)
 
 
-@dataclass(frozen=True)
-class _Taken:
-    """What a signature takes: sparse and ragged tensors in parts, and single inputs."""
-
-    composites: Sequence[Composite]
-    single: Sequence[ServedInput]
-
-    @classmethod
-    def of(cls, inputs: Sequence[ServedInput], domains: Domains) -> _Taken:
-        found = composites(inputs, domains.consumers)
-        parts = {part.key for one in found for part in one.parts()}
-        return cls(found, [one for one in inputs if one.key not in parts])
-
-    def rows(self) -> int:
-        """How many rows a request has where the inputs say how many."""
-        return max([one.shape[0] or 1 for one in self.single if one.shape], default=1)
-
-    def traits(self, domains: Domains) -> set[str]:
-        """What the inputs take, of what cases are for: `Case.of`."""
-        found = {trait for one in self.single for trait in _traits(one, domains)}
-        for composite in self.composites:
-            found |= {LENGTHS, *_traits(composite.values, domains)}
-            if composite.indices and is_checked(domains.consumers, composite.rest[0].tensor):
-                found.add(CHECKED_SHAPES)
-        return found
+def _all_traits(way: Way, domains: Domains) -> set[str]:
+    """What the inputs take, of what cases are for: `Case.of`."""
+    found = {trait for one in way.taken.single for trait in _traits(one, domains)}
+    for composite in way.taken.composites:
+        found |= {LENGTHS} if composite.count is None else set()
+        found |= set(_traits(composite.values, domains))
+        if composite.indices and is_checked(domains.consumers, composite.rest[0].tensor):
+            found.add(CHECKED_SHAPES)
+    return found | ({IDS} if way.case.get("floats") in (IDS_KNOWN, WHOLE) else set())
 
 
-def _made(taken: _Taken, domains: Domains, seed: int) -> Iterator[_Made]:
-    traits, fixed = taken.traits(domains), taken.rows()
-    for number, case in enumerate(CASES):
+def _made(way: Way, domains: Domains, cases: Sequence[Case], seed: int) -> Iterator[_Made]:
+    traits, fixed = _all_traits(way, domains), way.taken.rows()
+    for case in cases:
         if case.of and case.of not in traits:
             continue
-        times = TYPICAL.rows // fixed if case is TYPICAL and BATCH not in traits else 1
-        rng = np.random.default_rng([seed, number])
+        times = TYPICAL.rows // fixed if case.name == TYPICAL.name and BATCH not in traits else 1
+        rng = np.random.default_rng([seed, NUMBERS[case.name]])
         for _ in range(max(1, times)):
             rows = max(case.rows, fixed)
             steps = rng.permutation(np.resize(rng.permutation(case.lengths), rows))
-            yield case, _value(rng, taken, domains, case, steps)
+            yield case, _value(rng, way.taken, domains, replace(case, **way.case), steps)
 
 
 def _different(made: Iterator[_Made]) -> Iterator[_Made]:
@@ -113,7 +117,7 @@ def _content(key: str, value: Any) -> tuple:
                    for part in parts))
 
 
-def _value(rng: np.random.Generator, taken: _Taken, domains: Domains, case: Case,
+def _value(rng: np.random.Generator, taken: Taken, domains: Domains, case: Case,
            steps: np.ndarray) -> dict[str, Any]:
     made = {one.key: composed(rng, domains, one, case, steps) for one in taken.single
             if not (one.optional and case.missing == 1.0)}
