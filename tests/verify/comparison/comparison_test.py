@@ -327,16 +327,19 @@ def test_a_signature_of_which_nothing_is_answered_is_unverified() -> None:
     assert "signature 'other': the original answered none of the 1 questions" in why
 
 
-@pytest.mark.parametrize("origins, warns", [
-    (["a typical batch", "a batch of 1"], True), (["input_fn", "input_fn"], False),
-    (["input_fn", "input_fn", "input_fn"], True), (["large numbers", "input_fn"], False)])
-def test_a_signature_whose_usual_questions_are_mostly_refused_is_named(
-        origins: list[str], warns: bool) -> None:
+@pytest.mark.parametrize("origins, refused, warns", [
+    (["a typical batch", "a batch of 1"], 1, True), (["input_fn", "input_fn", "input_fn"], 1, False),
+    (["input_fn", "input_fn", "input_fn"], 2, True), (["large numbers", "input_fn"], 1, False)])
+def test_a_signature_that_refuses_over_a_third_of_what_is_usual_is_named_with_its_first_error(
+        origins: list[str], refused: int, warns: bool) -> None:
     asked = [Request("serve", {}, origin) for origin in origins]
-    answers = [Refusal("InvalidArgumentError", "no") for _ in origins[:-1]] + [{"out": SCORES}]
+    errors = [Refusal("InvalidArgumentError", f"no {number}") for number in range(refused)]
+    answers = [*errors, *({"out": SCORES} for _ in origins[refused:])]
     found = compare(asked, heard({"serve": {}}, *answers), heard({"serve": {}}, *answers), EIGHT)
     assert found.passed
-    assert ("little of it, since the original refused" in "".join(found.unverified)) == warns
+    why = "".join(found.unverified)
+    assert ("little of it, since the original refused" in why) == warns
+    assert ("It refused the first with InvalidArgumentError: no 0" in why) == warns
 
 
 @pytest.mark.parametrize("transforms, cases", [

@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from google.protobuf import text_format
-from tensorflow.core.protobuf import saved_model_pb2
 
 from estimator_slim.saved_model.reader import read_servable
 from estimator_slim.verify.answers.asking import Heard, Job, ask_here
@@ -146,13 +144,14 @@ def of_any_width() -> tuple[dict, dict]:
 def sequences() -> tuple[dict, dict]:
     serialized = v1.placeholder(tf.string, [None], "serialized")
     context, lists, lengths = tf.io.parse_sequence_example(
-        serialized, {"user": tf.io.FixedLenFeature([], tf.int64), "tags": tf.io.VarLenFeature(tf.string)},
+        serialized, {"user": tf.io.FixedLenFeature([], tf.int64)},
         {"frames": tf.io.FixedLenSequenceFeature([4], tf.float32),
          "words": tf.io.VarLenFeature(tf.string), "ids": tf.io.RaggedFeature(tf.int64)})
     hashed = tf.strings.to_hash_bucket_fast(lists["words"].values, 50)
     return {"serialized": serialized}, {
-        "value": tf.tensordot(lists["frames"], variable("kernel", KERNEL), 1), "length": lengths["frames"],
-        "user": embedded(context["user"]), "hashed": hashed, "ids": tf.reduce_sum(lists["ids"], [1, 2])}
+        "value": tf.tensordot(lists["frames"], variable("kernel", KERNEL), 1),
+        "length": lengths["frames"], "user": embedded(context["user"]), "hashed": hashed,
+        "ids": tf.reduce_sum(lists["ids"], [1, 2])}
 
 
 def single_sequences() -> tuple[dict, dict]:
@@ -233,7 +232,7 @@ def two_numbered_sparse_tensors() -> tuple[dict, dict]:
 def images(decode: Callable) -> Callable:
     def network() -> tuple[dict, dict]:
         data = v1.placeholder(tf.string, [None], "data")
-        decoded = tf.map_fn(lambda text: tf.cast(tf.image.resize(decode(text), [4, 4]), tf.float32), data,
+        decoded = tf.map_fn(lambda text: tf.image.resize(decode(text), [4, 4]), data,
                             fn_output_signature=tf.float32)
         return {"data": data}, {"value": tf.reduce_mean(decoded, [1, 2, 3])}
     return network
@@ -255,24 +254,24 @@ def gif(text: Any) -> Any:
     return tf.io.decode_gif(text)[0]
 
 
-def base64_examples() -> tuple[dict, dict]:
-    texts = v1.placeholder(tf.string, [None], "texts")
-    features = v1.io.parse_example(tf.io.decode_base64(texts), {"x": tf.io.FixedLenFeature([4], tf.float32)})
-    return {"texts": texts}, {"value": features["x"]}
+def wrapped_examples(unpack: Callable) -> Callable:
+    def network() -> tuple[dict, dict]:
+        texts = v1.placeholder(tf.string, [None], "texts")
+        features = v1.io.parse_example(unpack(texts), {"x": tf.io.FixedLenFeature([4], tf.float32)})
+        return {"texts": texts}, {"value": features["x"]}
+    return network
 
 
-def packed_examples() -> tuple[dict, dict]:
-    packed = v1.placeholder(tf.string, [None], "packed")
-    unpacked = tf.io.decode_compressed(packed, "ZLIB")
-    features = v1.io.parse_example(unpacked, {"x": tf.io.FixedLenFeature([4], tf.float32)})
-    return {"packed": packed}, {"value": features["x"]}
+def base64_examples(texts: Any) -> Any:
+    return tf.io.decode_base64(texts)
 
 
-def examples_in_json() -> tuple[dict, dict]:
-    texts = v1.placeholder(tf.string, [None], "texts")
-    features = v1.io.parse_example(tf.io.decode_json_example(texts),
-                                   {"x": tf.io.FixedLenFeature([4], tf.float32)})
-    return {"texts": texts}, {"value": features["x"]}
+def packed_examples(texts: Any) -> Any:
+    return tf.io.decode_compressed(texts, "ZLIB")
+
+
+def examples_in_json(texts: Any) -> Any:
+    return tf.io.decode_json_example(texts)
 
 
 NETWORKS = [
@@ -282,7 +281,8 @@ NETWORKS = [
     sequences, single_sequences, sequences_one_by_one, in_map_fn, in_a_dataset, in_an_old_loop,
     the_first_alone, wide_sparse_part, two_numbered_sparse_tensors,
     *(pytest.param(images(one), id=one.__name__) for one in (base64_jpeg, base64_png, bmp, gif)),
-    base64_examples, packed_examples, examples_in_json]
+    *(pytest.param(wrapped_examples(one), id=one.__name__)
+      for one in (base64_examples, packed_examples, examples_in_json))]
 
 
 @pytest.mark.parametrize("network", NETWORKS)
