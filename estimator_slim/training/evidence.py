@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from estimator_slim.graph import Training, Weight
-from estimator_slim.training.slots import Slot
+from estimator_slim.training.slots import Slot, places
 
 Read = Callable[[int, int], np.ndarray]
 
@@ -48,20 +48,20 @@ class Evidence:
         importance = np.zeros(stop - start, np.float32)
         for slot in self.slots:
             rows = slot.weight.read(start, stop)
-            trained |= slot.moved(rows)
+            moved = slot.moved(rows)
+            trained |= moved
             if slot.squares:
-                importance += slot.importance(rows)
+                importance[moved] += slot.importance(rows[moved])
         if self.first or self.overwritten:
             values = self.weight.read(start, stop)
             if self.first:
                 trained |= differs(values, self.first(start, stop))
             if self.overwritten:
-                trained |= (values == 0).reshape(len(values), -1).all(axis=1)
+                trained |= (values == 0).all(axis=places(values))
         return trained, importance
 
 
 def differs(some: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Which rows [k, ...] of two arrays are not equal bit for bit, bool [k]."""
-    some, others = (np.ascontiguousarray(one).view(np.uint8).reshape(len(one), -1)
-                    for one in (some, others))
-    return (some != others).any(axis=1)
+    some, others = (np.ascontiguousarray(one).view(f"u{one.itemsize}") for one in (some, others))
+    return (some != others).any(axis=places(some))

@@ -40,10 +40,10 @@ def training_left_in(prefix: str, exported: str | None = None,
         reader = CheckpointReader(exported) if exported else None
     except Unknown as e:
         why = str(e)
-        return lambda name, weight: Training.not_known(why) if len(weight.shape) > 1 else None
+        return lambda name, weight: Training.not_known(why) if _may_have_rows(weight) else None
 
     def training_of(name: str, weight: Weight) -> Training | None:
-        if len(weight.shape) < 2 or not history.variables.has_rows(name):
+        if not _may_have_rows(weight) or not history.variables.has_rows(name):
             return None
         try:
             return _evidence(history, name, weight, reader, vouched=name in random).training()
@@ -51,6 +51,10 @@ def training_left_in(prefix: str, exported: str | None = None,
             return Training.not_known(str(e))
 
     return training_of
+
+
+def _may_have_rows(weight: Weight) -> bool:
+    return len(weight.shape) > 1 and weight.dtype.is_floating
 
 
 def _evidence(history: History, name: str, weight: Weight, exported: CheckpointReader | None,

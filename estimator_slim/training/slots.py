@@ -37,12 +37,17 @@ class Slot:
 
     def moved(self, rows: np.ndarray) -> np.ndarray:
         """Which of the slot's `rows` [k, ...] do not hold the start value, bool [k]."""
-        return (rows != self.start).reshape(len(rows), -1).any(axis=1)
+        return (rows != self.start).any(axis=places(rows))
 
     def importance(self, rows: np.ndarray) -> np.ndarray:
         """The mean of the squares in each of the slot's `rows` [k, ...], float32 [k]."""
         start = self.start if self.decay is None else np.zeros_like(self.start)
-        return (rows - start).reshape(len(rows), -1).mean(axis=1, dtype=np.float32)
+        return (rows - start).mean(axis=places(rows), dtype=np.float32)
+
+
+def places(rows: np.ndarray) -> tuple[int, ...]:
+    """The axes of rows [k, ...] behind the first."""
+    return tuple(range(1, rows.ndim))
 
 
 @dataclass(frozen=True)
