@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from estimator_slim.graph import NodeDef
+from estimator_slim.graph import NodeDef, attribute, names
+from estimator_slim.training.slots import Slot, Update
+from estimator_slim.training.unknown import Unknown
+from estimator_slim.training.variables import Variables
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,41 @@ _KINDS = {
 }
 
 
-def fused(node: NodeDef) -> Fused | None:
-    """What the inputs of `node` are, if it is an update in one operation that leaves a trace."""
+def fused(variables: Variables, variable: str, node: NodeDef) -> Update | None:
+    """What `node` leaves where it changes `variable`; None if it is no update in one operation.
+
+    Raises:
+      Unknown: it is one, and leaves nothing that is certain.
+    """
+    kind = _kind(node)
+    if kind is None:
+        return None
+    inputs = [names.node_of(variables.graph.source(i)) for i in names.data_inputs(node)]
+    if inputs[0] != variable:
+        raise Unknown(f"it is a slot of another variable ({node.op} {node.name!r})")
+    if "update_slots" in node.attr and not attribute(node, "update_slots").b:
+        raise Unknown(f"{node.op} ({node.name!r}) leaves its slots as they are (update_slots)")
+    for index in kind.zeros:
+        if variables.constant(inputs[index]):
+            raise Unknown(f"{node.op} ({node.name!r}) moves rows that have no gradient")
+    slots = [_slot(variables, inputs, kind, number) for number in range(len(kind.decays))]
+    return Update(node.name, slots, kind.overwrites)
+
+
+def _kind(node: NodeDef) -> Fused | None:
     name = node.op.removeprefix("Resource").removeprefix("Sparse")
     if not name.startswith("Apply"):
         return None
     return _KINDS.get(name.removeprefix("Apply").removesuffix("V2"))
+
+
+def _slot(variables: Variables, inputs: list[str], kind: Fused, number: int) -> Slot:
+    holder, factor = inputs[number + 1], kind.decays[number]
+    if holder not in variables.saved:
+        raise Unknown(f"its optimizer's slot {holder!r} is not in the checkpoint")
+    start = variables.start(holder)
+    if start.ndim:
+        raise Unknown(f"it is not known what its optimizer's slot {holder!r} started from")
+    decay = None if factor is None else variables.constant(inputs[factor])
+    squares = number == kind.squares and (decay is None or start == 0)
+    return Slot(variables.saved[holder], start, decay, squares)

@@ -7,17 +7,18 @@ from collections.abc import Collection
 
 import numpy as np
 
-from estimator_slim.checkpoint import CheckpointReader
+from estimator_slim.checkpoint import CheckpointReader, stored_weight
+from estimator_slim.errors import SourceError
 from estimator_slim.freezing import TrainingOf
-from estimator_slim.graph import NodeDef, Training, Weight, names
+from estimator_slim.graph import Training, Weight
 from estimator_slim.training.composed import composed
 from estimator_slim.training.drawn import require_drawn
 from estimator_slim.training.evidence import Evidence, differs
-from estimator_slim.training.fused import Fused, fused
+from estimator_slim.training.fused import fused
 from estimator_slim.training.history import History, read_history
-from estimator_slim.training.slots import Slot, Update
+from estimator_slim.training.slots import Update
 from estimator_slim.training.unknown import Unknown
-from estimator_slim.training.variables import Variables
+from estimator_slim.training.vouched import vouched_for
 
 
 def training_left_in(prefix: str, exported: str | None = None,
@@ -30,41 +31,58 @@ def training_left_in(prefix: str, exported: str | None = None,
       prefix: of a checkpoint that training wrote, such as `model_dir/model.ckpt-5000`.
       exported: prefix of the servable's variables, to see that they are those of the checkpoint without
         reading them; None: they are read and compared.
-      random: variables of which a person says that untrained rows hold nothing, whatever set them.
+      random: nodes or checkpoint keys of variables of which a person says that they started from random
+        numbers: their untrained rows hold nothing, whatever set them, with a .meta or without.
 
     Returns:
       a function that says `None` of variables without rows, and why where nothing certain is known.
     """
+    theirs = CheckpointReader(exported) if exported else None
     try:
-        history = read_history(prefix)
-        reader = CheckpointReader(exported) if exported else None
+        history, why = read_history(prefix), ""
     except Unknown as e:
-        why = str(e)
-        return lambda name, weight: Training.not_known(why) if _may_have_rows(weight) else None
+        history, why = None, str(e)
+
+    def evidence(name: str, weight: Weight) -> Evidence | None:
+        vouched = name in random or weight.origin in random
+        if history is not None:
+            return _evidence(history, name, weight, theirs, vouched=vouched)
+        if not vouched:
+            raise Unknown(why)
+        return _vouched(prefix, weight, theirs)
 
     def training_of(name: str, weight: Weight) -> Training | None:
-        if not _may_have_rows(weight) or not history.variables.has_rows(name):
+        if len(weight.shape) < 2 or not weight.dtype.is_floating:
             return None
         try:
-            return _evidence(history, name, weight, reader, vouched=name in random).training()
+            found = evidence(name, weight)
         except Unknown as e:
             return Training.not_known(str(e))
+        return None if found is None else found.training()
 
     return training_of
 
 
-def _may_have_rows(weight: Weight) -> bool:
-    return len(weight.shape) > 1 and weight.dtype.is_floating
+def _vouched(prefix: str, weight: Weight, theirs: CheckpointReader | None) -> Evidence:
+    try:
+        reader = CheckpointReader(prefix)
+    except SourceError as e:
+        raise Unknown(f"the training checkpoint cannot be read: {e}") from e
+    evidence = vouched_for(reader, weight)
+    _require_same(reader, stored_weight(reader, weight.origin), weight, theirs)
+    return evidence
 
 
-def _evidence(history: History, name: str, weight: Weight, exported: CheckpointReader | None,
-              vouched: bool) -> Evidence:
+def _evidence(history: History, name: str, weight: Weight, theirs: CheckpointReader | None, *,
+              vouched: bool) -> Evidence | None:
     variables = history.variables
+    if not variables.has_rows(name):
+        return None
     trained = variables.saved.get(name)
     if trained is None or trained.shape != weight.shape or trained.dtype != weight.dtype:
         raise Unknown(f"the training checkpoint {history.reader.prefix} has no variable of this name "
                       "and shape. Give the checkpoint from which the servable was exported")
-    _require_same(history.reader, trained, weight, exported)
+    _require_same(history.reader, trained, weight, theirs)
     start = None if vouched else variables.start(name)
     first = history.first[name].read if name in history.first else None
     is_constant = start is not None and start.ndim == 0
@@ -89,11 +107,14 @@ def _updates(history: History, name: str, *, needed: bool) -> list[Update]:
     """All updates of a variable; none where they leave nothing certain, and that is not needed.
 
     Raises:
-      Unknown: it is needed.
+      Unknown: it is needed, or there are no updates.
     """
+    _, nodes = history.variables.starts_and_updates(name)
+    if not nodes:
+        raise Unknown("training never changes it, so its rows are of use as they are")
     try:
-        _, nodes = history.variables.starts_and_updates(name)
-        updates = [update_of(history.variables, name, node) for node in nodes]
+        updates = [fused(history.variables, name, node) or composed(history.variables, name, node)
+                   for node in nodes]
         for update in updates:
             if history.steps is None or update.decayed(history.steps):
                 raise Unknown(f"its optimizer forgets ({update.node!r} lets its slots decay): after "
@@ -106,41 +127,13 @@ def _updates(history: History, name: str, *, needed: bool) -> list[Update]:
                       "rows are compared with it") from e
 
 
-def update_of(variables: Variables, variable: str, node: NodeDef) -> Update:
-    """What `node` leaves where it changes `variable`. Raises Unknown if that is not certain."""
-    kind = fused(node)
-    if kind is None:
-        return composed(variables, variable, node)
-    return _fused(variables, variable, node, kind)
-
-
-def _fused(variables: Variables, variable: str, node: NodeDef, kind: Fused) -> Update:
-    inputs, graph, slots = names.data_inputs(node), variables.graph, []
-    if names.node_of(graph.source(inputs[0])) != variable:
-        raise Unknown(f"it is a slot of {node.op} ({node.name!r}) itself")
-    for index in kind.zeros:
-        if variables.constant(inputs[index]):
-            raise Unknown(f"{node.op} ({node.name!r}) moves rows without a gradient")
-    for number, decay in enumerate(kind.decays):
-        holder = names.node_of(graph.source(inputs[number + 1]))
-        if holder not in variables.saved:
-            raise Unknown(f"the optimizer's slot {holder!r} is not in the checkpoint")
-        start = variables.start(holder)
-        if start.ndim:
-            raise Unknown(f"it is not known what the optimizer's slot {holder!r} started from")
-        slots.append(Slot(variables.saved[holder], start,
-                          None if decay is None else variables.constant(inputs[decay]),
-                          squares=number == kind.squares and (decay is None or start == 0)))
-    return Update(node.name, slots, kind.overwrites)
-
-
 def _require_same(reader: CheckpointReader, trained: Weight, weight: Weight,
-                  exported: CheckpointReader | None) -> None:
+                  theirs: CheckpointReader | None) -> None:
     """Raises Unknown unless the servable's values are those of the checkpoint."""
-    mine = reader.entry(trained.origin).pieces
-    theirs = exported.entry(weight.origin).pieces if exported else ()
-    if [p.region for p in mine] == [p.region for p in theirs]:
-        same = [(p.size, p.crc) for p in mine] == [(p.size, p.crc) for p in theirs]
+    stored = reader.entry(trained.origin).pieces
+    served = theirs.entry(weight.origin).pieces if theirs else ()
+    if [p.region for p in stored] == [p.region for p in served]:
+        same = [(p.size, p.crc) for p in stored] == [(p.size, p.crc) for p in served]
     else:
         same = not any(differs(rows, trained.read(at, at + len(rows))).any()
                        for at, rows in weight.slices())

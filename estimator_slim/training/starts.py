@@ -45,7 +45,8 @@ _RANDOM: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
     **dict.fromkeys(("TruncatedNormal", "StatelessTruncatedNormal", "StatelessTruncatedNormalV2",
                      "StatefulTruncatedNormal"), _truncated)}
 # Operation → the input whose values, or some of them, it gives on.
-_PASSED_ON = {**dict.fromkeys(("Identity", "Reshape", "Slice", "StridedSlice", "BroadcastTo"), 0),
+_PASSED_ON = {**dict.fromkeys(("Identity", "Reshape", "Slice", "StridedSlice", "BroadcastTo",
+                              "EnsureShape"), 0),
               "Fill": 1}
 _COMPUTED: dict[str, Callable[..., np.ndarray]] = {
     "Add": np.add, "AddV2": np.add, "Sub": np.subtract, "Mul": np.multiply, "RealDiv": np.divide,

@@ -34,15 +34,15 @@ class Table:
       partitions: the number of parts in which it lies.
       loss: added to the loss, given the table.
       references: it is a variable as TensorFlow 1.x has them.
-      init: run at the start in the session, given the table.
+      init: given the table, makes what is run in the session at the start.
     """
 
-    optimizer: Callable[[], Any]
+    optimizer: Callable[[], Any] | None
     initializer: Any = None
     partitions: int = 1
     loss: Callable[[Any], Any] | None = None
     references: bool = False
-    init: Callable[[Any, Any], None] | None = None
+    init: Callable[[Any], Callable[[Any], Any]] | None = None
 
 
 def ids_of(steps: int) -> np.ndarray:
@@ -64,13 +64,20 @@ def serving() -> Any:
     return tf.estimator.export.ServingInputReceiver({"ids": ids}, {"ids": ids})
 
 
-def model_fn(tables: Mapping[str, Table], before: Callable[[], None] | None = None) -> Callable:
-    """Logits are the sums of what all tables say; each table is trained by its own optimizer."""
+def model_fn(tables: Mapping[str, Table], before: Callable[[], None] | None = None,
+             columns: Sequence[Any] = ()) -> Callable:
+    """Logits are the sums of what all tables and columns say; each table has its own optimizer.
+
+    `before` is run ahead of the updates.
+    """
     def model(features: Any, labels: Any, mode: str) -> Any:
         variables = {name: _variable(name, table) for name, table in tables.items()}
         weights = tf.constant(np.linspace(-1, 1, 2 * DIM).reshape(DIM, 2), tf.float32)
-        logits = tf.add_n([tf.reduce_sum(v1.nn.embedding_lookup(v, features["ids"], "div"), 1)
-                           for v in variables.values()]) @ weights
+        rows = [tf.reduce_sum(v1.nn.embedding_lookup(v, features["ids"], "div"), 1)
+                for v in variables.values()]
+        if columns:
+            rows.append(v1.feature_column.input_layer(features, columns))
+        logits = tf.add_n(rows) @ weights
         if mode == tf.estimator.ModeKeys.PREDICT:
             return tf.estimator.EstimatorSpec(mode, predictions={"logits": logits}, export_outputs={
                 "serving_default": tf.estimator.export.PredictOutput({"logits": logits})})
@@ -79,14 +86,18 @@ def model_fn(tables: Mapping[str, Table], before: Callable[[], None] | None = No
             return tf.estimator.EstimatorSpec(mode, loss=loss)
         if before:
             before()
-        steps = [_trained(table, variables[name], loss) for name, table in tables.items()]
+        steps = [_trained(table, variables[name], loss) for name, table in tables.items()
+                 if table.optimizer]
+        if columns:
+            steps.append(v1.train.AdagradOptimizer(0.1).minimize(
+                loss, var_list=v1.trainable_variables("input_layer")))
         with tf.control_dependencies(steps):
             step = v1.assign_add(v1.train.get_global_step(), 1).op
-        inits = [(table.init, variables[name]) for name, table in tables.items() if table.init]
+        inits = [table.init(variables[name]) for name, table in tables.items() if table.init]
 
         def init(_: Any, session: Any) -> None:
-            for run, variable in inits:
-                run(variable, session)
+            for run in inits:
+                run(session)
         return tf.estimator.EstimatorSpec(mode, loss=loss, train_op=step,
                                           scaffold=v1.train.Scaffold(init_fn=init) if inits else None)
     return model
@@ -101,6 +112,7 @@ def _variable(name: str, table: Table) -> Any:
 
 
 def _trained(table: Table, variable: Any, loss: Any) -> Any:
+    assert table.optimizer
     optimizer = table.optimizer()
     parts = list(variable) if table.partitions > 1 else [variable]
     total = loss + table.loss(variable) if table.loss else loss
@@ -113,8 +125,8 @@ def train(folder: Path, tables: Mapping[str, Table], steps: int = 6,
           **arguments: Any) -> tuple[str, str]:
     """Trains and exports; returns the servable and the prefix of its checkpoint, the first beside it."""
     config = tf.estimator.RunConfig(str(folder / "model"), save_checkpoints_steps=steps, **_CONFIG)
-    estimator = tf.estimator.Estimator(model_fn(tables, arguments.pop("before", None)), config=config,
-                                       **arguments)
+    model = model_fn(tables, arguments.pop("before", None), arguments.pop("columns", ()))
+    estimator = tf.estimator.Estimator(model, config=config, **arguments)
     tf.estimator.train_and_evaluate(
         estimator, tf.estimator.TrainSpec(input_fn(steps), max_steps=steps),
         tf.estimator.EvalSpec(input_fn(1), steps=1,
