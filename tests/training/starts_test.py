@@ -1,4 +1,4 @@
-"""What a table starts from: what holds nothing may go, what somebody put there stays, and why is told."""
+"""What a table starts from: what holds nothing may go, what somebody put there stays, and why."""
 
 from __future__ import annotations
 
