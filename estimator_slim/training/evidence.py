@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from estimator_slim.errors import SourceError
 from estimator_slim.graph import Training, Weight
 from estimator_slim.training.slots import Slot, places
 
@@ -55,10 +56,18 @@ class Evidence:
         if self.first or self.overwritten:
             values = self.weight.read(start, stop)
             if self.first:
-                trained |= differs(values, self.first(start, stop))
+                trained |= self._differs(self.first, values, start, stop)
             if self.overwritten:
                 trained |= (values == 0).all(axis=places(values))
         return trained, importance
+
+    @staticmethod
+    def _differs(first: Read, values: np.ndarray, start: int, stop: int) -> np.ndarray:
+        """Which of the `values` are not those of the first step; all, where these cannot be read."""
+        try:
+            return differs(values, first(start, stop))
+        except SourceError:  # training may have removed its first checkpoint by now
+            return np.ones(stop - start, bool)
 
 
 def differs(some: np.ndarray, others: np.ndarray) -> np.ndarray:

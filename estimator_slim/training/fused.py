@@ -22,18 +22,20 @@ class Fused:
       decays: for each slot the input that says by what factor it shrinks; None: it never does.
       squares: which of the slots holds squares of gradients, from 0; None: no slot.
       overwrites: see `Update`.
+      absorbs: gradients that are small beside the start value leave no trace in the sum.
       zeros: inputs that move a row even where its gradient is zero, unless they are zero themselves.
     """
 
     decays: tuple[int | None, ...]
     squares: int | None = 0
     overwrites: bool = False
+    absorbs: bool = False
     zeros: tuple[int, ...] = ()
 
 
 _KINDS = {
-    "Adagrad": Fused((None,)),
-    "ProximalAdagrad": Fused((None,), zeros=(3, 4)),  # l1, l2
+    "Adagrad": Fused((None,), absorbs=True),
+    "ProximalAdagrad": Fused((None,), absorbs=True, zeros=(3, 4)),  # l1, l2
     "AdagradDA": Fused((None, None), squares=1, overwrites=True),
     "Ftrl": Fused((None, None), overwrites=True),
     "Adadelta": Fused((4, 4)),  # rho
@@ -64,6 +66,9 @@ def fused(variables: Variables, variable: str, node: NodeDef) -> Update | None:
     for index in kind.zeros:
         if variables.constant(inputs[index]):
             raise Unknown(f"{node.op} ({node.name!r}) moves rows that have no gradient")
+    if kind.absorbs and "Sparse" not in node.op:
+        raise Unknown(f"{node.op} ({node.name!r}) takes gradients of all rows at each step, of a "
+                      "penalty on the table, say, which may be too small to show in its sums")
     slots = [_slot(variables, inputs, kind, number) for number in range(len(kind.decays))]
     return Update(node.name, slots, kind.overwrites)
 

@@ -154,6 +154,28 @@ def optimizers(names: Sequence[str] | None = None) -> dict[str, Table]:
     return {name: table for name, table in _OPTIMIZERS.items() if names is None or name in names}
 
 
+class LazyAdam(legacy.Adam):
+    """Adam that leaves rows alone that are in no batch, as TensorFlow Addons has it."""
+
+    def _resource_apply_sparse(self, grad: Any, var: Any, indices: Any, apply_state: Any = None) -> Any:
+        m, v = self.get_slot(var, "m"), self.get_slot(var, "v")
+        beta_1, beta_2 = (self._get_hyper(name, var.dtype) for name in ("beta_1", "beta_2"))
+        new_m = beta_1 * tf.gather(m, indices) + (1 - beta_1) * grad
+        new_v = beta_2 * tf.gather(v, indices) + (1 - beta_2) * tf.square(grad)
+        step = self._get_hyper("learning_rate", var.dtype) * new_m / (tf.sqrt(new_v) + 1e-7)
+        return tf.group(self._resource_scatter_update(m, indices, new_m),
+                        self._resource_scatter_update(v, indices, new_v),
+                        self._resource_scatter_add(var, indices, -step))
+
+
+class DecayingAdam(legacy.Adam):
+    """Adam that makes all weights a little smaller at each step."""
+
+    def _resource_apply_sparse(self, grad: Any, var: Any, indices: Any, apply_state: Any = None) -> Any:
+        with tf.control_dependencies([var.assign_sub(1e-3 * var)]):
+            return super()._resource_apply_sparse(grad, var, indices, apply_state)
+
+
 _OPTIMIZERS = {
     "v1_adagrad": Table(lambda: v1.train.AdagradOptimizer(0.1)),
     "v1_adagrad_references": Table(lambda: v1.train.AdagradOptimizer(0.1), references=True),
