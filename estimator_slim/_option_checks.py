@@ -49,6 +49,14 @@ def share(name: str, value: Any) -> float | None:
     return float(value)
 
 
+def place(name: str, value: Any) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, (str, bytes, os.PathLike)):
+        raise OptionError(f"{name}: expected a folder for records or off, got {value!r}")
+    return as_text(value, name)
+
+
 def examples(name: str, value: Any) -> str | None:
     if value is None:
         return None

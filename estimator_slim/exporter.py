@@ -15,6 +15,7 @@ from estimator_slim.errors import OptionError
 from estimator_slim.optimize import optimize, slim_directory
 from estimator_slim.options import EXPORTER, RAISE, Options, are_parsed, chosen, given, resolve
 from estimator_slim.paths import as_text
+from estimator_slim.record_files import forget
 from estimator_slim.recording import recorded
 from estimator_slim.saved_model import is_marked, withdraw
 from estimator_slim.transforms import TransformList
@@ -30,7 +31,8 @@ class OptimizingExporter(tf.estimator.Exporter):
     The original stays as the wrapped exporter made it, in `export/<name>/<version>`; the slim
     servable appears by one rename as `export/<name>-slim/<version>`. When an original is gone
     (garbage collection), its slim twin goes at the next export. A failed optimization is logged and
-    changes nothing else, unless `on_error` is `raise`.
+    changes nothing else, unless `on_error` is `raise`. Each optimization leaves a record of what was
+    done, or of what failed, as `export/<name>-slim-report/<version>.json` (docs/record.md).
     """
 
     def __init__(self, exporter: tf.estimator.Exporter, transforms: TransformList | None = None, *,
@@ -40,7 +42,7 @@ class OptimizingExporter(tf.estimator.Exporter):
                  meta_graphs: str | None = None, verify: str | None = None,
                  max_error: float | None = None, min_agreement: float | None = None,
                  verify_examples: Any = None, verify_input_fn: Callable[..., Any] | None = None,
-                 warmup: int | None = None):
+                 warmup: int | None = None, report: Any = None):
         """Wraps `exporter`.
 
         Args:
@@ -64,6 +66,8 @@ class OptimizingExporter(tf.estimator.Exporter):
           verify_input_fn: the input_fn of an EvalSpec, whose features are asked; its mode, params and
             config are those that the Estimator evaluates with.
           warmup: how many warm-up records to write for each signature.
+          report: the folder in which a folder of records is made, or `off` for no records; by default
+            `export/`: a record is `export/<name>-slim-report/<version>.json`.
 
         Raises:
           OptionError: `exporter` is no Exporter, or an OptimizingExporter of the same suffix, or another
@@ -95,12 +99,11 @@ class OptimizingExporter(tf.estimator.Exporter):
 
     def _follow(self, estimator: Any, original: str) -> None:
         """Writes the slim twin of a new original; removes the twins of those that are gone."""
-        slim = slim_directory(original, self._chosen("suffix"))
-        with self._failing(f"no slim servable of {original}"):
+        slim, place = slim_directory(original, self._chosen("suffix")), self._chosen("report")
+        with self._failing(f"no slim servable of {original}"), recorded(original, slim, place) as report:
             self._require_own_suffix(chosen("suffix", None))
-            with recorded(original, slim) as report:
-                optimize(report, _for(estimator, resolve(EXPORTER, self._arguments)))
-        _mirror_collection(original, os.path.dirname(slim))
+            optimize(report, _for(estimator, resolve(EXPORTER, self._arguments)))
+        _mirror_collection(original, os.path.dirname(slim), place)
 
     def _chosen(self, name: str) -> Any:
         return chosen(name, self._arguments[name])
@@ -137,8 +140,8 @@ def _for(estimator: Any, options: Options) -> Options:
     return replace(options, verify_input_fn=as_called_by(estimator, options.verify_input_fn))
 
 
-def _mirror_collection(original: str, slims: str) -> None:
-    """Removes the slim versions in folder `slims` that are no longer beside the new `original`."""
+def _mirror_collection(original: str, slims: str, place: Any) -> None:
+    """Removes what is no longer beside the new `original`: slim versions in `slims`, and records."""
     made = _versions(slims)  # before the originals, for another process may add a pair meanwhile
     originals = _names(os.path.dirname(original))
     if os.path.basename(original) not in originals:
@@ -153,6 +156,7 @@ def _mirror_collection(original: str, slims: str) -> None:
         else:
             log.warning("estimator_slim: %s has no original and is no slim servable, so it stays; "
                         "the folder is for slim servables alone: give another suffix", path)
+    forget(slims, originals, place)
 
 
 def _versions(folder: str) -> set[str]:

@@ -26,6 +26,7 @@ def optimize_saved_model(
         meta_graphs: str | None = None, verify: str | None = None, max_error: float | None = None,
         min_agreement: float | None = None, verify_examples: Optional[Path] = None,  # noqa: UP045
         verify_input_fn: Callable[..., Any] | None = None, warmup: int | None = None,
+        report: Optional[Path] = None,  # noqa: UP045
         tags: Sequence[str] = ("serve",)) -> Report | None:
     """Writes an optimized servable of the SavedModel in `src` to `dst`.
 
@@ -56,6 +57,9 @@ def optimize_saved_model(
       verify_examples: a TFRecord file of tf.Examples to ask; None: --slim_verify_examples.
       verify_input_fn: an Estimator's input_fn, whose features are asked; labels are counted too.
       warmup: how many warm-up records to write for each signature; None: --slim_warmup.
+      report: the folder in which a folder of records is made, or `off`; None: --slim_report, or beside
+        `dst`: `best-slim-report/1700000000.json` for `best-slim/1700000000`, `slim-report.json` for
+        another `slim`. Where an error is raised, a record is kept only if a folder was given.
       tags: of the MetaGraph to optimize.
 
     Returns:
@@ -64,6 +68,7 @@ def optimize_saved_model(
     Raises:
       EstimatorSlimError: OptionError for wrong arguments, SourceError, DestinationError,
         TransformError or VerificationError for what its name says; nothing is left at or beside `dst`.
+        A VerificationError has the report.
     """
     options = resolve(FUNCTION, given(FUNCTION, locals()), on_error=RAISE)
     source = as_text(src, "src")
@@ -72,9 +77,10 @@ def optimize_saved_model(
         return None
     destination = as_text(dst, "dst") if dst is not None else slim_directory(source, options.suffix)
     try:
-        with recorded(source, destination) as report:
-            optimize(report, options, tags=tags)
-        return report
+        with recorded(source, destination, options.report,
+                      failures=options.on_error != RAISE or options.report is not None) as record:
+            optimize(record, options, tags=tags)
+        return record
     except Exception:
         if options.on_error == RAISE:
             raise

@@ -108,6 +108,10 @@ class Options:
         None, None, checks.input_fn, "The input_fn of an EvalSpec, to verify with its features.")
     warmup: int = _option(
         0, int, checks.records, "How many warm-up records to write for each signature.")
+    report: str | None = _option(
+        None, str, checks.place,
+        "The folder in which a folder of records is made, or off for no records; by default the one "
+        "in which the slim servables' folder stands: export/best-slim-report/1700000000.json.")
     chosen_by: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property

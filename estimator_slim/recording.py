@@ -1,15 +1,11 @@
-"""The record of every optimization: what there is to say from its start, and where it is kept.
-
-    export/best/1700000000                    the original
-    export/best-slim/1700000000               its slim servable
-    export/best-slim-report/1700000000.json   its record
-"""
+"""The record of every optimization, from its start to how it ended."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import importlib.metadata
+import os
 import platform
 import time
 from collections.abc import Iterator, Sequence
@@ -21,14 +17,23 @@ import tensorflow as tf
 from estimator_slim import log
 from estimator_slim.errors import VerificationError
 from estimator_slim.options import OPTIONS, Options
+from estimator_slim.record_files import keep
 from estimator_slim.report import FAILED, REFUSED, Chosen, Problem, Report
-from estimator_slim.usage import measured
+from estimator_slim.usage import Usage, measured
 from estimator_slim.version import VERSION
 
 
 @contextlib.contextmanager
-def recorded(source: str, destination: str) -> Iterator[Report]:
-    """A report to be filled in by the block, with what the block took and how it ended."""
+def recorded(source: str, destination: str, place: str | os.PathLike | None, *,
+             failures: bool = True) -> Iterator[Report]:
+    """A report to be filled in by the block; it is kept with what the block took and how it ended.
+
+    Args:
+      source: the original.
+      destination: of the slim servable.
+      place: where records are kept, see `record_path`.
+      failures: whether it is kept where the block raises, too.
+    """
     report = Report(source, destination, versions=versions(),
                     started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
     try:
@@ -37,11 +42,18 @@ def recorded(source: str, destination: str) -> Iterator[Report]:
     except Exception as e:
         report.outcome = REFUSED if isinstance(e, VerificationError) else FAILED
         report.error = Problem(type(e).__name__, str(e))
+        _note(report, usage)
+        if failures:
+            keep(report, place)
         raise
-    finally:
-        report.seconds, report.peak_memory = usage.seconds, usage.peak_memory
-        report.child_peak_memory = usage.child_peak_memory
+    _note(report, usage)
     log.info("estimator_slim: %s: %s", destination, report)
+    keep(report, place)
+
+
+def _note(report: Report, usage: Usage) -> None:
+    report.seconds, report.peak_memory = usage.seconds, usage.peak_memory
+    report.child_peak_memory = usage.child_peak_memory
 
 
 def versions() -> dict[str, str]:

@@ -140,7 +140,7 @@ def test_disabled_it_only_exports_the_original(trained: str, tmp_path: Path) -> 
 def test_the_suffix_names_the_slim_folder(trained: str, tmp_path: Path) -> None:
     exporter = OptimizingExporter(Prepared(trained, ["1700000001"]), LOSSLESS, suffix="_small")
     export_all(exporter, tmp_path, 1)
-    assert versions(tmp_path) == ["latest", "latest_small"]
+    assert versions(tmp_path) == ["latest", "latest_small", "latest_small-report"]
     assert versions(tmp_path / "latest_small") == ["1700000001"]
 
 
@@ -230,7 +230,8 @@ def test_two_around_one_exporter_each_write_to_a_folder_of_their_own(
         trained: str, tmp_path: Path) -> None:
     inner = OptimizingExporter(Prepared(trained, ["1700000001"]), LOSSLESS)
     export_all(OptimizingExporter(inner, "strip_unused_nodes", suffix="-stripped"), tmp_path, 1)
-    assert versions(tmp_path) == ["latest", "latest-slim", "latest-stripped"]
+    assert versions(tmp_path) == ["latest", "latest-slim", "latest-slim-report", "latest-stripped",
+                                  "latest-stripped-report"]
 
 
 def test_a_suffix_that_only_the_flag_makes_the_same_is_told_at_the_export(

@@ -132,8 +132,15 @@ def test_the_collection_of_latest_exports_is_mirrored(run: Run) -> None:
     assert versions(run.folder / "latest-slim") == written[-2:]
 
 
-def test_only_the_folders_of_exports_and_their_twins_are_in_the_export_folder(run: Run) -> None:
-    assert versions(run.folder) == sorted([*NAMES, *(f"{name}-slim" for name in NAMES)])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_version_has_its_record(run: Run, name: str) -> None:
+    kept = [f"{version}.json" for version in versions(run.folder / name)]
+    assert versions(run.folder / f"{name}-slim-report") == kept
+
+
+def test_only_the_folders_of_exports_their_twins_and_records_are_in_the_export_folder(run: Run) -> None:
+    assert versions(run.folder) == sorted(
+        f"{name}{after}" for name in NAMES for after in ("", "-slim", "-slim-report"))
 
 
 @pytest.mark.parametrize("name", NAMES)

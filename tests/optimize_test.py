@@ -80,7 +80,7 @@ def test_without_a_destination_the_twin_stands_in_the_sibling_with_the_suffix(
     (tmp_path / "best").mkdir()
     (tmp_path / "best/7").symlink_to(source, target_is_directory=True)
     optimize_saved_model(tmp_path / "best/7", transforms=LOSSLESS, suffix=".slim")
-    assert versions(tmp_path) == ["best", "best.slim"]
+    assert versions(tmp_path) == ["best", "best.slim", "best.slim-report"]
     assert versions(tmp_path / "best.slim") == ["7"]
 
 
@@ -90,7 +90,7 @@ def test_without_a_destination_a_relative_source_has_its_twin_in_the_same_place(
     shutil.copytree(source, tmp_path / "best/7")
     monkeypatch.chdir(tmp_path / folder)
     optimize_saved_model(path, transforms=LOSSLESS)
-    assert versions(tmp_path) == ["best", "best-slim"]
+    assert versions(tmp_path) == ["best", "best-slim", "best-slim-report"]
     assert (versions(tmp_path / "best"), versions(tmp_path / "best-slim")) == (["7"], ["7"])
 
 

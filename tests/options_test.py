@@ -116,7 +116,7 @@ def test_transforms_weights_and_suffix_change_what_is_done_and_where(
     assert (done.returncode, done.stdout.strip()) == (0, str(
         ["strip_unused_nodes", "fold_constants(ignore_errors=true)",
          "quantize_weights(minimum_size=7)"])), done.stderr
-    assert versions(tmp_path) == ["best", "best_small"]
+    assert versions(tmp_path) == ["best", "best_small", "best_small-report"]
     assert versions(tmp_path / "best_small") == ["1700000001"]
     assert "variables.index" in versions(tmp_path / "best_small/1700000001/variables")
 
@@ -150,7 +150,7 @@ def test_an_argument_in_code_wins_over_its_flag(servable: str, tmp_path: Path) -
                code="transforms='remove_device', enabled=True, on_error='raise', suffix='_code', "
                     "weights='constants', max_error=0, verify='off'")
     assert (done.returncode, done.stdout.strip()) == (0, "['remove_device']"), done.stderr
-    assert versions(tmp_path) == ["best", "best_code"]
+    assert versions(tmp_path) == ["best", "best_code", "best_code-report"]
     assert versions(tmp_path / "best_code/1700000001/variables") == []
 
 
@@ -177,7 +177,7 @@ def test_flags_decide_what_becomes_of_a_servable_that_answers_otherwise(
     assert logged in done.stderr
     assert ("allow so much with --slim_max_error=" in done.stderr) == (code == 1)
     assert ("publish it all the same with --slim_verify=report" in done.stderr) == (code == 1)
-    assert versions(tmp_path) == ["best", *printed]
+    assert versions(tmp_path) == ["best", *printed, *(f"{one}-report" for one in printed)]
 
 
 def wrong_values() -> list:
@@ -201,6 +201,7 @@ def wrong_values() -> list:
         ("--slim_verify_examples=/no/such/file",
          "expected a TFRecord file of tf.Examples that is there"),
         ("--slim_warmup=-1", "warmup: expected a number of records, 0 or more, got -1"),
+        ("--slim_report=", "report: expected a path, got an empty one"),
     ]
 
 
@@ -298,6 +299,7 @@ def test_who_chose_an_option_is_kept() -> None:
     with flagsaver.flagsaver(slim_suffix="_flag", slim_warmup=2):
         flags.FLAGS(["program", "--slim_on_error=keep_original"])
         options = resolve(FUNCTION, {"warmup": 3, "weights": None}, on_error="raise", meta_graphs="all")
+        flags.FLAGS.unparse_flags()  # as other tests have them
     by = options.chosen_by
     assert (options.suffix, by["suffix"]) == ("_flag", "flag")
     assert (options.warmup, by["warmup"]) == (3, "code")

@@ -16,6 +16,7 @@ import pytest
 import tensorflow as tf
 
 from estimator_slim import DestinationError, optimize_saved_model
+from estimator_slim.report import from_json
 from estimator_slim.saved_model.publish import withdraw
 from tests.faults.exporting import ORIGINALS, numbered
 from tests.faults.killing import answers, compare
@@ -42,6 +43,13 @@ def test_a_version_in_a_store_is_whole_and_answers(original: Path, store: str) -
     assert files(f"{store}/7") == FILES
     assert tf.io.gfile.listdir(store) == ["7"]
     compare(answers(f"{store}/7"), answers(original))
+
+
+def test_a_record_is_kept_in_a_store(original: Path) -> None:
+    folder = f"ram://{uuid.uuid4().hex}"
+    report = optimize_saved_model(original, f"{folder}/best-slim/7", training.LOSSLESS)
+    with tf.io.gfile.GFile(f"{folder}/best-slim-report/7.json") as file:
+        assert from_json(file.read()) == report
 
 
 def test_until_the_last_file_is_in_the_store_there_is_nothing_to_load(
@@ -106,7 +114,8 @@ def test_a_version_is_withdrawn_from_a_store_beginning_with_what_loaders_look_fo
 
 
 def slim(original: Path, directory: str) -> None:
-    optimize_saved_model(original, directory, training.LOSSLESS, verify="off", weights="variables")
+    optimize_saved_model(original, directory, training.LOSSLESS, verify="off", weights="variables",
+                         report="off")
 
 
 def files(directory: str) -> set[str]:

@@ -1,0 +1,93 @@
+"""Where records are kept: the one decision, how they are written, and that they go with their versions.
+
+A record lies outside of every folder in which a server looks for versions. It is written whole, by one
+rename, and nothing that keeps it from being written keeps a servable from being published.
+"""
+
+from __future__ import annotations
+
+import os
+
+import tensorflow as tf
+
+from estimator_slim import log
+from estimator_slim.errors import RecordError
+from estimator_slim.options import OFF
+from estimator_slim.report import PUBLISHED, Report, from_json, to_json
+
+_UNFINISHED = ".part"
+
+
+def record_path(destination: str, place: str | os.PathLike | None) -> str | None:
+    """Where the record of the slim servable at `destination` is kept.
+
+        export/best-slim/1700000000  →  export/best-slim-report/1700000000.json
+        slim                         →  slim-report.json
+
+    Args:
+      destination: a version in a folder of versions, named by a number, or any other folder.
+      place: None: as above; a folder: as above in it, in the place of `export`; `off`: nowhere.
+    """
+    if place == OFF:
+        return None
+    path = destination if "://" in destination else os.path.abspath(destination)
+    home, name = os.path.split(path)
+    root, folder = os.path.split(home)
+    if name.isdigit() and folder and not root.endswith(("/", ":")):
+        return os.path.join(root if place is None else os.fsdecode(place), f"{folder}-report",
+                            f"{name}.json")
+    return os.path.join(home if place is None else os.fsdecode(place), f"{name}-report.json")
+
+
+def keep(report: Report, place: str | os.PathLike | None) -> None:
+    """Writes the record of an optimization; where it cannot be written, that is only logged.
+
+    A failure is not written over the record of what stands at its destination.
+    """
+    path = record_path(report.destination, place)
+    if path is None:
+        return
+    done = report.outcome == PUBLISHED
+    try:
+        if done or not (tf.io.gfile.exists(path) and tf.io.gfile.exists(report.destination)):
+            _write(path, to_json(report))
+    except (OSError, UnicodeEncodeError, tf.errors.OpError) as e:
+        (log.warning if done else log.debug)(
+            "estimator_slim: the record %s cannot be written (%s); give another folder for it "
+            "(report='...', or --slim_report=...), or report='off'", path, e)
+
+
+def forget(slims: str, kept: set[str], place: str | os.PathLike | None) -> None:
+    """Removes the records of those versions in the folder `slims` that are not among `kept`."""
+    path = record_path(os.path.join(slims, "0"), None if place == OFF else place)
+    folder = os.path.dirname(str(path))
+    if not tf.io.gfile.isdir(folder):
+        return
+    names = sorted(tf.io.gfile.listdir(folder))
+    versions = {name.partition(".")[0] for name in names if name.endswith(".json")}
+    for version in sorted(one for one in versions - kept if one.isdigit()):
+        if _is_of(os.path.join(folder, f"{version}.json"), os.path.join(slims, version)):
+            log.info("estimator_slim: removing the record of %s, whose original is gone", version)
+            for name in names:
+                if name.startswith(f"{version}."):
+                    tf.io.gfile.remove(os.path.join(folder, name))
+
+
+def _write(path: str, text: str) -> None:
+    tf.io.gfile.makedirs(os.path.dirname(path))
+    with tf.io.gfile.GFile(path + _UNFINISHED, "w") as file:
+        file.write(text)
+    tf.io.gfile.rename(path + _UNFINISHED, path, overwrite=True)
+
+
+def _is_of(path: str, destination: str) -> bool:
+    """True if the file at `path` is the record of the slim servable at `destination`."""
+    try:
+        with tf.io.gfile.GFile(path, "rb") as file:
+            return _same(from_json(file.read()).destination, destination)
+    except (RecordError, tf.errors.OpError):
+        return False
+
+
+def _same(one: str, other: str) -> bool:
+    return "://" in one + other and one == other or os.path.realpath(one) == os.path.realpath(other)
