@@ -1,7 +1,8 @@
 """Variables → weights: nothing that could be trained is left in the graph.
 
 A variable that requests can change, or whose reads we do not know, stays a variable with its value
-restored; so does one that loops or branches read by its handle.
+restored; so does one that loops or branches read by its handle, and one of which TensorFlow would make
+another model, were it a constant (`remapped.py`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from estimator_slim.checkpoint import CheckpointReader
 from estimator_slim.errors import SourceError
 from estimator_slim.freezing.control_edges import drop_idle_controls
 from estimator_slim.freezing.handles import READS, Handles
+from estimator_slim.freezing.remapped import remapped_if_constant
 from estimator_slim.freezing.restored import ASSIGN_OPS, fill_at_load, saved_variables
 from estimator_slim.graph import (
     VARIABLE_OPS,
@@ -65,12 +67,13 @@ def freeze(servable: Servable, training_of: TrainingOf | None = None) -> Graph:
         node.attr.pop("_output_shapes", None)
     passed_on: dict[str, str] = {}
     handles = Handles(graph)
+    kept = remapped_if_constant(graph)
     for name, uses in _uses(graph).items():
         variable = graph.nodes[name]
         if name not in saved:
             _require_initialised(graph, variable, uses, servable.directory)
         elif all(_only_reads(node, index) for node, index in uses):
-            passed_on |= _replace(graph, variable, saved[name], uses)
+            passed_on |= _replace(graph, variable, replace(saved[name], kept=name in kept), uses)
         else:
             attributes.put(variable, "shared_name", shared_name(variable))
             by_handle = variable.op == "VarHandleOp" and handles.only_read(name)

@@ -97,8 +97,7 @@ class Graph:
             handle = self.nodes.get(names.node_of(node.input[0]))
             if handle is not None and handle.op == "VarHandleOp":
                 weight = self.weights.get(shared_name(handle))
-                stays = weight is None or weight.mutable or weight.by_handle
-                return None if stays else weight
+                return None if weight is None or weight.stays_variable else weight
         return None
 
     def constant(self, tensor: str) -> Any:
@@ -157,11 +156,11 @@ class Graph:
     def add_weight(self, name: str, weight: Weight, *, constant_bytes: int = CONSTANT_BYTES) -> str:
         """Adds a weight; returns its tensor name.
 
-        Up to `constant_bytes` it is a Const, unless it lies on disk in another form or something is
-        known of its training; so are strings. Otherwise it is a read-only variable.
+        Up to `constant_bytes` it is a Const, unless it is kept as a variable, lies on disk in another
+        form or something is known of its training; so are strings. Otherwise it is a read-only variable.
         """
         is_small = (weight.byte_count <= constant_bytes and weight.stored is None
-                    and weight.training is None)
+                    and weight.training is None and not weight.kept)
         if is_small or weight.dtype == tf.string:
             return self.add_constant(name, weight.value())
         name = self.unique(name)

@@ -68,6 +68,7 @@ class Weight:
       stored: the form on disk, where that differs from the value.
       mutable: requests may change it, so the value is only where it starts.
       by_handle: loops or branches read it by its handle, so it stays a variable; it never changes.
+      kept: it stays a variable, since TensorFlow would make another model of it, were it a constant.
       origin: where the values come from, for messages and the report.
       training: what training left of its rows; None: nobody looked into a training checkpoint.
     """
@@ -78,6 +79,7 @@ class Weight:
     stored: Stored | None = None
     mutable: bool = False
     by_handle: bool = False
+    kept: bool = False
     origin: str = ""
     training: Training | None = None
 
@@ -91,6 +93,11 @@ class Weight:
     def parts(self) -> list[Weight]:
         """What lies on disk of it."""
         return list(self.stored.parts.values()) if self.stored else [self]
+
+    @property
+    def stays_variable(self) -> bool:
+        """True if nothing may put a constant, or another weight, in the place of its variable."""
+        return self.mutable or self.by_handle or self.kept
 
     @property
     def row_count(self) -> int:
