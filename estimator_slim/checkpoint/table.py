@@ -1,7 +1,7 @@
 """The sorted table of byte strings (LevelDB's format) that is the .index file of a checkpoint.
 
 block  block  ...  index block  footer             the index block lists the blocks
-block = entries, restart points, then 1 byte compression (0: none), 4 bytes masked CRC-32C
+block = entries, restart points, then 1 byte compression (0: none, 1: Snappy), 4 bytes masked CRC-32C
 entry = varints shared, added, size; `added` bytes of key; `size` bytes of value
         (the key begins with `shared` bytes of the key before it)
 footer = 2 block handles (offset and size, varints) padded to 40 bytes, 8 bytes magic number
@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 import google_crc32c
 
 from estimator_slim.checkpoint.checksum import masked_crc
+from estimator_slim.checkpoint.snappy import decompressed
 from estimator_slim.errors import SourceError
 from estimator_slim.graph import read_varint, varint
 
@@ -23,22 +24,23 @@ Pair = tuple[bytes, bytes]
 _MAGIC = struct.pack("<Q", 0xDB4775248B80FB57)
 _FOOTER = 48
 _TRAILER = 5
-_PLAIN = 0  # the kind of a block that is not compressed
+_PLAIN, _SNAPPY = 0, 1  # how a block is compressed
 _BLOCK = 1 << 18  # bytes of entries after which a new block begins
 _EXPANSION = 64  # keys may be this much longer than the block that spells them by prefixes
 _LONGEST_KEY = 1 << 18
+_MOST_BYTES = 1 << 30  # of all blocks, as they are when nothing is compressed any more
 
 
 def read_table(data: bytes, path: str) -> list[Pair]:
     """The (key, value) pairs of a table file's content, in order; `path` is for the message.
 
     Raises:
-      SourceError: the table is cut short, damaged or compressed.
+      SourceError: the table is cut short, damaged, or compressed in another way than by Snappy.
     """
     try:
         if len(data) < _FOOTER or data[-8:] != _MAGIC:
             raise ValueError(f"its {len(data)} bytes do not end with a table's magic number")
-        pairs = [pair for handle in _handles(data) for pair in _entries(_block(data, *handle))]
+        pairs = [pair for block in _blocks(data) for pair in _entries(block)]
         if any(a[0] >= b[0] for a, b in zip(pairs, pairs[1:])):
             raise ValueError("its keys are not in order")
         return pairs
@@ -56,6 +58,17 @@ def write_table(pairs: Iterable[Pair]) -> bytes:
         index.append((block[-1][0], _append(table, block)))
     handles = _append(table, []) + _append(table, index)
     return bytes(table + handles.ljust(_FOOTER - len(_MAGIC), b"\0") + _MAGIC)
+
+
+def _blocks(data: bytes) -> Iterator[bytes]:
+    """The content of each data block."""
+    total = 0
+    for handle in _handles(data):
+        block = _block(data, *handle)
+        total += len(block)
+        if total > _MOST_BYTES:
+            raise ValueError(f"its blocks hold more than {_MOST_BYTES:,} bytes")
+        yield block
 
 
 def _handles(data: bytes) -> Iterator[tuple[int, int]]:
@@ -85,9 +98,10 @@ def _block(data: bytes, offset: int, size: int) -> bytes:
     block, (kind, stored) = data[offset:end], struct.unpack_from("<BI", data, end)
     if _checksum(block, kind) != stored:
         raise ValueError(f"the block at byte {offset} does not match its checksum")
-    if kind != _PLAIN:
-        raise ValueError(f"the block at byte {offset} is compressed (kind {kind}), not plain")
-    return block
+    if kind not in (_PLAIN, _SNAPPY):
+        raise ValueError(f"the block at byte {offset} is compressed in a way ({kind}) that is neither "
+                         "none (0) nor Snappy (1)")
+    return decompressed(block) if kind == _SNAPPY else block
 
 
 def _entries(block: bytes) -> Iterator[Pair]:
