@@ -88,8 +88,11 @@ def constant(node: node_def_pb2.NodeDef) -> np.ndarray | None:
       ValueError, TypeError, OverflowError: the proto does not hold what it declares.
     """
     proto = operations.attribute(node, "value").tensor
-    if not tf.dtypes.as_dtype(proto.dtype).is_numpy_compatible:
+    dtype, shape = tf.dtypes.as_dtype(proto.dtype), [dim.size for dim in proto.tensor_shape.dim]
+    if not dtype.is_numpy_compatible:
         return None
+    if 0 in shape:
+        return np.zeros(shape, dtype.as_numpy_dtype)
     return _strings(proto) if proto.dtype == tf.string.as_datatype_enum else tf.make_ndarray(proto)
 
 

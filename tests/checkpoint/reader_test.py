@@ -368,16 +368,16 @@ def test_a_lost_slice_is_an_error(tmp_path: Path) -> None:
     assert lost
 
 
-def test_a_compressed_block_is_refused_as_such(tmp_path: Path) -> None:
+def test_a_block_that_is_compressed_in_another_way_is_refused_as_such(tmp_path: Path) -> None:
     prefix = save(tmp_path / "c", t=TABLE)
     path = Path(f"{prefix}.index")
     content = bytearray(path.read_bytes())
     end = content.index(b"\0\0\0\0\1\0\0\0") + 8  # the restart points of the first block
-    content[end] = 1
+    content[end] = 2  # as LevelDB's successors write Zlib
     crc = masked_crc(google_crc32c.value(bytes(content[: end + 1])))
     content[end + 1 : end + 5] = struct.pack("<I", crc)
     path.write_bytes(content)
-    with pytest.raises(SourceError, match=r"compressed \(kind 1\), not plain"):
+    with pytest.raises(SourceError, match=r"compressed in a way \(2\) that is neither none"):
         CheckpointReader(prefix)
 
 

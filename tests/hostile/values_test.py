@@ -14,6 +14,7 @@ from estimator_slim import optimize_saved_model
 from estimator_slim.graph import attributes
 from tests.hostile.damage import assert_refused, bounded_memory, edit, node_of
 from tests.support.alike import assert_same_answers
+from tests.support.by_hand import servable, slim
 
 TensorProto = tf.compat.v1.NodeDef.AttrEntry.DESCRIPTOR.fields_by_name["value"].message_type \
     .fields_by_name["tensor"].message_type._concrete_class
@@ -169,3 +170,14 @@ def test_a_declared_shape_takes_no_memory_and_no_sense_from_the_rest(
             assert not (tmp_path / "slim").exists()
         else:
             assert_same_answers(str(tmp_path / "slim"), str(original))
+
+
+@pytest.mark.parametrize("shape", [[0], [3, 0]])
+def test_what_is_listed_for_a_shape_of_nothing_is_no_damage(tmp_path: Path, shape: list[int]) -> None:
+    """tf.zeros(shape, tf.string) lists one string."""
+    def network() -> Any:
+        x = tf.compat.v1.placeholder(tf.string, [None, *shape[1:]])
+        return {"x": x}, {"y": tf.concat([x, tf.zeros(shape, tf.string)], 0)}
+    original = servable(tmp_path, network)
+    path, _ = slim(original, "fold_constants merge_duplicate_nodes")
+    assert_same_answers(path, original, {"x": np.full([2, *shape[1:]], b"a", object)})
