@@ -64,7 +64,7 @@ def examples(name: str, value: Any) -> str | None:
     if path and has_content(path):
         return path
     raise OptionError(f"{name}: expected a TFRecord file of tf.Examples that is there and not "
-                      f"empty, got {value!r}")
+                      f"empty, got {value!r}; JSON and .npz files of inputs are taken too")
 
 
 def input_fn(name: str, value: Any) -> Callable[..., Any] | None:

@@ -62,7 +62,7 @@ class OptimizingExporter(tf.estimator.Exporter):
             either what little could be asked of; `off` asks nothing.
           max_error: largest allowed error of an output as a share of its range; alone judges distances.
           min_agreement: smallest allowed share of decisions that stay; alone judges decisions.
-          verify_examples: a TFRecord file of tf.Examples to ask.
+          verify_examples: a TFRecord file of tf.Examples to ask, or a JSON or .npz file of inputs.
           verify_input_fn: the input_fn of an EvalSpec, whose features are asked; its mode, params and
             config are those that the Estimator evaluates with.
           warmup: how many warm-up records to write for each signature.

@@ -54,7 +54,8 @@ def optimize_saved_model(
         distances; None: --slim_max_error, or what is usual for the transforms.
       min_agreement: smallest allowed share of decisions that stay, which then alone judges decisions;
         None: --slim_min_agreement, likewise.
-      verify_examples: a TFRecord file of tf.Examples to ask; None: --slim_verify_examples.
+      verify_examples: a TFRecord file of tf.Examples to ask, or a JSON or .npz file of inputs; None:
+        --slim_verify_examples.
       verify_input_fn: an Estimator's input_fn, whose features are asked; labels are counted too.
       warmup: how many warm-up records to write for each signature; None: --slim_warmup.
       report: the folder in which a folder of records is made, or `off`; None: --slim_report, or beside

@@ -103,7 +103,7 @@ class Options:
         "Smallest allowed share of decisions that stay the same, near ties not counted, which then "
         "alone judges decisions; by default what is usual for the transforms.")
     verify_examples: str | None = _option(
-        None, str, checks.examples, "A TFRecord file of serialized tf.Examples to verify with.")
+        None, str, checks.examples, "A file to verify with: tf.Examples (TFRecord), JSON, or .npz.")
     verify_input_fn: Callable[..., Any] | None = _option(
         None, None, checks.input_fn, "The input_fn of an EvalSpec, to verify with its features.")
     warmup: int = _option(

@@ -24,6 +24,8 @@ def test_the_example_makes_a_servable_of_a_third_that_answers_the_same(tmp_path:
     assert float(same[1]) >= 99.5
     accuracy = found(r"accuracy, .* sentences +([\d.]+)% +([\d.]+)%", done.stdout)
     assert min(float(accuracy[1]), float(accuracy[2])) >= 90.0
+    assert found(r"verified: \d signatures; ([\d,]+) of your examples: .*, accuracy 0\.\d+ -> 0\.\d+",
+                 done.stderr)
     assert done.stdout.count("both: ") + done.stdout.count("original: ") == 3
     for which in ("Original", "Slim"):
         path = found(rf"{which}: +(\S+)", done.stdout)[1]

@@ -6,18 +6,22 @@ serialized tf.Examples, or are put together again as an input takes them: dense 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 
 from estimator_slim.verify.questions.parsers import CONTEXT, LISTS, Feature
 from estimator_slim.verify.questions.served_inputs import ServedInput
+from estimator_slim.verify.questions.wrapping import wrapped
 
 SparseValue = tf.compat.v1.SparseTensorValue
 RaggedValue = tf.compat.v1.ragged.RaggedTensorValue
+SERIALIZED = "serialized tf.Examples"  # the key of such as are for any signature that parses them
 
 
 def fed(inputs: Sequence[ServedInput],
@@ -135,13 +139,34 @@ def _whole(inputs: Sequence[ServedInput], features: Mapping[str, Any]) -> dict[s
     """What to feed for the batch as a whole, {} if it does not fit."""
     result = {}
     for one in inputs:
-        value = (_examples(one.features, features) if one.features else
-                 _raw(one, _found(one, inputs, features)))
+        value = _of_examples(one, features) if one.features else _raw(one, _found(one, inputs, features))
         if value is not None:
             result[one.key] = value
         elif not one.optional:
             return {}
     return result
+
+
+def _of_examples(one: ServedInput, features: Mapping[str, Any]) -> np.ndarray | None:
+    """Serialized Examples, as they are given or made of features, as an input takes them; or None."""
+    if SERIALIZED in features:
+        return wrapped(features[SERIALIZED], one.wraps)
+    keys = {feature.key for feature in one.features}
+    given = features.get(one.key) if one.key not in keys else None
+    if given is None and set(features) == {""} and _are_examples(features[""], keys):
+        given = features[""]
+    made = None if given is not None else _examples(one.features, features)
+    return _raw(one, given) if given is not None else None if made is None else wrapped(made, one.wraps)
+
+
+def _are_examples(value: Any, keys: set[str]) -> bool:
+    """True for strings that are tf.Examples with a feature of these keys."""
+    if values_of(value).dtype.kind != "O":
+        return False
+    with contextlib.suppress(DecodeError):
+        return any(keys & set(tf.train.Example.FromString(one).features.feature)
+                   for one in np.ravel(values_of(value)))
+    return False
 
 
 def _examples(wanted: Sequence[Feature], features: Mapping[str, Any]) -> np.ndarray | None:
@@ -166,6 +191,8 @@ def _column(feature: Feature, value: Any) -> list[np.ndarray] | None:
 
 
 def _found(one: ServedInput, inputs: Sequence[ServedInput], features: Mapping[str, Any]) -> Any:
+    if SERIALIZED in features:
+        return None
     if len(features) == 1 and [i for i in inputs if not i.optional] == [one]:
         return next(iter(features.values()))
     return features.get(one.key)

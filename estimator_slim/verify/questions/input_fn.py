@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,14 +14,11 @@ from tensorflow_estimator.python.estimator.tpu import tpu_estimator
 
 from estimator_slim import log
 from estimator_slim.errors import OptionError
-from estimator_slim.graph import Consumers
 from estimator_slim.saved_model import Servable
 from estimator_slim.verify.answers import refusal
-from estimator_slim.verify.questions.features import fed, values_of
-from estimator_slim.verify.questions.served_inputs import ServedInput, signature_inputs
+from estimator_slim.verify.questions.own_data import Batch, own_requests
 from estimator_slim.verify.request import Request
 
-Batch = tuple[dict[str, Any], Any]  # features by key, labels or None
 v1 = tf.compat.v1
 
 
@@ -36,22 +33,13 @@ def input_fn_requests(input_fn: Callable[..., Any], servable: Servable, *,
       servable: where a signature parses tf.Examples, they are made of the features.
 
     Raises:
-      OptionError: the input_fn fails.
+      OptionError: the input_fn fails, or no signature takes what it yields.
     """
     taken = input_fn_batches(input_fn, batches)
     if not taken:
         log.warning("estimator_slim: verify_input_fn gives no batch")
         return []
-    result = []
-    for key, inputs in signature_inputs(servable, Consumers(servable.graph)):
-        found = [Request(key, values, "input_fn", labels) for batch in taken
-                 for values, labels in _asked(inputs, batch)]
-        if not found:
-            log.warning(
-                "estimator_slim: the features of verify_input_fn (%s) are not what signature %r takes "
-                "(%s), which is asked other requests instead", _given(taken[0][0]), key, _taken(inputs))
-        result += found
-    return result
+    return own_requests(taken, servable, "verify_input_fn", "input_fn")
 
 
 def input_fn_batches(input_fn: Callable[..., Any], count: int) -> list[Batch]:
@@ -93,27 +81,6 @@ def _params(estimator: Any) -> Any:
     if size is not None:
         tpu_estimator._add_item_to_params(params, "batch_size", size)
     return params
-
-
-def _asked(inputs: Any, batch: Batch) -> Iterator[tuple[dict[str, Any], np.ndarray | None]]:
-    features, labels = batch
-    for rows, values in fed(inputs, features):
-        yield values, labels[rows] if _is_one_each(labels) else None
-
-
-def _given(features: dict[str, Any]) -> str:
-    return ", ".join(f"{key!r} of {tf.as_dtype(values_of(value).dtype).name}"
-                     for key, value in sorted(features.items()))
-
-
-def _taken(inputs: Sequence[ServedInput]) -> str:
-    wanted = [part for one in inputs for part in one.features or (one,)]
-    return ", ".join(f"{part.key!r} of {part.dtype.name}" for part in wanted) or "nothing"
-
-
-def _is_one_each(labels: Any) -> bool:
-    """True for an array [batch] or [batch, 1]."""
-    return isinstance(labels, np.ndarray) and labels.ndim in (1, 2) and labels.shape[1:] in ((), (1,))
 
 
 def _arguments(input_fn: Callable[..., Any]) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from estimator_slim.graph import inline_calls
 from estimator_slim.saved_model import Servable
 from estimator_slim.verify.questions.cases import (
     BATCH,
@@ -30,7 +29,11 @@ from estimator_slim.verify.questions.cases import (
 )
 from estimator_slim.verify.questions.composing import composed, composed_parts
 from estimator_slim.verify.questions.domain import Domains, is_checked
-from estimator_slim.verify.questions.served_inputs import ServedInput, signature_inputs
+from estimator_slim.verify.questions.served_inputs import (
+    ServedInput,
+    signature_inputs,
+    without_calls,
+)
 from estimator_slim.verify.questions.ways import Taken, Way, ways
 from estimator_slim.verify.request import Request
 
@@ -66,15 +69,6 @@ class MadeUp:
         """What to ask signature `key` in that way, for those of the cases that are for its inputs."""
         made = _made(way, self._domains, cases, self._seed)
         return [Request(key, inputs, case.name) for case, inputs in _different(made)]
-
-
-def without_calls(servable: Servable) -> Servable:
-    """The same with what TensorFlow 2 calls inlined, so that the consumers of its inputs are seen."""
-    if not servable.graph.library.function:
-        return servable
-    graph = servable.graph.copy()
-    inline_calls(graph)
-    return replace(servable, graph=graph)
 
 
 def _all_traits(way: Way, domains: Domains) -> set[str]:

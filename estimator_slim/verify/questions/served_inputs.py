@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import tensorflow as tf
 
-from estimator_slim.graph import Consumers, NodeDef, attribute, names
+from estimator_slim.graph import Consumers, NodeDef, attribute, inline_calls, names
 from estimator_slim.saved_model import Servable
 from estimator_slim.verify.questions.contents import held
 from estimator_slim.verify.questions.parsers import Feature
@@ -61,6 +61,15 @@ def signature_inputs(servable: Servable, consumers: Consumers, *,
             infos = [part for name, info in infos for part in _tensors(name, info)]
         if all(info.WhichOneof("encoding") != "composite_tensor" for _, info in infos):
             yield key, tuple(_input(servable, consumers, name, info) for name, info in infos)
+
+
+def without_calls(servable: Servable) -> Servable:
+    """The same with what TensorFlow 2 calls inlined, so that the consumers of its inputs are seen."""
+    if not servable.graph.library.function:
+        return servable
+    graph = servable.graph.copy()
+    inline_calls(graph)
+    return replace(servable, graph=graph)
 
 
 def _tensors(key: str, info: Any) -> list[tuple[str, Any]]:

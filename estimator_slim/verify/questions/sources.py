@@ -1,6 +1,6 @@
 """The questions of a verification: from the best source there is, and the edge cases beside.
 
-The sources, the best one first: an input_fn, the servable's warm-up records, a file of tf.Examples; and
+The sources, the best one first: an input_fn, the servable's warm-up records, a file; and
 where none has questions for a signature, what is made up.
 """
 
@@ -10,25 +10,17 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from estimator_slim import log
-from estimator_slim.errors import OptionError
-from estimator_slim.graph import Consumers
 from estimator_slim.saved_model import Servable
-from estimator_slim.verify.answers import refusal
 from estimator_slim.verify.prediction_logs import INSTALL, WARM_UP_FILE, is_installed, read_warm_up
 from estimator_slim.verify.questions.cases import TYPICAL
-from estimator_slim.verify.questions.features import in_fixed_batches
+from estimator_slim.verify.questions.files import read_rows
 from estimator_slim.verify.questions.input_fn import input_fn_requests
 from estimator_slim.verify.questions.made_up import made_up_requests
-from estimator_slim.verify.questions.served_inputs import ServedInput, signature_inputs
+from estimator_slim.verify.questions.own_data import Batch, own_requests
 from estimator_slim.verify.request import Request
-from estimator_slim.verify.tfrecords import read_records
-
-_MOST_EXAMPLES = 1024
-_BATCH = 64
 
 
 def questions_for(servable: Servable, *, input_fn: Callable[..., Any] | None = None,
@@ -36,11 +28,11 @@ def questions_for(servable: Servable, *, input_fn: Callable[..., Any] | None = N
     """What to ask a servable and its slim twin.
 
     For each signature, real requests from the first of these that has any: `input_fn`, the
-    servable's warm-up records, the TFRecord file `examples`. Where there are none, a typical batch
+    servable's warm-up records, the file `examples`. Where there are none, a typical batch
     that is made up from the graph. Behind them made-up edge cases for every signature.
 
     Raises:
-      OptionError: `input_fn` fails, or `examples` cannot be read.
+      OptionError: `input_fn` fails, `examples` cannot be read, or no signature takes what they hold.
     """
     real: dict[str, list[Request]] = {}
     for source in _sources(servable, input_fn, examples):
@@ -73,26 +65,20 @@ def warm_up_requests(directory: str) -> list[Request]:
 
 
 def example_requests(path: str, servable: Servable) -> list[Request]:
-    """Requests of the first 1,024 serialized tf.Examples in a TFRecord file.
+    """Requests of the first 1,024 rows of a file, for every signature that takes them.
 
-    For every signature whose only input parses tf.Examples, in batches of 64 or of the size it takes.
+    The file has serialized tf.Examples (TFRecord), or rows of inputs or of the features of Examples
+    (JSON, .npz). They are asked in batches of 64, or of the size that a signature takes.
 
     Raises:
-      OptionError: the file cannot be read, or has no records.
+      OptionError: the file cannot be read, has no rows, or rows that no signature takes.
     """
-    try:
-        records = read_records(path, _MOST_EXAMPLES)
-    except tf.errors.OpError as e:
-        raise OptionError(f"verify_examples: {path} cannot be read: {refusal(e).message}; "
-                          "expected a TFRecord file of serialized tf.Examples") from e
-    if not records:
-        raise OptionError(f"verify_examples: {path} has no records; expected a TFRecord file of "
-                          "serialized tf.Examples")
-    examples = np.empty(len(records), object)
-    examples[:] = records
-    return [Request(key, {inputs[0].key: batch}, os.path.basename(path))
-            for key, inputs in signature_inputs(servable, Consumers(servable.graph))
-            if len(inputs) == 1 and inputs[0].features for batch in _batches(inputs[0], examples)]
+    batches: dict[str, list[Batch]] = {}
+    for signature, features in read_rows(path):
+        batches.setdefault(signature, []).append((features, None))
+    name, option = os.path.basename(path), f"verify_examples={path}"
+    return [request for signature, those in batches.items()
+            for request in own_requests(those, servable, option, name, signature)]
 
 
 def _sources(servable: Servable, input_fn: Callable[..., Any] | None,
@@ -103,10 +89,3 @@ def _sources(servable: Servable, input_fn: Callable[..., Any] | None,
     yield warm_up_requests(servable.directory)
     if examples is not None:
         yield example_requests(examples, servable)
-
-
-def _batches(one: ServedInput, examples: np.ndarray) -> Iterator[np.ndarray]:
-    if one.any_batch:
-        yield from (examples[start:start + _BATCH] for start in range(0, len(examples), _BATCH))
-    else:
-        yield from (batch[one.key] for _, batch in in_fixed_batches([one], {one.key: examples}))

@@ -14,7 +14,7 @@ import tensorflow as tf
 from estimator_slim import OptionError
 from estimator_slim.saved_model.reader import read_servable
 from estimator_slim.verify.answers.asking import Job, ask_here
-from estimator_slim.verify.questions.input_fn import input_fn_requests
+from estimator_slim.verify.questions.input_fn import as_called_by, input_fn_requests
 from estimator_slim.verify.request import Refusal, Request
 from tests.support.by_hand import servable, v1
 from tests.support.models.zoo import example, texts
@@ -115,6 +115,30 @@ def test_mode_and_params_are_given_to_those_who_take_them(made: Made) -> None:
     assert len(made("dnn_v2_hash_mean", input_fn)) == 1
 
 
+def test_a_context_is_given_to_those_who_take_one(made: Made) -> None:
+    def input_fn(input_context: Any) -> tf.data.Dataset:
+        assert (input_context.num_input_pipelines, input_context.input_pipeline_id) == (1, 0)
+        return as_dense()
+    assert len(made("dnn_v2_hash_mean", input_fn)) == 1
+
+
+@pytest.mark.parametrize(("width", "use_tpu"), [(None, False), (3, False), (3, True)])
+def test_a_tpu_estimators_batch_size_of_an_evaluation_is_among_the_params(
+        width: int | None, use_tpu: bool, made: Made, tmp_path: Path) -> None:
+    tpu = v1.estimator.tpu
+    estimator = tpu.TPUEstimator(
+        lambda features, params: None, config=tpu.RunConfig(model_dir=str(tmp_path)),
+        params={"width": width} if width else None, use_tpu=use_tpu, train_batch_size=16,
+        eval_batch_size=8, predict_batch_size=24)
+
+    def input_fn(params: dict, config: Any) -> tf.data.Dataset:
+        assert params.get("width") == width
+        return tf.data.Dataset.from_tensors({"words": ["turn"]}).repeat().batch(params["batch_size"])
+    requests = made("dnn_v2_hash_mean", as_called_by(estimator, input_fn))
+    assert {len(request.inputs["inputs"]) for request in requests} == {8}
+    assert "batch_size" not in estimator.params
+
+
 def test_what_a_partial_binds_stays_bound(made: Made) -> None:
     def input_fn(mode: str, params: dict) -> tf.data.Dataset:
         assert (mode, params) == ("train", {"batch": 4})
@@ -151,24 +175,40 @@ def test_dense_and_sparse_features_go_into_one_example(made: Made) -> None:
         example(age=[2.0], words=["play", "music"]))
 
 
-def test_a_signature_whose_required_feature_is_not_there_gets_none(made: Made) -> None:
-    assert made("wide_and_deep_v2", batches({"words": WORDS})) == []
+@pytest.mark.parametrize(("model", "features", "wanted"), [
+    ("wide_and_deep_v2", {"words": WORDS}, "'age' of float32, 'words' of string"),
+    ("dnn_v2_hash_mean", {"other": WORDS}, "'words' of string"),
+    ("dnn_v2_hash_mean", {"words": [[1.5], [2.5], [0.5], [1.0]]}, "'words' of string"),
+    ("raw_text_ragged_characters", {"text": WORDS}, "'text' of string"),
+    ("placeholder_with_default", {"x": np.ones((4, 5))}, "'factor' of float32, 'x' of float32")])
+def test_where_no_signature_takes_the_features_an_error_says_what_it_takes(
+        model: str, features: dict, wanted: str, made: Made) -> None:
+    with pytest.raises(OptionError, match="verify_input_fn: no signature takes its features") as e:
+        made(model, batches(features))
+    assert f"signature 'serving_default' takes {wanted}" in str(e.value)
 
 
-def test_features_that_no_signature_takes_give_no_requests_and_a_warning(
+def test_a_signature_that_takes_other_features_is_named_and_asked_other_requests(
         made: Made, caplog: Any) -> None:
-    assert made("dnn_v2_hash_mean", batches({"other": WORDS})) == []
-    assert ("the features of verify_input_fn ('other' of string) are not what signature 'predict' takes "
-            "('words' of string), which is asked other requests instead") in caplog.text
+    made("receiver_alternatives", batches(
+        {"inputs": [example(words=["turn"])], "examples": [example(words=["turn"])]}, None))
+    assert ("the features of verify_input_fn ('examples' of string, 'inputs' of string) are not what "
+            "signature 'parsed:predict' takes ('words' of string), which is asked other requests instead"
+            ) in caplog.text
+
+
+@pytest.mark.parametrize("features", [
+    lambda served: {served: [example(words=["turn", "on"])] * 3},
+    lambda served: [example(words=["turn", "on"])] * 3,
+    lambda served: {served: [[example(words=["turn", "on"])]] * 3}])
+def test_serialized_examples_are_asked_as_they_are(features: Callable, made: Made) -> None:
+    request, = made("dnn_v2_hash_mean", batches(features("inputs"), None))
+    assert words_in(request) == [["turn", "on"]] * 3
 
 
 def test_features_that_fit_give_no_warning(made: Made, caplog: Any) -> None:
     made("dnn_v2_hash_mean", as_sparse)
     assert not caplog.text
-
-
-def test_features_of_another_type_give_no_requests(made: Made) -> None:
-    assert made("dnn_v2_hash_mean", batches({"words": [[1.5], [2.5], [0.5], [1.0]]})) == []
 
 
 def test_raw_inputs_are_fed_by_their_keys_in_the_type_that_they_take(made: Made) -> None:
@@ -188,11 +228,6 @@ def test_an_input_with_a_default_may_be_missing(made: Made) -> None:
 def test_an_only_input_takes_an_only_feature(features: Any, made: Made) -> None:
     request, = made("raw_text_ragged_characters", batches(features, None))
     np.testing.assert_array_equal(request.inputs["text"], texts("turn on", "stop"))
-
-
-def test_features_of_another_shape_give_no_requests(made: Made) -> None:
-    assert made("raw_text_ragged_characters", batches({"text": WORDS})) == []
-    assert made("placeholder_with_default", batches({"x": np.ones((4, 5))})) == []
 
 
 @pytest.mark.parametrize("input_fn", [as_dense, as_sparse, as_ragged])
