@@ -67,6 +67,19 @@ def examples(name: str, value: Any) -> str | None:
                       f"empty, got {value!r}; JSON and .npz files of inputs are taken too")
 
 
+def checkpoint(name: str, value: Any) -> str | None:
+    """The prefix of a checkpoint, or of the last one in a model_dir."""
+    if value is None:
+        return None
+    import tensorflow as tf  # takes seconds, and mostly there is none
+    path = as_text(value, name) if isinstance(value, (str, bytes, os.PathLike)) else ""
+    found = tf.train.latest_checkpoint(path) if tf.io.gfile.isdir(path) else path
+    if found and has_content(f"{found}.index"):
+        return str(found)
+    raise OptionError(f"{name}: expected a training checkpoint, such as model_dir/model.ckpt-1000 (with "
+                      f"a file of this name and .index), or a model_dir that has one, got {value!r}")
+
+
 def input_fn(name: str, value: Any) -> Callable[..., Any] | None:
     if value is not None and not callable(value):
         raise OptionError(f"{name}: expected an input_fn of an Estimator, got {value!r}")

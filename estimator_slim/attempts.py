@@ -13,32 +13,37 @@ import tensorflow as tf
 
 from estimator_slim import log
 from estimator_slim.errors import SourceError
-from estimator_slim.freezing import freeze
+from estimator_slim.freezing import TrainingOf, freeze
 from estimator_slim.graph import Graph
 from estimator_slim.ladder import AS_ASKED, Effect, Effects, Rung, rungs
 from estimator_slim.options import OFF, REPORT, Options
-from estimator_slim.report import Report, Tried, phase, verdict
+from estimator_slim.report import Report, Tried, Verification, phase, verdict
 from estimator_slim.saved_model import (
     ASSET_FOLDERS,
     Servable,
     copy_assets,
     remove_contents,
     require_importable,
+    rewritten,
     temporary_folder,
     write_servable,
 )
+from estimator_slim.training import training_left_in
 from estimator_slim.transforms import (
     CHOICES,
     Bounds,
+    DropUntrainedRows,
     QuantizeWeights,
     Transform,
     allowed_by,
     fuse_lookups,
+    kept_ids,
     place_weights,
     run_transforms,
+    send_to_first_row,
     with_choices,
 )
-from estimator_slim.verify import Original, Request, judge
+from estimator_slim.verify import Original, Request, judge, trained_requests
 
 _PATIENCE = 2.0  # times what the first rung took: after that, no more is measured
 
@@ -63,12 +68,28 @@ class Work:
     requests: Sequence[Request]
     report: Report
 
+    def frozen(self, transforms: Sequence[Transform]) -> Graph:
+        """The original with weights in place of variables, as these transforms need it."""
+        return self._trained if any(one.reads_checkpoint for one in transforms) else self._untrained
+
     @functools.cached_property
-    def frozen(self) -> Graph:
-        """The original with weights in place of variables."""
+    def _untrained(self) -> Graph:
+        return self._freeze(None)
+
+    @functools.cached_property
+    def _trained(self) -> Graph:
+        """The same, with what training left of each row."""
+        checkpoint = self.options.checkpoint
+        if checkpoint is None:
+            return self._untrained
+        random = {name for one in self.options.transforms if isinstance(one, DropUntrainedRows)
+                  for name in one.random}
+        return self._freeze(training_left_in(checkpoint, self.servable.checkpoint, random))
+
+    def _freeze(self, training_of: TrainingOf | None) -> Graph:
         with phase(self.report.phases, "freeze") as one:
             one.nodes_before, one.bytes_before = self.servable.graph.node_count, self.byte_count
-            graph = freeze(self.servable)
+            graph = freeze(self.servable, training_of)
             one.nodes_after, one.bytes_after = graph.node_count, self.bytes_with(graph)
         return graph
 
@@ -89,10 +110,21 @@ class Work:
         """Of the files of a servable of this graph."""
         return graph.byte_count + self.bytes_besides
 
+    def original(self, slim: Graph) -> Original:
+        """The original, to hold slim servables against; `slim` is the graph of the first of them.
+
+        Where that has lost rows, it is also asked for such that it has.
+        """
+        if not self._originals:
+            kept = kept_ids(slim)
+            more = trained_requests(self.servable, kept) if kept else []
+            self._originals.append(Original(self.servable, [*self.requests, *more], tags=self.tags,
+                                            byte_count=self.byte_count))
+        return self._originals[0]
+
     @functools.cached_property
-    def original(self) -> Original:
-        """The original, to hold slim servables against."""
-        return Original(self.servable, self.requests, tags=self.tags, byte_count=self.byte_count)
+    def _originals(self) -> list[Original]:
+        return []
 
     def bounds(self, transforms: Sequence[Transform]) -> Bounds:
         """What is allowed after these transforms."""
@@ -142,7 +174,7 @@ def _attempt(work: Work, rung: Rung, directory: str) -> None:
     started, report, number = time.monotonic(), work.report, len(work.report.tried)
     report.steps, report.verification = [], None
     remove_contents(directory)
-    frozen = work.frozen
+    frozen = work.frozen(rung.transforms)
     with phase(report.phases, "transform", number):
         graph, report.steps = run_transforms(frozen, rung.transforms, besides=work.bytes_besides)
     with phase(report.phases, "write", number) as one:
@@ -154,10 +186,16 @@ def _attempt(work: Work, rung: Rung, directory: str) -> None:
         if work.options.verify == OFF:
             require_importable(directory, work.tags)
         else:
-            report.verification = work.original.compare(directory, work.bounds(rung.transforms))
+            report.verification = _verified(work, rung, graph, directory)
     report.tried.append(Tried(
         rung.name, " ".join(map(str, rung.transforms)), report.bytes_after,
         time.monotonic() - started, report.verification, verdict(report.verification)))
+
+
+def _verified(work: Work, rung: Rung, graph: Graph, directory: str) -> Verification:
+    with temporary_folder(work.destination) as folder:
+        other = folder if rewritten(directory, folder, send_to_first_row) else None
+        return work.original(graph).compare(directory, work.bounds(rung.transforms), other)
 
 
 def _effects(work: Work, rung: Rung) -> Effects:
@@ -166,7 +204,7 @@ def _effects(work: Work, rung: Rung) -> Effects:
     if len(found) != 1:
         return {}
     place, quantize = found[0]
-    before, _ = run_transforms(work.frozen, rung.transforms[:place])
+    before, _ = run_transforms(work.frozen(rung.transforms), rung.transforms[:place])
     graph, coded = with_choices(before, quantize.apply(before)[0])
     graph, _ = run_transforms(graph, rung.transforms[place + 1:])
     if not coded:
@@ -176,7 +214,8 @@ def _effects(work: Work, rung: Rung) -> Effects:
         one[number] = True
     with temporary_folder(work.destination) as folder:
         work.write(graph, folder)
-        errors = work.original.excesses(folder, CHOICES, [none, *single], work.bounds(rung.transforms))
+        errors = work.original(graph).excesses(folder, CHOICES, [none, *single],
+                                               work.bounds(rung.transforms))
     if errors is None or errors[0] >= 1:  # it would fail without any codes
         return {}
     return {one.name: Effect(quantize.bits_of(one.name, by_rows=one.by_rows), error)

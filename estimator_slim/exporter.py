@@ -94,15 +94,16 @@ class OptimizingExporter(tf.estimator.Exporter):
             eval_result=eval_result, is_the_final_export=is_the_final_export)
         if result is not None and self._chosen("enabled"):
             with self._failing(f"the folder beside {result!r} may hold versions whose original is gone"):
-                self._follow(estimator, as_text(result, "what the wrapped exporter returned"))
+                self._follow(estimator, as_text(result, "what the wrapped exporter returned"),
+                             as_text(checkpoint_path, "checkpoint_path") if checkpoint_path else None)
         return result
 
-    def _follow(self, estimator: Any, original: str) -> None:
+    def _follow(self, estimator: Any, original: str, checkpoint: str | None) -> None:
         """Writes the slim twin of a new original; removes the twins of those that are gone."""
         slim, place = slim_directory(original, self._chosen("suffix")), self._chosen("report")
         with self._failing(f"no slim servable of {original}"), recorded(original, slim, place) as report:
             self._require_own_suffix(chosen("suffix", None))
-            optimize(report, _for(estimator, resolve(EXPORTER, self._arguments)))
+            optimize(report, _for(estimator, checkpoint, resolve(EXPORTER, self._arguments)))
         _mirror_collection(original, os.path.dirname(slim), place)
 
     def _chosen(self, name: str) -> Any:
@@ -133,11 +134,11 @@ class OptimizingExporter(tf.estimator.Exporter):
             log.exception("estimator_slim: %s; the original is as it was and training goes on", what)
 
 
-def _for(estimator: Any, options: Options) -> Options:
-    """The options with a `verify_input_fn` that is given what this Estimator gives to its input_fns."""
-    if options.verify_input_fn is None:
-        return options
-    return replace(options, verify_input_fn=as_called_by(estimator, options.verify_input_fn))
+def _for(estimator: Any, checkpoint: str | None, options: Options) -> Options:
+    """With the checkpoint that is exported, and the `verify_input_fn` as this Estimator calls it."""
+    asked = options.verify_input_fn
+    return replace(options, checkpoint=checkpoint,
+                   verify_input_fn=None if asked is None else as_called_by(estimator, asked))
 
 
 def _mirror_collection(original: str, slims: str, place: Any) -> None:

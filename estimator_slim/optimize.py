@@ -27,6 +27,7 @@ def optimize_saved_model(
         min_agreement: float | None = None, verify_examples: Optional[Path] = None,  # noqa: UP045
         verify_input_fn: Callable[..., Any] | None = None, warmup: int | None = None,
         report: Optional[Path] = None,  # noqa: UP045
+        checkpoint: Optional[Path] = None,  # noqa: UP045
         tags: Sequence[str] = ("serve",)) -> Report | None:
     """Writes an optimized servable of the SavedModel in `src` to `dst`.
 
@@ -61,6 +62,8 @@ def optimize_saved_model(
       report: the folder in which a folder of records is made, or `off`; None: --slim_report, or beside
         `dst`: `best-slim-report/1700000000.json` for `best-slim/1700000000`, `slim-report.json` for
         another `slim`. Where an error is raised, a record is kept only if a folder was given.
+      checkpoint: the training checkpoint that was exported, as `model_dir/model.ckpt-1000`, or the
+        model_dir whose last one it is: it tells which rows of tables were trained. None: there is none.
       tags: of the MetaGraph to optimize.
 
     Returns:

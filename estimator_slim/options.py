@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from estimator_slim.transforms import Transform
 
 DEFAULT = ("strip_unused_nodes remove_nodes(op=Identity) fold_constants fold_batch_norms "
-           "simplify_lookups merge_duplicate_nodes quantize_weights sort_by_execution_order")
+           "simplify_lookups merge_duplicate_nodes merge_identical_rows quantize_weights "
+           "sort_by_execution_order")
 
 KEEP_ORIGINAL, RAISE = "keep_original", "raise"                # on_error
 REPORT, OFF = "report", "off"                                    # verify
@@ -112,6 +113,10 @@ class Options:
         None, str, checks.place,
         "The folder in which a folder of records is made, or off for no records; by default the one "
         "in which the slim servables' folder stands: export/best-slim-report/1700000000.json.")
+    checkpoint: str | None = _option(
+        None, None, checks.checkpoint,
+        "The training checkpoint that was exported, or its model_dir: it tells which rows were trained.",
+        (FUNCTION,))
     chosen_by: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property

@@ -9,6 +9,9 @@ from absl import flags
 import estimator_slim
 from estimator_slim.options import FUNCTION, resolve
 
+flags.DEFINE_string("checkpoint", None, "The training checkpoint that SRC was exported from, or its "
+                    "model_dir: it tells which rows of tables were trained.")
+
 TAKES = "SRC [DST]"
 DOES = """writes an optimized servable of the SavedModel in SRC (one exported version) to DST, or to
 <SRC's parent>-slim/<SRC's name>."""
@@ -25,7 +28,8 @@ def run(arguments: argparse.Namespace) -> int:
     if not resolve(FUNCTION).enabled:
         print(f"estimator-slim: off (--slim_enabled=false); nothing is written for {arguments.src}")
         return 0
-    report = estimator_slim.optimize_saved_model(arguments.src, arguments.dst, tags=flags.FLAGS.tags)
+    report = estimator_slim.optimize_saved_model(arguments.src, arguments.dst, tags=flags.FLAGS.tags,
+                                                 checkpoint=flags.FLAGS.checkpoint)
     if report is None:
         return 1
     for step in report.steps:

@@ -7,7 +7,7 @@ another model, were it a constant (`remapped.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Optional
 
@@ -40,6 +40,7 @@ from estimator_slim.saved_model import Servable
 TrainingOf = Callable[[str, Weight], Optional[Training]]
 
 _AXIS = np.int32(0)
+_GATHERS = ("ResourceGather", "Gather", "GatherV2")
 
 
 def freeze(servable: Servable, training_of: TrainingOf | None = None) -> Graph:
@@ -57,8 +58,8 @@ def freeze(servable: Servable, training_of: TrainingOf | None = None) -> Graph:
     saver = servable.meta_graph.saver_def
     saved = saved_variables(graph, saver, reader) if reader else {}
     if training_of:
-        saved = {name: replace(weight, training=training_of(name, weight))
-                 for name, weight in saved.items()}
+        saved |= {name: replace(saved[name], training=training_of(name, saved[name]))
+                  for name in set(_looked_up(graph)) & saved.keys()}
     if reader:
         fill_at_load(graph, saver, reader)
     graph.prune()
@@ -86,6 +87,16 @@ def freeze(servable: Servable, training_of: TrainingOf | None = None) -> Graph:
         for key in sorted({part.origin for weight in graph.weights.values() for part in weight.parts()}):
             reader.verify(key)  # what became a Const was read whole, and checked by that
     return graph
+
+
+def _looked_up(graph: Graph) -> Iterator[str]:
+    """The variables that something gathers rows of."""
+    for node in graph.nodes.values():
+        if node.op in _GATHERS:
+            holder = graph.producer(node.input[0])
+            if holder.op == "ReadVariableOp":
+                holder = graph.producer(holder.input[0])
+            yield holder.name
 
 
 def _uses(graph: Graph) -> dict[str, list[tuple[NodeDef, int]]]:

@@ -10,6 +10,7 @@ from estimator_slim.graph.graph import Graph, NodeDef
 from estimator_slim.graph.shapes import Symbols
 
 _HASHES = ("StringToHashBucketFast", "StringToHashBucketStrong", "StringToHashBucket")
+_SOME_OF_FIRST = ("Reshape", "Squeeze", "GatherV2", "Unique")  # their values are values of input 0
 _IN_ROW_ORDER = ("Where", "StringSplit", "StringSplitV2", "RaggedTensorToSparse")
 _DENSE_SHAPES = (("Shape", 0), ("SparseReshape", 1), ("SparseConcat", 2), ("SparseCross", 2),
                  ("SparseCrossHashed", 2), ("SparseCrossV2", 2), ("StringSplit", 2),
@@ -35,7 +36,7 @@ def _not_negative_if(graph: Graph, node: NodeDef) -> list[str] | None:
     """The tensors that must have no negative values for `node` to make none; None if it may anyway."""
     if node.op in (*_HASHES, "LookupTableSizeV2", "LookupTableSize"):
         return []
-    if node.op in ("Reshape", "Squeeze", "GatherV2", "Unique"):
+    if node.op in _SOME_OF_FIRST:
         return [node.input[0]]
     if node.op == "FloorMod":
         divisor = graph.constant(node.input[1])
@@ -54,6 +55,9 @@ def _not_negative_if(graph: Graph, node: NodeDef) -> list[str] | None:
 def all_below(graph: Graph, tensor: str, limit: int) -> bool:
     """True if every element of the integer `tensor` is certain to be below `limit`."""
     node = graph.producer(tensor)
+    while node.op in _SOME_OF_FIRST and names.split(graph.source(tensor))[1] == 0:
+        tensor = node.input[0]
+        node = graph.producer(tensor)
     return node.op in _HASHES and attribute(node, "num_buckets").i <= limit
 
 

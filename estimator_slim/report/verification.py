@@ -48,6 +48,8 @@ class Verification:
       max_error: the largest error that is allowed, as a share of an output's range.
       min_agreement: the smallest share of decisions that has to stay the same.
       questions: what was asked, by signature and kind.
+      apart: answers that hang on rows that were dropped, which were random to the original; they are no
+        part of the other numbers but the accuracies. None where no rows were dropped.
     """
 
     outputs: tuple[OutputResult, ...] = ()
@@ -62,6 +64,7 @@ class Verification:
     max_error: float | None = None
     min_agreement: float | None = None
     questions: tuple[Asked, ...] = ()
+    apart: Part | None = None
 
     @property
     def passed(self) -> bool:
@@ -91,7 +94,14 @@ class Verification:
             *self._told(f"{self.examples:,} of your examples", [o.examples for o in self.outputs],
                         list(accuracies(self.outputs, "->"))),
             *self._told(f"{self.made_up:,} made-up row{'s' * (self.made_up != 1)}",
-                        [o.made_up for o in self.outputs], [])])
+                        [o.made_up for o in self.outputs], []),
+            *self._set_apart()])
+
+    def _set_apart(self) -> Iterator[str]:
+        if self.apart and self.apart.rows:
+            same = (f", of which {floor_percent(self.apart.same, self.apart.decisions)} decide the same"
+                    if self.apart.decisions else "")
+            yield f"{self.apart.rows:,} rows hang on rows that were never trained{same}"
 
     def _told(self, what: str, parts: Sequence[Part | None], more: Sequence[str]) -> Iterator[str]:
         known = [part for part in parts if part is not None]

@@ -3,6 +3,7 @@
 from estimator_slim.saved_model.files import ASSET_FOLDERS, copy_assets
 from estimator_slim.saved_model.publish import published, withdraw
 from estimator_slim.saved_model.reader import Servable, is_marked, read_servable, require_importable
+from estimator_slim.saved_model.rewritten import rewritten
 from estimator_slim.saved_model.temporary import remove_abandoned, remove_contents, temporary_folder
 from estimator_slim.saved_model.writer import write_servable
 
@@ -16,6 +17,7 @@ __all__ = [
     "remove_abandoned",
     "remove_contents",
     "require_importable",
+    "rewritten",
     "temporary_folder",
     "withdraw",
     "write_servable",

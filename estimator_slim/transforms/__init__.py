@@ -15,7 +15,7 @@ from estimator_slim.transforms.convolutions import (
     FuseResizePadAndConv,
 )
 from estimator_slim.transforms.eight_bits import FreezeRequantizationRanges, QuantizeNodes
-from estimator_slim.transforms.lookups import SimplifyLookups, SparsifyGather, fuse_lookups
+from estimator_slim.transforms.lookups import SimplifyLookups, fuse_lookups
 from estimator_slim.transforms.nodes import (
     AddDefaultAttributes,
     BackportConcatv2,
@@ -38,6 +38,13 @@ from estimator_slim.transforms.nodes import (
 )
 from estimator_slim.transforms.normalisations import FoldBatchNorms, FoldOldBatchNorms
 from estimator_slim.transforms.pipeline import allowed_by, run_transforms
+from estimator_slim.transforms.rows import (
+    DropUntrainedRows,
+    MergeIdenticalRows,
+    SparsifyGather,
+    kept_ids,
+    send_to_first_row,
+)
 from estimator_slim.transforms.text import parse
 from estimator_slim.transforms.weights import (
     CHOICES,
@@ -50,6 +57,7 @@ from estimator_slim.transforms.weights import (
 __all__ = [
     "Bounds",
     "CHOICES",
+    "DropUntrainedRows",
     "INFINITIES",
     "LOSSLESS",
     "NANS",
@@ -61,8 +69,10 @@ __all__ = [
     "TransformList",
     "allowed_by",
     "fuse_lookups",
+    "kept_ids",
     "place_weights",
     "run_transforms",
+    "send_to_first_row",
     "transform_list",
     "treatment_of",
     "with_choices",
@@ -79,6 +89,8 @@ TRANSFORMS: dict[str, type[Transform]] = {kind.text_name: kind for kind in (
     FoldOldBatchNorms,
     SimplifyLookups,
     MergeDuplicateNodes,
+    DropUntrainedRows,
+    MergeIdenticalRows,
     QuantizeWeights,
     SparsifyGather,
     RoundWeights,

@@ -57,6 +57,7 @@ class Transform:
       lossy: True if the answers of the servable may change.
       by: `engine`, TensorFlow's own; `mended`, the engine with faults mended around it; or `ours`.
       enters_functions: it also edits the bodies of loops, branches and other functions in the library.
+      reads_checkpoint: it needs to know what training left of each row (`Weight.training`).
       ignore_errors: a failure leaves the graph as it was instead of ending the optimization.
     """
 
@@ -64,6 +65,7 @@ class Transform:
     lossy: ClassVar[bool] = False
     by: ClassVar[str]
     enters_functions: ClassVar[bool] = False
+    reads_checkpoint: ClassVar[bool] = False
     ignore_errors: bool = False
 
     def __post_init__(self) -> None:

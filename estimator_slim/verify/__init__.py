@@ -2,7 +2,7 @@
 
 from estimator_slim.verify.answers import end_worker
 from estimator_slim.verify.gate import Original, judge
-from estimator_slim.verify.questions import as_called_by, questions_for
+from estimator_slim.verify.questions import as_called_by, questions_for, trained_requests
 from estimator_slim.verify.request import Request
 from estimator_slim.verify.warm_up import write_warm_up
 
@@ -13,5 +13,6 @@ __all__ = [
     "end_worker",
     "judge",
     "questions_for",
+    "trained_requests",
     "write_warm_up",
 ]

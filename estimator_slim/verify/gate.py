@@ -17,7 +17,14 @@ from estimator_slim.saved_model import Servable
 from estimator_slim.transforms import LOSSLESS, Bounds
 from estimator_slim.verify.advice import refusal, unasked
 from estimator_slim.verify.answers import Heard, Job, ask
-from estimator_slim.verify.comparison import changed_by_requests, compare, fixed_outputs, times_allowed
+from estimator_slim.verify.comparison import (
+    Hanging,
+    changed_by_requests,
+    compare,
+    fixed_outputs,
+    hanging,
+    times_allowed,
+)
 from estimator_slim.verify.learning import learned
 from estimator_slim.verify.questions import is_made_up
 from estimator_slim.verify.request import Request
@@ -42,6 +49,7 @@ class Original:
           byte_count: of its files, which limits the time that asking may take.
         """
         self._servable, self._usual, self._tags = servable, in_turns(requests), tuple(tags)
+        self._hanging: Sequence[Hanging] = ()
         self._seconds = _SECONDS + 2 * byte_count / _BYTES_A_SECOND
 
     @property
@@ -54,18 +62,25 @@ class Original:
         """
         return self._learned[0]
 
-    def compare(self, slim: str, bounds: Bounds) -> Verification:
+    def compare(self, slim: str, bounds: Bounds, other: str | None = None) -> Verification:
         """Asks the slim servable in the directory `slim` the same and compares what both answer.
+
+        Args:
+          slim: its directory.
+          bounds: what is allowed.
+          other: directory of the same with another row in the place of those that were dropped; answers
+            that are not the same hang on them. None: no rows were dropped.
 
         Raises:
           SourceError: TensorFlow cannot load the original.
           DestinationError: the folder for temporary files cannot be written.
         """
         try:
-            original, other = self._heard, self._ask(slim, self.requests)
-            found = self._compared(original, other, bounds)
+            original, heard = self._heard, self._ask(slim, self.requests)
+            self._hanging = hanging(heard, self._ask(other, self.requests)) if other else ()
+            found = self._compared(original, heard, bounds)
             if not found.passed:
-                found = self._compared(original, other, bounds, self._unsteady)
+                found = self._compared(original, heard, bounds, self._unsteady)
             return replace(found, asked=len(self.requests), questions=_by_kind(self.requests))
         except VerificationError as error:
             return Verification(failures=(Failure("", "", str(error)),))
@@ -73,6 +88,8 @@ class Original:
     def excesses(self, slim: str, key: str, choices: Sequence[np.ndarray],
                  bounds: Bounds) -> list[float] | None:
         """How far answers are off with each of `choices`, the largest as a multiple of what is allowed.
+
+        Of a servable that has lost the same rows as the one that was compared last.
 
         Args:
           slim: directory of a servable whose signatures take `choices` as one more input.
@@ -105,7 +122,7 @@ class Original:
                   unsteady: frozenset[tuple[str, str]] = frozenset()) -> Verification:
         return compare(self.requests[:len(slim.answers)] if not slim.refused else self.requests,
                        original, slim, bounds, fixed=self._fixed, changing=self._changing,
-                       unsteady=unsteady)
+                       unsteady=unsteady, found_hanging=self._hanging)
 
     @property
     def _heard(self) -> Heard:

@@ -13,7 +13,7 @@ is run for every id that there is, and some that there are not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,7 @@ from estimator_slim.graph import (
     Graph,
     NodeDef,
     Table,
+    Training,
     Weight,
     attribute,
     attributes,
@@ -35,6 +36,8 @@ _STITCHES = ("ParallelDynamicStitch", "DynamicStitch")
 _ELEMENTWISE = ("Add", "AddV2", "Sub", "Mul", "FloorDiv", "FloorMod", "Maximum", "Minimum", "Less",
                 "LessEqual", "Greater", "GreaterEqual", "Select", "SelectV2", "Cast", "Identity")
 _IDS = "ids:0"
+
+Read = Callable[[int, int], np.ndarray]
 _IDS_AT_ONCE, _BEYOND = 1 << 20, 1000
 
 
@@ -139,8 +142,24 @@ def _merged(graph: Graph, parts: list[Weight], stitches: list[_Stitch]) -> Weigh
         if all(_follows(graph, stitch, strategy, total) for stitch in stitches):
             return Weight(first.dtype, (total, *first.shape[1:]),
                           lambda start, stop: strategy.rows(parts, start, stop),  # noqa: B023
-                          origin=first.origin)
+                          origin=first.origin, training=_merged_training(parts, strategy))
     return None
+
+
+def _merged_training(parts: list[Weight], strategy: Concatenated | Interleaved) -> Training | None:
+    """What training left of the rows of the whole table."""
+    all_of = [part.training for part in parts if part.training is not None]
+    if len(all_of) < len(parts):
+        return None
+    unknown = next((one.unknown for one in all_of if one.unknown), "")
+
+    def column(dtype: tf.DType, reads: Sequence[Read]) -> Read:
+        columns = [Weight(dtype, (part.row_count,), read) for part, read in zip(parts, reads)]
+        return lambda start, stop: strategy.rows(columns, start, stop)
+
+    importances = [one.importance for one in all_of if one.importance]
+    return Training(column(tf.bool, [one.trained for one in all_of]),
+                    column(tf.float32, importances) if len(importances) == len(parts) else None, unknown)
 
 
 def _follows(graph: Graph, stitch: _Stitch, strategy: Concatenated | Interleaved, total: int) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -32,6 +34,8 @@ from estimator_slim.transforms.weights._decoding import (
 from estimator_slim.transforms.weights._measuring import coded
 from estimator_slim.transforms.weights._next_layer import NextLayers
 
+_SHARE = 1 / 32         # of the bytes of all codes: smaller kernels are not worth a variable
+_LEAST_KERNEL = 1 << 14  # bytes
 _WIDEST = 1024  # passing errors on takes time with the square of the width
 _BOUNDS = {("row", 16): Bounds(max_error=0.01, min_agreement=0.99, snr=50.0, row_snr=40.0),
            ("row", 8): Bounds(max_error=0.05, min_agreement=0.99, snr=30.0, row_snr=20.0),
@@ -54,7 +58,8 @@ class QuantizeWeights(Transform):
 
     A kernel that requests read as a whole is decoded once, at load, by the restore op, and so is what
     loops and branches read, and a table of up to 256 KiB, where that much memory is worth less than the
-    time of every request:
+    time of every request. Kernels of up to 256 KiB stay constants; beside tables that take little more
+    than they do (32 times as much), they are stored as float16:
 
         Before: variables/: kernel float32                kernel ─ ReadVariableOp ─ MatMul
         After:  variables/: kernel/codes, kernel/scale    (the same)
@@ -114,13 +119,14 @@ class QuantizeWeights(Transform):
         found = tables_of(graph)
         unknown = {one.rpartition(":")[0] for one in self.weight} - {table.name for table in found}
         told: list[Told] = [Skip(name, "there is no weight of this name") for name in sorted(unknown)]
+        least = self._least_kernel(found)
         layers = NextLayers(graph) if "4" in {self.bits_of(table.name) for table in found} else None
         for table in found:
             reason = self._reason_to_skip(table.weight, self.bits_of(table.name))
             if reason is None and CODED in graph.nodes[table.name].attr:
                 reason = "it is a part of what is stored as codes already"
             is_variable = table.name in graph.weights
-            done = reason if reason is not None else self._quantize(graph, table, layers)
+            done = reason if reason is not None else self._quantize(graph, table, layers, least)
             if isinstance(done, Treatment):
                 told.append(done)
             elif table.lookups or is_variable:
@@ -140,16 +146,26 @@ class QuantizeWeights(Transform):
             return f"it has {weight.value_count} values, fewer than minimum_size"
         return None
 
-    def _quantize(self, graph: Graph, table: Table, layers: NextLayers | None) -> Treatment | str:
-        """Codes the weight, or returns the reason why it cannot."""
+    def _least_kernel(self, found: Sequence[Table]) -> float:
+        """The bytes from which on a small kernel is a good part of what will be stored."""
+        codes = sum(table.weight.value_count * int(bits) / 8 for table in found
+                    if table.lookups and not table.others and table.weight.stored is None
+                    and table.weight.dtype in _FLOATS and len(table.weight.shape) > 1
+                    and (bits := self.bits_of(table.name)) != "float")
+        return max(_LEAST_KERNEL, codes * _SHARE) if codes else math.inf
+
+    def _quantize(self, graph: Graph, table: Table, layers: NextLayers | None,
+                  least: float) -> Treatment | str:
+        """Codes the weight, or returns the reason why it cannot; `least`: bytes of a small kernel."""
         holder, size = graph.nodes[table.name], table.weight.byte_count
-        if table.others and size <= CONSTANT_BYTES:
+        is_small = bool(table.others) and size <= CONSTANT_BYTES
+        if is_small and size < least:
             return f"something besides lookups reads it, and it is small ({size} bytes)"
         if table.others and names.control_inputs(holder):
             return "something besides lookups reads it, in a loop or a branch"
         try:
             weight = table.weight.matrix() if table.others else table.weight
-            bits = int(self.bits_of(table.name, by_rows=not table.others))
+            bits = 16 if is_small else int(self.bits_of(table.name, by_rows=not table.others))
             coding = fit_coding(weight, bits=bits, granularity=self.granularity)
         except (NonFiniteError, PrecisionError) as e:
             return f"not every value can be coded: {e}"

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from estimator_slim.graph import Graph, names
-from estimator_slim.report import Failure, OutputResult, Verification
+from estimator_slim.report import Failure, OutputResult, Part, Verification
 from estimator_slim.transforms import Bounds
 from estimator_slim.verify.answers import CRASH, Heard, fetched
 from estimator_slim.verify.comparison.column import Answered, Column, columns, dtype_name, place
@@ -22,6 +22,13 @@ from estimator_slim.verify.comparison.empty_batches import without_empty_batches
 from estimator_slim.verify.comparison.exact import compare_exact, explained_failure
 from estimator_slim.verify.comparison.explained import but_for_choices, explained
 from estimator_slim.verify.comparison.floats import Floats, failure, measured, result
+from estimator_slim.verify.comparison.hanging import (
+    Hanging,
+    apart,
+    lost_accuracy,
+    with_accuracy,
+    without_hanging,
+)
 from estimator_slim.verify.comparison.numbers import is_float
 from estimator_slim.verify.questions import EDGES, asks, is_made_up
 from estimator_slim.verify.request import Answer, Output, Refusal, Request
@@ -35,7 +42,8 @@ _Asked = tuple[Request, Answer, Answer]
 
 def compare(requests: Sequence[Request], original: Heard, slim: Heard, bounds: Bounds, *,
             fixed: Outputs = frozenset(), unsteady: Outputs = frozenset(),
-            changing: Mapping[tuple[str, str], str] = MappingProxyType({})) -> Verification:
+            changing: Mapping[tuple[str, str], str] = MappingProxyType({}),
+            found_hanging: Sequence[Hanging] = ()) -> Verification:
     """What the answers to the same requests say.
 
     Args:
@@ -46,19 +54,25 @@ def compare(requests: Sequence[Request], original: Heard, slim: Heard, bounds: B
       fixed: (signature, output) of what no float has a part in.
       unsteady: (signature, output) of what the original itself answers otherwise each time.
       changing: (signature, output) of what requests change → the variable or table that they write.
+      found_hanging: for each request, which rows of the answer hang on rows that were dropped; they are
+        set apart. Nothing where no rows were dropped.
     """
     if slim.refused:
         return Verification(failures=(Failure("", "", "it cannot be loaded: " + _text(slim.refused)),))
+    by_request = {id(request): one for request, one in zip(requests, found_hanging)}
     asked, warnings = without_empty_batches(
         [one for one in zip(requests, original.answers, slim.answers)
          if not asks(one[0].origin, bounds.unjudged) and _binds(*one[:2])])
     failures = [*_changed_declarations(original.signatures, slim.signatures), *_refusals(asked)]
     results: list[OutputResult] = []
     answered = _answered(asked)
+    set_apart: list[Part] = []
     for signature, both in answered.items():
         left_out = {output for key, output in {*unsteady, *changing} if key == signature}
         outputs, wrong = _comparable(signature, both, left_out)
-        compared, more = _compared(columns(signature, both, outputs), bounds, fixed)
+        those = columns(signature, both, outputs)
+        compared, more = _set_apart(those, by_request, bounds, fixed, set_apart) if by_request else (
+            _compared(those, bounds, fixed))
         results += compared
         failures += wrong + more
     refused = sum(isinstance(want, Refusal) for _, want, _ in asked)
@@ -67,7 +81,8 @@ def compare(requests: Sequence[Request], original: Heard, slim: Heard, bounds: B
                         warnings=tuple(warnings),
                         examples=_most_rows(answered, made_up=False),
                         made_up=_most_rows(answered, made_up=True), max_error=bounds.max_error,
-                        min_agreement=bounds.min_agreement)
+                        min_agreement=bounds.min_agreement,
+                        apart=max(set_apart, key=lambda one: one.rows, default=None))
 
 
 def fixed_outputs(graph: Graph) -> frozenset[tuple[str, str]]:
@@ -90,6 +105,19 @@ def _compared(those: Sequence[Column], bounds: Bounds,
     found += [compare_exact(column, bounds, beside, fixed=(column.signature, column.output) in fixed)
               for column in those if not is_float(column.want[0])]
     return [one for one, _ in found], [wrong for _, wrong in found if wrong is not None]
+
+
+def _set_apart(those: Sequence[Column], by_request: Mapping[int, Hanging], bounds: Bounds,
+               fixed: Outputs, set_apart: list[Part]) -> tuple[list[OutputResult], list[Failure]]:
+    """Likewise, without the rows that hang on dropped rows, which are added to `set_apart`."""
+    found = [[by_request.get(id(request), {}) for request in column.requests] for column in those]
+    set_apart.append(apart(those, found[0]) if those else Part(0))
+    left = [without_hanging(column, one) for column, one in zip(those, found)]
+    compared, failures = _compared([one for one in left if any(value.size for value in one.want)],
+                                   bounds, fixed)
+    whole = {column.output: column for column in those}
+    return ([with_accuracy(one, whole[one.output]) for one in compared],
+            failures + list(lost_accuracy(those)))
 
 
 def _wrong(floats: Floats, bounds: Bounds) -> Failure | None:

@@ -2,7 +2,7 @@
 
 from estimator_slim.verify.questions.cases import EDGES, EXTREME, MILD, asks, is_made_up
 from estimator_slim.verify.questions.input_fn import as_called_by
-from estimator_slim.verify.questions.made_up import MadeUp
+from estimator_slim.verify.questions.made_up import MadeUp, trained_requests
 from estimator_slim.verify.questions.parsers import Feature
 from estimator_slim.verify.questions.served_inputs import ServedInput, signature_inputs
 from estimator_slim.verify.questions.sources import questions_for
@@ -22,5 +22,6 @@ __all__ = [
     "narrowed",
     "questions_for",
     "signature_inputs",
+    "trained_requests",
     "with_features",
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import tensorflow as tf
 
@@ -19,6 +20,7 @@ from estimator_slim.verify.questions.consumers import (
     operations_behind,
     value_consumers,
 )
+from estimator_slim.verify.questions.hashed import HASHES, Trained, words_of
 from estimator_slim.verify.questions.unusual import is_quantity, unusual
 from estimator_slim.verify.questions.vocabulary import Keys, Vocabularies
 
@@ -74,7 +76,14 @@ class Domain:
 class Domains:
     """The domains of a servable's tensors."""
 
-    def __init__(self, servable: Servable):
+    def __init__(self, servable: Servable, trained: Trained = MappingProxyType({})):
+        """Reads nothing yet.
+
+        Args:
+          servable: whose tensors.
+          trained: tensor of ids → the only ids to ask for, where others have lost their rows.
+        """
+        self._trained = trained
         self._graph: Graph = servable.graph
         self.consumers = Consumers(servable.graph)
         self._vocabularies = Vocabularies(servable)
@@ -115,8 +124,9 @@ class Domains:
     def _of(self, tensor: str, dtype: tf.DType) -> Domain:
         read = list(value_consumers(self.consumers, tensor))
         operations = {node.op for node, _ in read}
-        keys = [self._vocabularies.keys(node.input[0]) for node, index in read
-                if node.op in _FINDS and index == 1]
+        keys = [self._known(node) for node, index in read if node.op in _FINDS and index == 1]
+        keys += [words_of(node, self._trained[node.name]) for node, index in read
+                 if node.op in HASHES and index == 0 and node.name in self._trained]
         if dtype != tf.string:
             return self._of_numbers(tensor, dtype, keys, read)
         csv = next((node for node, index in read if node.op == "DecodeCSV" and index == 0), None)
@@ -130,9 +140,17 @@ class Domains:
         return Domain(_merged(keys), _edges(keys), separators[0] if separators else None,
                       _image(operations), "StringToNumber" in operations)
 
+    def _known(self, find: NodeDef) -> Keys:
+        """The words, or integers, that a lookup table knows."""
+        keys = self._vocabularies.keys(find.input[0])
+        if find.name not in self._trained:
+            return keys
+        return tuple(keys[number] for number in self._trained[find.name].tolist() if number < len(keys))
+
     def _of_numbers(self, tensor: str, dtype: tf.DType, keys: list[Keys],
                     read: list[tuple[NodeDef, int]]) -> Domain:
         limit = self._limit(read)
+        keys += [tuple(self._trained[tensor].tolist())] if tensor in self._trained else []
         known = keys or limit or not dtype.is_integer or dtype.size < _LARGE
         return Domain(_merged(keys), _edges(keys), limit=limit, boundaries=_boundaries(read),
                       quantity=not known and is_quantity(self.consumers, tensor),

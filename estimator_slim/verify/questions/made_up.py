@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from estimator_slim.verify.questions.cases import (
 )
 from estimator_slim.verify.questions.composing import composed, composed_parts
 from estimator_slim.verify.questions.domain import Domains, is_checked
+from estimator_slim.verify.questions.hashed import Trained
 from estimator_slim.verify.questions.served_inputs import (
     ServedInput,
     signature_inputs,
@@ -38,6 +40,19 @@ from estimator_slim.verify.questions.ways import Taken, Way, ways
 from estimator_slim.verify.request import Request
 
 _Made = tuple[Case, dict[str, Any]]
+
+
+def trained_requests(servable: Servable, trained: Trained, *, seed: int = 0) -> list[Request]:
+    """Typical requests of words and ids that still have a row of their own, where others lost theirs.
+
+    Args:
+      servable: the original.
+      trained: the tensor that ids come from (a hash, a vocabulary, a feature) → the ids that have one.
+      seed: as of `made_up_requests`.
+    """
+    made = MadeUp(servable, seed=seed, trained=trained)
+    return [request for key, taken in made.taken.items()
+            for request in made.requests(key, Way(taken), [TYPICAL])]
 
 
 def made_up_requests(servable: Servable, *, seed: int = 0) -> list[Request]:
@@ -54,9 +69,9 @@ def made_up_requests(servable: Servable, *, seed: int = 0) -> list[Request]:
 class MadeUp:
     """Makes up requests to the signatures of a servable, in one way or another."""
 
-    def __init__(self, servable: Servable, *, seed: int = 0):
+    def __init__(self, servable: Servable, *, seed: int = 0, trained: Trained = MappingProxyType({})):
         servable = without_calls(servable)
-        self._domains, self._seed = Domains(servable), seed
+        self._domains, self._seed = Domains(servable, trained), seed
         consumers = self._domains.consumers
         self.taken = {key: Taken.of(inputs, self._domains)
                       for key, inputs in signature_inputs(servable, consumers, parts=True)}

@@ -1,4 +1,4 @@
-"""sparsify_gather: tables without their zero rows answer bit for bit, and refuse what they refused."""
+"""Tables whose equal rows are stored once answer bit for bit, and refuse what they refused."""
 
 from __future__ import annotations
 
@@ -11,15 +11,13 @@ import pytest
 import tensorflow as tf
 
 from estimator_slim.errors import OptionError
-from estimator_slim.graph.weight import SLICE_BYTES, Weight
+from estimator_slim.graph import SLICE_BYTES
 from estimator_slim.transforms import TRANSFORMS
-from estimator_slim.transforms.lookups.sparsify_gather import sparse_rows, without_zero_rows
 from tests.support.alike import assert_same_answers
 from tests.support.ask_v2 import ask_v2_fresh
 from tests.support.by_hand import (
     answers,
     bytes_of,
-    meta_graph,
     reasons,
     request_ops,
     servable,
@@ -57,7 +55,7 @@ def test_a_sparse_table_is_small_and_answers_the_same(tmp_path: Path, shape: tup
     source = servable(tmp_path, lookup(sparse(*shape), kind))
     path, _ = slim(source, "sparsify_gather")
     assert bytes_of(path) < bytes_of(source) / 2
-    assert request_ops(path)["LookupTableFindV2"] == 1
+    assert request_ops(path)["LowerBound"] == 1
     assert_same_answers(path, source, {"ids": ROW_IDS}, {"ids": ROW_IDS[:0]}, {"ids": ROW_IDS[2]},
                         {"ids": ROW_IDS[:6].reshape(2, 3)})
 
@@ -66,7 +64,7 @@ def test_a_sparse_table_is_small_and_answers_the_same(tmp_path: Path, shape: tup
 def test_values_of_any_number_type_stay_as_they_are(tmp_path: Path, dtype: Any) -> None:
     source = servable(tmp_path, lookup(sparse(ROWS, 8, dtype=dtype)))
     path, _ = slim(source, "sparsify_gather")
-    assert request_ops(path)["LookupTableFindV2"] == 1
+    assert request_ops(path)["LowerBound"] == 1
     assert_same_answers(path, source, {"ids": ROW_IDS})
 
 
@@ -85,27 +83,17 @@ def test_ids_that_a_hash_bounds_are_not_checked(tmp_path: Path) -> None:
 
     source = servable(tmp_path, network)
     path, _ = slim(source, "sparsify_gather")
-    assert request_ops(path)["LookupTableFindV2"] == 1
+    assert request_ops(path)["LowerBound"] == 1
     assert request_ops(path)["Assert"] == 0
     assert_same_answers(path, source, {"words": texts(*(str(n) for n in range(200)))})
 
 
-def _initializers(directory: str) -> list[str]:
-    return list(meta_graph(directory).collection_def["table_initializer"].node_list.value)
-
-
-def test_every_loader_fills_the_hash_table(tmp_path: Path) -> None:
-    slims = []
-    for main_op, name in ((v1.tables_initializer, "init_all_tables"), (lambda: None, "fill_tables")):
-        source = servable(tmp_path, lookup(sparse(ROWS, 3), tf.int32), main_op=main_op)
-        path, _ = slim(source, "sparsify_gather(group_init_node=fill_tables)")
-        assert len(_initializers(path)) == len(_initializers(source)) + 1
-        main = meta_graph(path).collection_def["saved_model_main_op"].node_list.value
-        assert list(main) == [name]
-        assert_same_answers(path, source, {"ids": ROW_IDS})
-        slims.append(path)
-    for got in ask_v2_fresh(slims, ROW_IDS.astype(np.int32)).values():
-        np.testing.assert_array_equal(got["serving_default", "rows"], sparse(ROWS, 3)[ROW_IDS])
+def test_every_loader_finds_the_rows(tmp_path: Path) -> None:
+    source = servable(tmp_path, lookup(sparse(ROWS, 3), tf.int32))
+    path, _ = slim(source, "sparsify_gather(group_init_node=fill_tables)")
+    assert_same_answers(path, source, {"ids": ROW_IDS})
+    (got,) = ask_v2_fresh([path], ROW_IDS.astype(np.int32)).values()
+    np.testing.assert_array_equal(got["serving_default", "rows"], sparse(ROWS, 3)[ROW_IDS])
 
 
 def test_tables_and_assets_that_are_there_are_still_filled(tmp_path: Path) -> None:
@@ -120,14 +108,14 @@ def test_tables_and_assets_that_are_there_are_still_filled(tmp_path: Path) -> No
 
     source = servable(tmp_path, network)
     path, _ = slim(source, "sparsify_gather")
-    assert request_ops(path)["LookupTableFindV2"] == 2
+    assert request_ops(path)["LowerBound"] == 1
     assert_same_answers(path, source, {"words": texts("on", "new", "turn")})
 
 
 def test_a_table_of_nothing_but_zeros_answers_zeros(tmp_path: Path) -> None:
     source = servable(tmp_path, lookup(np.zeros((ROWS, 3), np.float32)))
     path, _ = slim(source, "sparsify_gather")
-    assert request_ops(path)["LookupTableFindV2"] == 1
+    assert request_ops(path)["LowerBound"] == 1
     assert_same_answers(path, source, {"ids": ROW_IDS})
 
 
@@ -165,9 +153,9 @@ def _waiting(table: Any, ids: Any) -> dict:
 @pytest.mark.parametrize("build, values, reason", [
     (lambda table, ids: {"rows": tf.gather(table, ids)}, sparse(ROWS, 3, used=np.arange(ROWS)), ""),
     (lambda table, ids: {"rows": tf.gather(table, ids)}, sparse(60, 3, used=USED[:2]), ""),
-    (_read_whole, sparse(ROWS, 3), "most of its rows are zero"),
+    (_read_whole, sparse(ROWS, 3), "most of its rows are equal"),
     (lambda table, ids: {"rows": tf.gather(table, ids % 3, axis=1)}, sparse(ROWS, 3), ""),
-    (_waiting, sparse(ROWS, 3), "most of its rows are zero"),
+    (_waiting, sparse(ROWS, 3), "most of its rows are equal"),
 ], ids=["dense", "small", "read as a whole", "columns", "control dependency"])
 def test_other_tables_stay_as_they_are(
         tmp_path: Path, build: Callable, values: np.ndarray, reason: str) -> None:
@@ -177,7 +165,7 @@ def test_other_tables_stay_as_they_are(
 
     source = servable(tmp_path, network)
     path, report = slim(source, "sparsify_gather")
-    assert request_ops(path)["LookupTableFindV2"] == 0
+    assert request_ops(path)["LowerBound"] == 0
     assert reason in reasons(report)
     assert_same_answers(path, source, {"ids": ROW_IDS}, {"ids": [0, 1]})
 
@@ -205,25 +193,64 @@ def test_a_linear_classifier_keeps_the_weights_of_words_that_it_saw(tmp_path: Pa
     assert_same_answers(path, source, *ASKED)
 
 
-def test_rows_are_found_and_read_across_slices() -> None:
+def test_rows_are_found_and_read_across_slices(tmp_path: Path) -> None:
     width, count = 1024, 3 * SLICE_BYTES // 4096 + 5
     used = np.array([0, 7, SLICE_BYTES // 4096, count - 2, count - 1])
-    whole = sparse(count, width, used=used)
-    longest = []
+    source = servable(tmp_path, lookup(sparse(count, width, used=used)))
+    path, _ = slim(source, "sparsify_gather")
+    assert bytes_of(path) < bytes_of(source) / 100
+    assert_same_answers(path, source, {"ids": np.append(used, [1, 6, 8, count - 3])})
 
-    def read(start: int, stop: int) -> np.ndarray:
-        longest.append(stop - start)
-        return whole[start:stop]
 
-    weight = Weight(tf.float32, whole.shape, read)
-    ids = sparse_rows(weight)
-    assert ids is not None
-    np.testing.assert_array_equal(ids, used)
-    kept = without_zero_rows(weight, ids)
-    np.testing.assert_array_equal(kept.value(), np.concatenate([np.zeros((1, width)), whole[used]]))
-    np.testing.assert_array_equal(kept.read(2, 4), whole[used[1:3]])
-    np.testing.assert_array_equal(kept.read(0, 1), np.zeros((1, width)))
-    assert max(longest) * width * 4 <= SLICE_BYTES
+# ---- any row that most rows are
+
+
+def frequent(row: list, others: np.ndarray = USED) -> np.ndarray:
+    """[ROWS, 3]: `row`, but for rows `others`."""
+    values = np.tile(np.float32(row), (ROWS, 1))
+    values[others] = sparse(ROWS, 3)[others]
+    return values
+
+
+@pytest.mark.parametrize("row", [[1, 2, 3], [0, 0, 0], [-0.0, 0, 0], [np.nan, np.inf, 0]], ids=str)
+def test_the_row_that_most_rows_are_is_stored_once_bit_for_bit(tmp_path: Path, row: list) -> None:
+    source = servable(tmp_path, lookup(frequent(row)))
+    path, report = slim(source, "merge_identical_rows")
+    assert bytes_of(path) < bytes_of(source) / 10
+    (treated,) = report.steps[0].treated
+    assert (treated.rows, treated.shape, treated.bytes_before) == (len(USED), (ROWS, 3), ROWS * 12)
+    for ids in ROW_IDS, ROW_IDS[:0], ROW_IDS[:6].reshape(3, 2):
+        want, got = (answers(one, {"ids": ids})["rows"] for one in (source, path))
+        assert want.tobytes() == got.tobytes()
+
+
+def test_zeros_of_either_sign_are_not_equal(tmp_path: Path) -> None:
+    values = frequent([0, 0, 0])
+    values[5_000] = [-0.0, 0, 0]
+    path, _ = slim(servable(tmp_path, lookup(values)), "merge_identical_rows")
+    assert np.signbit(answers(path, {"ids": [5_000]})["rows"][0, 0])
+
+
+@pytest.mark.parametrize("values", [
+    np.arange(ROWS * 3, dtype=np.float32).reshape(ROWS, 3),
+    frequent([1, 2, 3], np.arange(0, ROWS, 2)),
+    np.repeat(np.arange(ROWS // 10, dtype=np.float32), 30).reshape(ROWS, 3),
+], ids=["all differ", "half differ", "ten of each"])
+def test_where_no_row_is_most_rows_the_table_stays(tmp_path: Path, values: np.ndarray) -> None:
+    path, report = slim(servable(tmp_path, lookup(values)), "merge_identical_rows")
+    assert request_ops(path)["LowerBound"] == 0
+    assert report.steps[0].treated == []
+
+
+def test_a_linear_model_of_ftrl_with_l1_loses_no_answer_and_most_of_its_bytes(tmp_path: Path) -> None:
+    column = tf.feature_column.categorical_column_with_hash_bucket("words", 400_000)
+    estimator = tf.estimator.LinearClassifier(
+        [column], n_classes=2, config=config(str(tmp_path)),
+        optimizer=lambda: tf.keras.optimizers.legacy.Ftrl(0.1, l1_regularization_strength=0.01))
+    source = export_parsing(str(tmp_path), estimator, train(IDS), [column])
+    path, _ = slim(source, "simplify_lookups merge_identical_rows")
+    assert bytes_of(path) < bytes_of(source) / 10
+    assert_same_answers(path, source, *ASKED)
 
 
 def test_an_init_op_without_a_name_is_an_error_at_construction() -> None:
