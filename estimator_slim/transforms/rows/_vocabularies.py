@@ -49,7 +49,7 @@ def _only_looked_up(consumers: Consumers, tensor: str, lookups: set[str]) -> boo
                 return False
             if node.name not in seen:
                 seen.add(node.name)
-                todo += [names.tensor(node.name, port) for port in range(2)]
+                todo.append(names.tensor(node.name, int(node.op == "SparseFillEmptyRows")))
     return True
 
 

@@ -8,14 +8,13 @@ from typing import ClassVar
 import numpy as np
 
 from estimator_slim.errors import OptionError
-from estimator_slim.graph import Graph, Table, inside_loops, tables_of
+from estimator_slim.graph import SLICE_BYTES, Graph, Table, inside_loops, tables_of
 from estimator_slim.transforms.base import Skip, Told, Transform
 from estimator_slim.transforms.bounds import LOSSLESS, Bounds
 from estimator_slim.transforms.rows._vocabularies import forget_untrained_words
 from estimator_slim.transforms.rows.index import NODE_BYTES, entry_bytes, keep_rows
 
 ZERO, KEEP_OOV = "zero", "keep_oov"
-_ROWS_AT_ONCE = 1 << 16
 _WORTH = 0.75  # of its bytes that a table may keep at most: the index costs time, too
 
 
@@ -87,8 +86,9 @@ def trained_ids(table: Table) -> np.ndarray:
     if training is None or training.unknown:
         return np.zeros(0, np.int64)
     count = table.weight.row_count
-    found = [start + np.flatnonzero(training.trained(start, min(start + _ROWS_AT_ONCE, count)))
-             for start in range(0, count, _ROWS_AT_ONCE)]
+    step = max(1, SLICE_BYTES * count // max(1, table.weight.byte_count))
+    found = [start + np.flatnonzero(training.trained(start, min(start + step, count)))
+             for start in range(0, count, step)]
     return np.concatenate(found).astype(np.int64) if found else np.zeros(0, np.int64)
 
 
