@@ -2,6 +2,7 @@
 
     as asked        fold_constants quantize_weights(bits=4)
     more precise    fold_constants quantize_weights(bits=4, weight=table:8)    the weights that cause it
+    with all rows   fold_constants quantize_weights(bits=4)                    where rows were dropped
     lossless        fold_constants                                             nothing changes answers
     empty                                                                      no transform at all
 
@@ -15,9 +16,10 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from estimator_slim.transforms import QuantizeWeights, Transform
+from estimator_slim.transforms import DropUntrainedRows, QuantizeWeights, Transform
 
-AS_ASKED, PRECISE, LOSSLESS, EMPTY = "as asked", "more precise", "lossless", "empty"
+AS_ASKED, PRECISE, ALL_ROWS = "as asked", "more precise", "with all rows"
+LOSSLESS, EMPTY = "lossless", "empty"
 _STEPS = {"4": "8", "8": "16", "16": "float"}
 # What is left of an error after each step: 16 times as many codes; the 11 digits of a float16 against
 # the 8 of a code; nothing.
@@ -58,7 +60,7 @@ class Rung:
 
 
 def rungs(transforms: Sequence[Transform], effects: Callable[[Rung], Effects]) -> Iterator[Rung]:
-    """The rungs below and with `transforms`, four at most; ask for the next one where one fell.
+    """The rungs below and with `transforms`, five at most; ask for the next one where one fell.
 
     Args:
       transforms: the list as asked.
@@ -68,11 +70,15 @@ def rungs(transforms: Sequence[Transform], effects: Callable[[Rung], Effects]) -
     asked = tuple(transforms)
     yield Rung(AS_ASKED, asked)
     lossless = tuple(one for one in asked if not one.lossy)
-    coded = tuple(one for one in asked if not one.lossy or isinstance(one, QuantizeWeights))
+    coded = tuple(one for one in asked
+                  if not one.lossy or isinstance(one, (QuantizeWeights, DropUntrainedRows)))
     if coded != lossless:
         precise = more_precise(coded, effects(Rung(AS_ASKED, coded)))
         if precise != asked:
             yield Rung(PRECISE, precise)
+    all_rows = tuple(one for one in coded if not isinstance(one, DropUntrainedRows))
+    if all_rows not in (coded, lossless):
+        yield Rung(ALL_ROWS, all_rows)
     if lossless != asked:
         yield Rung(LOSSLESS, lossless)
     if lossless:

@@ -29,6 +29,9 @@ fold_batch_norms
 fold_old_batch_norms(ignore_errors=true)
 simplify_lookups
 merge_duplicate_nodes
+drop_untrained_rows
+drop_untrained_rows(fill=keep_oov, random=dnn/embedding_weights, random=table)
+merge_identical_rows
 quantize_weights
 quantize_weights(minimum_size=0)
 quantize_weights(bits=4, granularity=table)

@@ -26,6 +26,7 @@ def forget_untrained_words(graph: Graph, kept: Sequence[tuple[Table, np.ndarray]
     anything but the lookups of `kept` tables reads them, they stay.
     """
     trained: dict[str, np.ndarray] = {}
+    row_count = max((table.weight.row_count for table, _ in kept), default=0)
     lookups = {node.name for table, _ in kept for node in table.lookups}
     for table, ids in kept:
         for lookup in table.lookups:
@@ -35,7 +36,7 @@ def forget_untrained_words(graph: Graph, kept: Sequence[tuple[Table, np.ndarray]
     consumers = Consumers(graph)
     for source, ids in trained.items():
         if len(ids) and _only_looked_up(consumers, source, lookups):
-            _forget(graph, consumers, source, ids)
+            _forget(graph, consumers, source, ids, row_count)
 
 
 def _only_looked_up(consumers: Consumers, tensor: str, lookups: set[str]) -> bool:
@@ -53,11 +54,11 @@ def _only_looked_up(consumers: Consumers, tensor: str, lookups: set[str]) -> boo
     return True
 
 
-def _forget(graph: Graph, consumers: Consumers, source: str, ids: np.ndarray) -> None:
+def _forget(graph: Graph, consumers: Consumers, source: str, ids: np.ndarray, row_count: int) -> None:
     find: NodeDef = graph.nodes[names.node_of(source)]
     readers = consumers.of(source)
     name = f"{find.name}/trained"
-    listed = add_list(graph, f"{name}/ids", ids, int(ids[-1]) + 1, tf.int64)
+    listed = add_list(graph, f"{name}/ids", ids, row_count, tf.int64)
     found, _ = add_search(graph, name, source, listed, tf.int64, is_flat=False)
     known = graph.add("SelectV2", f"{find.name}/known", [found, source, find.input[2]], T=tf.int64)
     for node, index in readers:

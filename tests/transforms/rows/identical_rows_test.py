@@ -245,7 +245,7 @@ def test_where_no_row_is_most_rows_the_table_stays(tmp_path: Path, values: np.nd
 def test_a_linear_model_of_ftrl_with_l1_loses_no_answer_and_most_of_its_bytes(tmp_path: Path) -> None:
     column = tf.feature_column.categorical_column_with_hash_bucket("words", 400_000)
     estimator = tf.estimator.LinearClassifier(
-        [column], n_classes=2, config=config(str(tmp_path)),
+        [column], n_classes=3, config=config(str(tmp_path)),
         optimizer=lambda: tf.keras.optimizers.legacy.Ftrl(0.1, l1_regularization_strength=0.01))
     source = export_parsing(str(tmp_path), estimator, train(IDS), [column])
     path, _ = slim(source, "simplify_lookups merge_identical_rows")
