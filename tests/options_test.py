@@ -275,8 +275,7 @@ def test_every_argument_is_documented_in_its_order(taker: str) -> None:
     assert documented == [name for name in inspect.signature(function).parameters if name != "self"]
 
 
-@pytest.mark.parametrize("taker", TAKERS)
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("taker, name", [(taker, name) for taker in TAKERS for name in taken_by(taker)])
 def test_what_an_argument_may_be_is_checked_at_once(taker: str, name: str, tmp_path: Path) -> None:
     subject = tf.estimator.LatestExporter("latest", lambda: None) if taker == EXPORTER else tmp_path
     with pytest.raises(estimator_slim.OptionError, match=name):

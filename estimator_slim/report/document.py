@@ -30,7 +30,7 @@ PARTS: dict[type, dict[str, type]] = {
              "phases": Phase, "options": Chosen},
     Step: {"treated": Treatment},
     Tried: {"verification": Verification},
-    Verification: {"outputs": OutputResult, "failures": Failure, "questions": Asked},
+    Verification: {"outputs": OutputResult, "failures": Failure, "questions": Asked, "apart": Part},
     OutputResult: {"examples": Part, "made_up": Part}}
 
 _NUMBERS = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}

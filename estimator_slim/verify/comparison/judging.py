@@ -18,17 +18,17 @@ from estimator_slim.transforms import Bounds
 from estimator_slim.verify.answers import CRASH, Heard, fetched
 from estimator_slim.verify.comparison.column import Answered, Column, columns, dtype_name, place
 from estimator_slim.verify.comparison.decisions import Scores
-from estimator_slim.verify.comparison.empty_batches import without_empty_batches
-from estimator_slim.verify.comparison.exact import compare_exact, explained_failure
-from estimator_slim.verify.comparison.explained import but_for_choices, explained
-from estimator_slim.verify.comparison.floats import Floats, failure, measured, result
-from estimator_slim.verify.comparison.hanging import (
+from estimator_slim.verify.comparison.dropped_rows import (
     Hanging,
     apart,
     lost_accuracy,
     with_accuracy,
     without_hanging,
 )
+from estimator_slim.verify.comparison.empty_batches import without_empty_batches
+from estimator_slim.verify.comparison.exact import compare_exact, explained_failure
+from estimator_slim.verify.comparison.explained import but_for_choices, explained
+from estimator_slim.verify.comparison.floats import Floats, failure, measured, result
 from estimator_slim.verify.comparison.numbers import is_float
 from estimator_slim.verify.questions import EDGES, asks, is_made_up
 from estimator_slim.verify.request import Answer, Output, Refusal, Request
