@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from estimator_slim.errors import SourceError
-from estimator_slim.graph import Training, Weight
+from estimator_slim.graph import Weight
 from estimator_slim.training.slots import Slot, places
 
 Read = Callable[[int, int], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What is known of some rows, in order: arrays [k].
+
+    Attributes:
+      trained: whether training moved them, bool.
+      importance: the mean of their sums of squared gradients, float32.
+      faint: whether it is a near thing that the optimizer's sums show them, bool.
+    """
+
+    trained: np.ndarray
+    importance: np.ndarray
+    faint: np.ndarray
 
 
 @dataclass
@@ -22,30 +36,27 @@ class Evidence:
     Attributes:
       weight: the variable.
       slots: of its optimizer; none where they tell nothing.
-      first: the rows before the first step; None where they are not known.
+      earlier: the rows as they were at an earlier step; None where that is not known.
+      absorbing: the slots in which small gradients leave no trace, and nothing else shows them either.
       overwritten: an update without a gradient leaves zeros in the row and no trace in the slots.
-      all_trained: so few rows look untrained that all count as trained.
       check: run once, before anything is read; it raises where the slots are damaged.
     """
 
     weight: Weight
     slots: Sequence[Slot]
-    first: Read | None = None
+    earlier: Read | None = None
+    absorbing: Sequence[Slot] = ()
     overwritten: bool = False
-    all_trained: bool = False
     check: Callable[[], None] = field(default=lambda: None)
 
-    def training(self) -> Training:
-        """As others ask for it: by slices of rows, each read once for both questions."""
-        read = functools.lru_cache(maxsize=1)(self.read)
-        counts = any(slot.squares for slot in self.slots)
-        return Training(lambda start, stop: read(start, stop)[0],
-                        (lambda start, stop: read(start, stop)[1]) if counts else None)
+    @property
+    def has_importance(self) -> bool:
+        """Whether a slot holds squares of gradients."""
+        return any(slot.squares for slot in self.slots)
 
-    def read(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-        """Which rows start..stop were trained, bool [k], and how much they count, float32 [k]."""
-        self.check()
-        trained = np.full(stop - start, self.all_trained)
+    def rows(self, start: int, stop: int) -> Rows:
+        """Reads what there is of rows start..stop."""
+        trained, faint = np.zeros(stop - start, bool), np.zeros(stop - start, bool)
         importance = np.zeros(stop - start, np.float32)
         for slot in self.slots:
             rows = slot.weight.read(start, stop)
@@ -53,21 +64,23 @@ class Evidence:
             trained |= moved
             if slot.squares:
                 importance[moved] += slot.importance(rows[moved])
-        if self.first or self.overwritten:
+            if slot in self.absorbing:
+                faint[moved] |= slot.faint(rows[moved])
+        if self.earlier or self.overwritten:
             values = self.weight.read(start, stop)
-            if self.first:
-                trained |= self._differs(self.first, values, start, stop)
+            if self.earlier:
+                trained |= _differ(values, self.earlier, start, stop)
             if self.overwritten:
                 trained |= (values == 0).all(axis=places(values))
-        return trained, importance
+        return Rows(trained, importance, faint)
 
-    @staticmethod
-    def _differs(first: Read, values: np.ndarray, start: int, stop: int) -> np.ndarray:
-        """Which of the `values` are not those of the first step; all, where these cannot be read."""
-        try:
-            return differs(values, first(start, stop))
-        except SourceError:  # training may have removed its first checkpoint by now
-            return np.ones(stop - start, bool)
+
+def _differ(values: np.ndarray, earlier: Read, start: int, stop: int) -> np.ndarray:
+    """Which of the rows are not as they were; all, where that cannot be read."""
+    try:
+        return differs(values, earlier(start, stop))
+    except SourceError:  # training may have removed the earlier checkpoint by now
+        return np.ones(stop - start, bool)
 
 
 def differs(some: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
@@ -29,18 +28,24 @@ class History:
       reader: of the checkpoint.
       variables: of the graph in its .meta.
       steps: how many there were; None where that is not known.
-      first: variable node → its value before the first step; none where that was not kept.
+      oldest: the step of the oldest checkpoint that was kept, and variable node → its value then.
     """
 
     reader: CheckpointReader
     variables: Variables
     steps: int | None
-    first: Mapping[str, Weight]
+    oldest: tuple[int, Mapping[str, Weight]] | None
 
     def verify(self, weights: Collection[Weight]) -> None:
         """Raises SourceError if what the checkpoint holds for one of them is damaged; looks once."""
         for weight in weights:
             self._verified(weight.origin)
+
+    def earlier(self, name: str) -> tuple[int, Weight] | None:
+        """A variable as it was at an earlier step, the first at best, and that step."""
+        if self.oldest is None or name not in self.oldest[1]:
+            return None
+        return self.oldest[0], self.oldest[1][name]
 
     @functools.cached_property
     def _verified(self) -> Callable[[str], None]:
@@ -63,8 +68,9 @@ def read_history(prefix: str) -> History:
         saved = saved_variables(graph, meta_graph.saver_def, reader)
     except SourceError as e:
         raise Unknown(f"the training checkpoint cannot be read: {e}") from e
-    return History(reader, Variables(graph, saved, restore), _steps(saved),
-                   _first(graph, meta_graph.saver_def, prefix))
+    steps = _steps(saved)
+    return History(reader, Variables(graph, saved, restore), steps,
+                   _oldest(graph, meta_graph.saver_def, prefix, steps))
 
 
 def _meta_graph(path: str) -> meta_graph_pb2.MetaGraphDef:
@@ -99,12 +105,20 @@ def _steps(saved: Mapping[str, Weight]) -> int | None:
     return None if weight is None or weight.shape else int(weight.read(0, 1)[0])
 
 
-def _first(graph: Graph, saver: saver_pb2.SaverDef, prefix: str) -> Mapping[str, Weight]:
-    """What the checkpoint of step 0 holds, if it was kept: model.ckpt-500 → model.ckpt-0."""
-    folder, name = os.path.split(prefix)
-    try:
-        reader = CheckpointReader(os.path.join(folder, f"{name.rpartition('-')[0]}-0"))
-        saved = saved_variables(graph, saver, reader)
-    except SourceError:
-        return {}
-    return saved if _steps(saved) == 0 else {}
+def _oldest(graph: Graph, saver: saver_pb2.SaverDef, prefix: str, steps: int | None) -> (
+        tuple[int, Mapping[str, Weight]] | None):
+    """Step and variables of the oldest checkpoint kept beside this one, model.ckpt-0 at best."""
+    base, _, number = prefix.rpartition("-")
+    found = {}
+    for path in tf.io.gfile.glob(f"{base}-*.index") if number.isdecimal() else ():
+        step = path.removesuffix(".index").rpartition("-")[2]
+        if step.isdecimal() and int(step) < int(number):
+            found[int(step)] = path.removesuffix(".index")
+    for step in sorted(found):
+        try:
+            saved = saved_variables(graph, saver, CheckpointReader(found[step]))
+        except SourceError:  # of another model, damaged, or removed just now
+            continue
+        if _steps(saved) == step and (steps or 0) > step:
+            return step, saved
+    return None

@@ -12,12 +12,12 @@ from estimator_slim.errors import SourceError
 from estimator_slim.freezing import TrainingOf
 from estimator_slim.graph import Training, Weight
 from estimator_slim.training.composed import composed
-from estimator_slim.training.drawn import require_drawn
-from estimator_slim.training.evidence import Evidence, differs
+from estimator_slim.training.evidence import Evidence, Read, differs
 from estimator_slim.training.fused import fused
 from estimator_slim.training.history import History, read_history
+from estimator_slim.training.settled import settled
 from estimator_slim.training.slots import Update
-from estimator_slim.training.unknown import Unknown
+from estimator_slim.training.unknown import KEEP_FIRST, Unknown
 from estimator_slim.training.vouched import vouched_for
 
 
@@ -25,7 +25,8 @@ def training_left_in(prefix: str, exported: str | None = None,
                      random: Collection[str] = ()) -> TrainingOf:
     """What training left of each variable that has rows, as the checkpoint with this prefix tells it.
 
-    Reads PREFIX.meta and PREFIX.index once; slots are read in slices, when somebody asks for rows.
+    Reads PREFIX.meta and PREFIX.index once. When somebody asks for a variable, its slots are read, in
+    slices; what is kept is a bit a row.
 
     Args:
       prefix: of a checkpoint that training wrote, such as `model_dir/model.ckpt-5000`.
@@ -43,38 +44,39 @@ def training_left_in(prefix: str, exported: str | None = None,
     except Unknown as e:
         history, why = None, str(e)
 
-    def evidence(name: str, weight: Weight) -> Evidence | None:
+    def known(name: str, weight: Weight) -> Training | None:
         vouched = name in random or weight.origin in random
         if history is not None:
-            return _evidence(history, name, weight, theirs, vouched=vouched)
-        if not vouched:
-            raise Unknown(why)
-        return _vouched(prefix, weight, theirs)
+            return _recorded(history, name, weight, theirs, vouched=vouched)
+        if vouched:
+            return _vouched(prefix, weight, theirs)
+        raise Unknown(why)
 
     def training_of(name: str, weight: Weight) -> Training | None:
-        if len(weight.shape) < 2 or not weight.dtype.is_floating:
+        if len(weight.shape) < 2 or not weight.value_count or not weight.dtype.is_floating:
             return None
         try:
-            found = evidence(name, weight)
+            return known(name, weight)
         except Unknown as e:
             return Training.not_known(str(e))
-        return None if found is None else found.training()
 
     return training_of
 
 
-def _vouched(prefix: str, weight: Weight, theirs: CheckpointReader | None) -> Evidence:
+def _vouched(prefix: str, weight: Weight, theirs: CheckpointReader | None) -> Training:
+    """What is known of a variable without a .meta. Raises Unknown where that is nothing certain."""
     try:
         reader = CheckpointReader(prefix)
     except SourceError as e:
         raise Unknown(f"the training checkpoint cannot be read: {e}") from e
     evidence = vouched_for(reader, weight)
     _require_same(reader, stored_weight(reader, weight.origin), weight, theirs)
-    return evidence
+    return settled(evidence, None)
 
 
-def _evidence(history: History, name: str, weight: Weight, theirs: CheckpointReader | None, *,
-              vouched: bool) -> Evidence | None:
+def _recorded(history: History, name: str, weight: Weight, theirs: CheckpointReader | None, *,
+              vouched: bool) -> Training | None:
+    """What is known of a variable by the .meta. Raises Unknown where that is nothing certain."""
     variables = history.variables
     if not variables.has_rows(name):
         return None
@@ -84,18 +86,23 @@ def _evidence(history: History, name: str, weight: Weight, theirs: CheckpointRea
                       "and shape. Give the checkpoint from which the servable was exported")
     _require_same(history.reader, trained, weight, theirs)
     start = None if vouched else variables.start(name)
-    first = history.first[name].read if name in history.first else None
-    is_constant = start is not None and start.ndim == 0
-    if start is not None and is_constant:
-        first = functools.partial(_repeated, start, weight.shape[1:])
-    updates = _updates(history, name, needed=first is None)
+    earlier = history.earlier(name)
+    from_start: Read | None = None  # the rows as they started
+    if start is not None and start.ndim == 0:
+        from_start = functools.partial(_repeated, start, weight.shape[1:])
+    elif earlier and earlier[0] == 0:
+        from_start = earlier[1].read
+    updates = _updates(history, name, needed=from_start is None)
     slots = [slot for update in updates for slot in update.slots]
-    evidence = Evidence(weight, slots, first,
-                        overwritten=not is_constant and any(u.overwrites for u in updates),
-                        check=functools.partial(history.verify, [slot.weight for slot in slots]))
-    if start is not None and not is_constant:
-        require_drawn(evidence, start)
-    return evidence
+    absorbing = [slot for update in updates if update.absorbs for slot in update.slots]
+    if from_start:
+        absorbing = []
+    is_random = start is None or start.ndim > 0
+    evidence = Evidence(
+        weight, slots, from_start or (earlier[1].read if absorbing and earlier else None), absorbing,
+        overwritten=is_random and any(update.overwrites for update in updates),
+        check=functools.partial(history.verify, [slot.weight for slot in slots]))
+    return settled(evidence, None if start is None or not is_random else start)
 
 
 def _repeated(constant: np.ndarray, row: tuple[int, ...], start: int, stop: int) -> np.ndarray:
@@ -123,8 +130,7 @@ def _updates(history: History, name: str, *, needed: bool) -> list[Update]:
     except Unknown as e:
         if not needed:
             return []
-        raise Unknown(f"{e}. Keep the first checkpoint (keep_checkpoint_max) beside this one, and all "
-                      "rows are compared with it") from e
+        raise Unknown(f"{e}. {KEEP_FIRST}") from e
 
 
 def _require_same(reader: CheckpointReader, trained: Weight, weight: Weight,

@@ -17,6 +17,7 @@ from estimator_slim.graph import Weight
 
 # 1e-20 is still there after steps x -ln(decay) = 40: 1e-20 * exp(-40) = 4e-38.
 MOST_DECAY = 40.0
+_FAINT_STEPS = 64  # between neighbouring numbers: gradients 8 times as large as those that do not show
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,10 @@ class Slot:
     def moved(self, rows: np.ndarray) -> np.ndarray:
         """Which of the slot's `rows` [k, ...] do not hold the start value, bool [k]."""
         return (rows != self.start).any(axis=places(rows))
+
+    def faint(self, rows: np.ndarray) -> np.ndarray:
+        """Which of the slot's `rows` [k, ...] are hardly above the start value anywhere, bool [k]."""
+        return (rows - self.start).max(axis=places(rows)) < _FAINT_STEPS * np.spacing(self.start)
 
     def importance(self, rows: np.ndarray) -> np.ndarray:
         """The mean of the squares in each of the slot's `rows` [k, ...], float32 [k]."""
@@ -63,6 +68,11 @@ class Update:
     node: str
     slots: Sequence[Slot]
     overwrites: bool = False
+
+    @property
+    def absorbs(self) -> bool:
+        """True if small gradients leave no trace: they vanish in sums that do not start from zero."""
+        return all(slot.decay is None and slot.start != 0 for slot in self.slots)
 
     def decayed(self, steps: int) -> bool:
         """True if the trace of an early update may be gone after so many steps."""

@@ -40,7 +40,8 @@ def vouched_for(reader: CheckpointReader, weight: Weight) -> Evidence:
                       "expected the slots of Adagrad or FTRL, since no .meta tells what others mean")
     slots = [Slot(stored_weight(reader, beside[name]), _start(reader, beside[name], grows=name == sums),
                   squares=name == sums) for name in sorted(beside)]
-    return Evidence(weight, slots, overwritten=len(slots) > 1)
+    return Evidence(weight, slots, absorbing=slots if len(slots) == 1 else (),
+                    overwritten=len(slots) > 1)
 
 
 def _beside(reader: CheckpointReader, key: str) -> dict[str, str]:

@@ -17,8 +17,8 @@ from tests.training.tables import DIM, EARLY, LAST, ROWS, Table, alone, train, v
 VECTORS = np.random.default_rng(3).normal(0, 0.3, (ROWS, DIM)).astype(np.float32)
 
 
-def adagrad() -> Any:
-    return v1.train.AdagradOptimizer(0.1)
+def adam() -> Any:
+    return v1.train.AdamOptimizer(0.01)
 
 
 def vectors(*_: Any, **__: Any) -> Any:
@@ -59,15 +59,15 @@ GO = {
     "constant_array": v1.constant_initializer(np.full((ROWS, DIM), 0.3)),
 }
 STAY = {
-    "array": (Table(adagrad, v1.constant_initializer(VECTORS)), "an array in the graph"),
-    "python": (Table(adagrad, vectors), "a Python function"),
-    "fed": (Table(adagrad, init=assigned), "a value that is fed"),
-    "some_rows": (Table(adagrad, init=some_assigned), "ScatterUpdate"),
-    "loaded": (Table(adagrad, init=loaded), "not what its initializer draws"),
-    "orthogonal": (Table(adagrad, v1.orthogonal_initializer()), "an operation Qr"),
-    "adam": (Table(adagrad), "starts from a checkpoint"),  # by warm_start_from
-    "from_checkpoint": (Table(adagrad), "starts from a checkpoint"),
-    "parts_from_checkpoint": (Table(adagrad, partitions=3), "starts from a checkpoint"),
+    "array": (Table(adam, v1.constant_initializer(VECTORS)), "an array in the graph"),
+    "python": (Table(adam, vectors), "a Python function"),
+    "fed": (Table(adam, init=assigned), "a value that is fed"),
+    "some_rows": (Table(adam, init=some_assigned), "ScatterUpdate"),
+    "loaded": (Table(adam, init=loaded), "not what its initializer draws"),
+    "orthogonal": (Table(adam, v1.orthogonal_initializer()), "an operation Qr"),
+    "adam": (Table(adam), "starts from a checkpoint"),  # by warm_start_from
+    "from_checkpoint": (Table(adam), "starts from a checkpoint"),
+    "parts_from_checkpoint": (Table(adam, partitions=3), "starts from a checkpoint"),
     "never_trained": (Table(None), "training never changes it"),
 }
 COLUMN = "input_layer/ids_embedding/embedding_weights"  # by ckpt_to_load_from
@@ -82,7 +82,7 @@ def left(once: Once, many: tuple[str, str], tmp_path_factory: Any) -> dict[str, 
         ids = tf.feature_column.categorical_column_with_identity("ids", ROWS)
         column = tf.feature_column.embedding_column(ids, DIM, ckpt_to_load_from=other,
                                                     tensor_name_in_ckpt="adagrad")
-        tables = {**{name: Table(adagrad, start) for name, start in GO.items()},
+        tables = {**{name: Table(adam, start) for name, start in GO.items()},
                   **{name: table for name, (table, _) in STAY.items()}}
         return train(folder, tables, columns=[column], warm_start_from=tf.estimator.WarmStartSettings(
             other, vars_to_warm_start="adam:0$"), before=lambda: v1.train.init_from_checkpoint(

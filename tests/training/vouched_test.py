@@ -12,7 +12,7 @@ import tensorflow as tf
 from estimator_slim.graph import Training
 from tests.support.once import Once
 from tests.training.asking import left_of, rows_of
-from tests.training.tables import DIM, EARLY, LAST, ROWS, alone, ids_of, moved, optimizers, v1
+from tests.training.tables import DIM, EARLY, LAST, ROWS, alone, ids_of, legacy, moved, optimizers, v1
 
 SUMS = ["v1_adagrad", "v1_adagrad_references", "adagrad", "v1_ftrl", "v1_ftrl_l1", "v1_ftrl_references",
         "ftrl", "ftrl_shrinkage"]
@@ -47,7 +47,7 @@ def keras(once: Once) -> tuple[str, str]:
         model = tf.keras.Sequential([
             tf.keras.layers.Embedding(ROWS, DIM, input_length=5, name="table"),
             tf.keras.layers.GlobalAveragePooling1D(), tf.keras.layers.Dense(2)])
-        model.compile(optimizer="adagrad", loss=tf.keras.losses.SparseCategoricalCrossentropy(True))
+        model.compile(optimizer=legacy.Ftrl(), loss=tf.keras.losses.SparseCategoricalCrossentropy(True))
         estimator = tf.keras.estimator.model_to_estimator(
             model, model_dir=str(folder / "model"), config=tf.estimator.RunConfig(tf_random_seed=1))
         ids = ids_of(3)

@@ -1,0 +1,76 @@
+"""One pass over a table, slice by slice, after which a bit a row says whether training moved it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from estimator_slim.graph import SLICE_BYTES, Training
+from estimator_slim.training.drawn import require_drawn
+from estimator_slim.training.evidence import Evidence
+from estimator_slim.training.unknown import KEEP_FIRST, Unknown
+
+_FAINT = 0.001  # of the trained rows: more, and there are others of which nothing shows
+_FEW = 8  # importance is kept where at most one row in so many was trained
+
+
+@dataclass(frozen=True)
+class _Settled:
+    """What the pass found.
+
+    Attributes:
+      bits: whether a row was trained, eight rows a byte.
+      ids: of rows that were trained, rising; None where they are many.
+      importance: of these, float32.
+    """
+
+    evidence: Evidence
+    bits: np.ndarray
+    ids: np.ndarray | None
+    importance: np.ndarray
+
+    def trained(self, start: int, stop: int) -> np.ndarray:
+        bits = np.unpackbits(self.bits[start // 8:(stop + 7) // 8]).astype(bool)
+        return bits[start % 8:start % 8 + stop - start]
+
+    def counts(self, start: int, stop: int) -> np.ndarray:
+        if self.ids is None:
+            return self.evidence.rows(start, stop).importance
+        found = np.zeros(stop - start, np.float32)
+        inside = slice(*np.searchsorted(self.ids, [start, stop]))
+        found[self.ids[inside] - start] = self.importance[inside]
+        return found
+
+
+def settled(evidence: Evidence, drawn: np.ndarray | None) -> Training:
+    """What there is to know of each row.
+
+    Args:
+      drawn: a sample of the random numbers from which it started, [n]; None where it did not.
+
+    Raises:
+      Unknown: untrained rows are of another distribution, or small gradients left no trace.
+      SourceError: what is compared is damaged.
+    """
+    evidence.check()
+    count = evidence.weight.row_count
+    step = max(8, SLICE_BYTES * count // evidence.weight.byte_count // 8 * 8)
+    bits, ids, importance, faint, seen = [], [np.empty(0, np.int64)], [np.empty(0, np.float32)], 0, 0
+    for start in range(0, count, step):
+        rows = evidence.rows(start, min(start + step, count))
+        bits.append(np.packbits(rows.trained))
+        seen += int(rows.trained.sum())
+        faint += int(rows.faint.sum())
+        if seen <= count // _FEW:
+            ids.append(start + np.flatnonzero(rows.trained))
+            importance.append(rows.importance[rows.trained])
+    if evidence.absorbing and faint >= _FAINT * seen:
+        raise Unknown(f"{faint} of its {seen} trained rows were moved by gradients so small that its "
+                      f"optimizer's sums hardly show them; others may not show at all. {KEEP_FIRST}")
+    few = seen <= count // _FEW
+    found = _Settled(evidence, np.concatenate(bits), np.concatenate(ids) if few else None,
+                     np.concatenate(importance) if few else np.empty(0, np.float32))
+    if drawn is not None and not require_drawn(evidence.weight, found.trained, drawn):
+        found = _Settled(evidence, np.full_like(found.bits, 255), found.ids, found.importance)
+    return Training(found.trained, found.counts if evidence.has_importance else None)
