@@ -9,39 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.saved_model import loader_impl
 
-from estimator_slim.saved_model.reader import read_servable
-from estimator_slim.verify.answers.asking import Heard, Job, ask_here
-from estimator_slim.verify.learning import learned
-from estimator_slim.verify.questions.cases import MILD
-from estimator_slim.verify.questions.made_up import made_up_requests
-from estimator_slim.verify.request import Refusal, Request
+from tests.support.answered import answered, asked
 from tests.support.by_hand import servable, v1, variable
 
 ROWS = np.random.default_rng(5).normal(size=(50, 4)).astype(np.float32)
 KERNEL = ROWS[:4, :3]
-
-
-def asked(directory: str) -> tuple[list[Request], Heard]:
-    """What its original is asked in the end, and what it answers."""
-    def ask(requests: Any) -> Heard:
-        heard, = ask_here([Job(directory, requests, grappler=False)])
-        assert heard.refused is None
-        return heard
-    original = read_servable(directory)
-    requests = made_up_requests(original)
-    return learned(original, requests, ask(requests), ask)
-
-
-def answered(directory: str) -> float:
-    """The share of the mildest questions that are answered, of the signature with the least."""
-    requests, heard = asked(directory)
-    shares = []
-    for key in {request.signature for request in requests}:
-        told = [not isinstance(answer, Refusal) for request, answer in zip(requests, heard.answers)
-                if request.origin in {case.name for case in MILD} and request.signature == key]
-        shares.append(sum(told) / len(told))
-    return min(shares)
 
 
 def parsed(**features: Any) -> tuple[Any, dict]:
@@ -288,3 +262,22 @@ NETWORKS = [
 @pytest.mark.parametrize("network", NETWORKS)
 def test_most_of_what_is_asked_is_answered(network: Callable, tmp_path: Path) -> None:
     assert answered(servable(tmp_path, network)) == 1.0
+
+
+@pytest.mark.parametrize("network", [of_any_width, ids_in_a_float_input, in_map_fn])
+def test_a_signature_that_says_nothing_of_shapes_is_asked_by_its_placeholders(
+        network: Callable, tmp_path: Path) -> None:
+    directory = servable(tmp_path, network)
+    stored = loader_impl.parse_saved_model(directory)
+    for info in stored.meta_graphs[0].signature_def["serving_default"].inputs.values():
+        info.ClearField("tensor_shape")
+    Path(directory, "saved_model.pb").write_bytes(stored.SerializeToString())
+    assert answered(directory) == 1.0
+
+
+def test_features_that_need_no_one_value_keep_any_number(tmp_path: Path) -> None:
+    requests, _ = asked(servable(tmp_path, three_values_beside_texts))
+    typical = next(r.inputs["examples"] for r in requests if r.origin == "a typical batch")
+    features = [tf.train.Example.FromString(one).features.feature for one in typical]
+    assert {len(one["place"].float_list.value) for one in features} == {3}
+    assert len({len(one["words"].bytes_list.value) for one in features}) > 1
