@@ -49,6 +49,7 @@ from estimator_slim.transforms.text import parse
 from estimator_slim.transforms.weights import (
     CHOICES,
     QuantizeWeights,
+    ReduceRank,
     RoundWeights,
     place_weights,
     with_choices,
@@ -62,6 +63,7 @@ __all__ = [
     "LOSSLESS",
     "NANS",
     "QuantizeWeights",
+    "ReduceRank",
     "Skip",
     "TRANSFORMS",
     "Told",
@@ -91,6 +93,7 @@ TRANSFORMS: dict[str, type[Transform]] = {kind.text_name: kind for kind in (
     MergeDuplicateNodes,
     DropUntrainedRows,
     MergeIdenticalRows,
+    ReduceRank,
     QuantizeWeights,
     SparsifyGather,
     RoundWeights,

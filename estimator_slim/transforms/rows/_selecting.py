@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import replace
+from collections.abc import Callable
 
 import numpy as np
 
 from estimator_slim.graph import SLICE_BYTES, Training, Weight
+
+Read = Callable[[int, int], np.ndarray]
 
 _KEPT_BYTES = 16 << 20  # of rows that are read once and then kept, as they may lie all over the weight
 
@@ -15,46 +17,44 @@ _KEPT_BYTES = 16 << 20  # of rows that are read once and then kept, as they may 
 def selected(weight: Weight, ids: np.ndarray, rest: np.ndarray | None = None) -> Weight:
     """Rows `ids` [m], rising, of a weight [n, ...], and behind them one row `rest`: [m (+ 1), ...]."""
     last = len(ids) + (rest is not None)
+    step = max(1, SLICE_BYTES * weight.row_count // max(1, weight.byte_count))
     is_small = last * weight.byte_count // max(1, weight.row_count) <= _KEPT_BYTES
 
     @functools.cache
     def every() -> np.ndarray:
-        return _rows(weight, ids)
+        return _rows(weight.read, ids, step)
 
     def read(start: int, stop: int) -> np.ndarray:
         end = min(stop, len(ids))
-        rows = every()[start:end] if is_small else _rows(weight, ids[start:end])
+        rows = every()[start:end] if is_small else _rows(weight.read, ids[start:end], step)
         if rest is None or stop <= len(ids):
             return rows
         return np.concatenate([rows, rest.reshape(1, *weight.shape[1:]).astype(rows.dtype)])
 
-    return Weight(weight.dtype, (last, *weight.shape[1:]), read, origin=weight.origin,
-                  training=_selected_training(weight, ids, last))
-
-
-def _selected_training(weight: Weight, ids: np.ndarray, count: int) -> Training | None:
-    """All rows count as trained now; how much each counts stays, and the last row counts nothing."""
     importance = weight.training.importance if weight.training else None
-    if importance is None:
-        return None
-
-    def read(start: int, stop: int) -> np.ndarray:
-        column = replace(weight, shape=(weight.row_count,), read=importance)
-        found = _rows(column, ids[start:min(stop, len(ids))])
-        return np.concatenate([found, np.zeros(stop - start - len(found), np.float32)])
-
-    return Training(lambda start, stop: np.ones(stop - start, bool), read)
+    return Weight(weight.dtype, (last, *weight.shape[1:]), read, origin=weight.origin,
+                  training=_selected_training(importance, ids, last, step) if importance else None)
 
 
-def _rows(weight: Weight, ids: np.ndarray) -> np.ndarray:
-    """Rows `ids`, which rise, of `weight`; no more than a slice of it is in memory."""
+def _selected_training(importance: Read, ids: np.ndarray, count: int, step: int) -> Training:
+    """All rows count as trained now; how much each counts stays, and the last row counts nothing."""
+    @functools.cache
+    def every() -> np.ndarray:
+        found = _rows(importance, ids, step)
+        return np.concatenate([found, np.zeros(count - len(ids), np.float32)])
+
+    return Training(lambda start, stop: np.ones(stop - start, bool),
+                    lambda start, stop: every()[start:stop])
+
+
+def _rows(read: Read, ids: np.ndarray, step: int) -> np.ndarray:
+    """Rows `ids`, which rise, read in slices of up to `step` rows."""
     found = []
-    step = max(1, SLICE_BYTES * weight.row_count // max(1, weight.byte_count))
     at = 0
     while at < len(ids):
         first = int(ids[at])
         end = int(np.searchsorted(ids, first + step))
         last = int(ids[end - 1]) + 1
-        found.append(weight.read(first, last)[ids[at:end] - first])
+        found.append(read(first, last)[ids[at:end] - first])
         at = end
-    return np.concatenate(found) if found else weight.read(0, 0)
+    return np.concatenate(found) if found else read(0, 0)

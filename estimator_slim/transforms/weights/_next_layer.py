@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from estimator_slim.graph import Consumers, Graph, NodeDef, Symbols, attribute
+from estimator_slim.graph import Consumers, Graph, NodeDef, Symbols, Weight, attribute, names
 
 _MOST_PLACES = 10_000  # that rows come by, each counted once for every way to it
-_SUMS = tuple(f"SparseSegment{c}{n}" for c in ("Sum", "Mean", "SqrtN") for n in ("", "WithNumSegments"))
+_SUMS = (*(f"SparseSegment{c}{n}" for c in ("Sum", "Mean", "SqrtN") for n in ("", "WithNumSegments")),
+         "SegmentSum", "SegmentMean", "UnsortedSegmentSum")
+_REDUCTIONS = ("Sum", "Mean")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Rows first … first + width of the kernel of a MatMul, which a table's rows are multiplied by."""
+
+    matmul: str
+    first: int
+
+
+@dataclass
+class Reached:
+    """Where the rows of a table come to.
+
+    Attributes:
+      places: all kernels that they are multiplied by.
+      flattened: Reshape → how many rows side by side it makes one.
+    """
+
+    places: list[Place] = field(default_factory=list)
+    flattened: dict[str, int] = field(default_factory=dict)
 
 
 class NextLayers:
@@ -28,45 +52,98 @@ class NextLayers:
           float64 [width, width], or None where anything else reads the rows on their way, or where
           there are more ways than can be followed.
         """
-        total = np.zeros((width, width))
-        todo = [(lookup.name, 0) for lookup in lookups]
+        reached = self.reached(lookups, width)
+        if reached is None:
+            return None
+        return sum((k @ k.T for k in self.kernels(reached, width)), np.zeros((width, width)))
+
+    def reached(self, lookups: Iterable[NodeDef], width: int) -> Reached | None:
+        """The kernels that rows of this width are multiplied by, or None as of `importance`."""
+        found = Reached()
+        todo: list[tuple[str, tuple[int, ...]]] = [(lookup.name, (0,)) for lookup in lookups]
         for _ in range(_MOST_PLACES):
             if not todo:
-                return total
-            name, first = todo.pop()
+                return found
+            name, starts = todo.pop()
             read = self._consumers.of(name)
             is_waited_for = self._consumers.waiting_for(name)
             if not read or is_waited_for or name in self._graph.interface.outputs():
                 return None
             for consumer, index in read:
-                found = self._through(consumer, index)
-                if found is not None:
-                    todo.append((consumer.name, first + found))
-                    continue
-                weighing = _of_kernel(self._graph, consumer, index, first, width)
-                if weighing is None:
+                passed = self._passed(consumer, index, starts, width, found)
+                if passed is not None:
+                    todo.append((consumer.name, passed))
+                elif self._is_kernel(consumer, index, starts, width):
+                    found.places += [Place(consumer.name, start) for start in starts]
+                else:
                     return None
-                total += weighing
         return None
 
-    def _through(self, node: NodeDef, index: int) -> int | None:
-        """The column at which input `index` begins in the output of `node`, where it passes it on."""
-        if node.op == "Identity" or (node.op in _SUMS and index == 0):
-            return 0
+    def kernels(self, reached: Reached, width: int) -> list[np.ndarray]:
+        """The table's rows of each kernel: float64 [width, its columns]."""
+        return [np.asarray(self._kernel(place).read(place.first, place.first + width), np.float64)
+                for place in reached.places]
+
+    def _kernel(self, place: Place) -> Weight:
+        found = self._graph.weight(self._graph.nodes[place.matmul].input[1])
+        assert found is not None  # `reached` has seen it
+        return found
+
+    def _is_kernel(self, matmul: NodeDef, index: int, starts: tuple[int, ...], width: int) -> bool:
+        transposed = attribute(matmul, "transpose_a").b or attribute(matmul, "transpose_b").b
+        kernel = self._graph.weight(matmul.input[1]) if matmul.op == "MatMul" and index == 0 else None
+        if kernel is None or transposed or kernel.row_count < max(starts) + width:
+            return False
+        return all(np.isfinite(rows).all() for _, rows in kernel.slices())
+
+    def _passed(self, node: NodeDef, index: int, starts: tuple[int, ...], width: int,
+                found: Reached) -> tuple[int, ...] | None:
+        """The columns at which rows begin in the output of `node`, where it passes them on."""
+        if node.op == "Identity" or (node.op in _SUMS and index == 0) or self._weighs(node, index):
+            return starts
+        if node.op in _REDUCTIONS and index == 0:
+            return starts if self._adds_rows_up(node) else None
+        if node.op == "Reshape" and index == 0 and starts == (0,):
+            count = self._flattens(node, width)
+            if count:
+                found.flattened[node.name] = count
+                return tuple(range(0, count * width, width))
+        before = self._before(node, index)
+        return None if before is None else tuple(before + start for start in starts)
+
+    def _weighs(self, node: NodeDef, index: int) -> bool:
+        """True for a product with one number for each row."""
+        if node.op != "Mul" or len(node.input) != 2:
+            return False
+        rows, weights = (self._symbols.shape(node.input[at]) for at in (index, 1 - index))
+        return rows is not None and weights is not None and weights[-1:] == (1,) and (
+            len(rows) == len(weights))
+
+    def _adds_rows_up(self, node: NodeDef) -> bool:
+        """True for a sum along axes of which none is the last one."""
+        shape, axes = self._symbols.shape(node.input[0]), self._graph.constant(node.input[1])
+        if shape is None or axes is None:
+            return False
+        return all(axis % len(shape) not in (0, len(shape) - 1) for axis in np.ravel(axes).tolist())
+
+    def _flattens(self, node: NodeDef, width: int) -> int | None:
+        """How many rows one row of a Reshape is made of: [batch, n, width] → [batch, n * width]."""
+        shape, target = self._symbols.shape(node.input[0]), self._graph.constant(node.input[1])
+        if shape is None or len(shape) != 3 or target is None or shape[2] != width:
+            return None
+        count = shape[1]
+        is_flat = isinstance(count, int) and count > 0 and target.tolist() == [-1, count * width]
+        return count if is_flat and isinstance(count, int) else None
+
+    def _before(self, node: NodeDef, index: int) -> int | None:
+        """The columns before input `index` of a ConcatV2 along the second of two axes."""
         axis = self._graph.constant(node.input[-1]) if node.op == "ConcatV2" else None
         if axis is None or int(axis) not in (1, -1):
             return None
-        before = [self._symbols.shape(tensor) for tensor in node.input[:index]]
-        widths = [shape[1] if shape is not None and len(shape) == 2 else None for shape in before]
+        widths = list(self._widths(node.input[:index]))
         known = [width for width in widths if isinstance(width, int)]
         return sum(known) if len(known) == len(widths) else None
 
-
-def _of_kernel(graph: Graph, matmul: NodeDef, index: int, first: int,
-               width: int) -> np.ndarray | None:
-    transposed = attribute(matmul, "transpose_a").b or attribute(matmul, "transpose_b").b
-    kernel = graph.weight(matmul.input[1]) if matmul.op == "MatMul" and index == 0 else None
-    if kernel is None or transposed or kernel.row_count < first + width:
-        return None
-    rows = np.asarray(kernel.read(first, first + width), np.float64)
-    return rows @ rows.T if np.isfinite(rows).all() else None
+    def _widths(self, tensors: Iterable[str]) -> Iterator[object]:
+        for shape in (self._symbols.shape(names.canonical(tensor)) for tensor in tensors):
+            yield shape[1] if shape is not None and len(shape) == 2 else None

@@ -122,6 +122,8 @@ class QuantizeWeights(Transform):
         least = self._least_kernel(found)
         layers = NextLayers(graph) if "4" in {self.bits_of(table.name) for table in found} else None
         for table in found:
+            if CODED in graph.nodes[table.name].attr and table.weight.dtype.is_integer:
+                continue  # codes, or the list of an index
             reason = self._reason_to_skip(table.weight, self.bits_of(table.name))
             if reason is None and CODED in graph.nodes[table.name].attr:
                 reason = "it is a part of what is stored as codes already"
