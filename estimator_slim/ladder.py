@@ -2,7 +2,7 @@
 
     as asked        fold_constants quantize_weights(bits=4)
     more precise    fold_constants quantize_weights(bits=4, weight=table:8)    the weights that cause it
-    with all rows   fold_constants quantize_weights(bits=4)                    where rows were dropped
+    codes           fold_constants quantize_weights(bits=4)                    all rows and directions
     lossless        fold_constants                                             nothing changes answers
     empty                                                                      no transform at all
 
@@ -16,10 +16,10 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from estimator_slim.transforms import DropUntrainedRows, QuantizeWeights, Transform
+from estimator_slim.transforms import DropUntrainedRows, QuantizeWeights, ReduceRank, Transform
 
-AS_ASKED, PRECISE, ALL_ROWS = "as asked", "more precise", "with all rows"
-LOSSLESS, EMPTY = "lossless", "empty"
+AS_ASKED, PRECISE, CODES, LOSSLESS, EMPTY = "as asked", "more precise", "codes", "lossless", "empty"
+_LESS = (DropUntrainedRows, ReduceRank)
 _STEPS = {"4": "8", "8": "16", "16": "float"}
 # What is left of an error after each step: 16 times as many codes; the 11 digits of a float16 against
 # the 8 of a code; nothing.
@@ -71,14 +71,14 @@ def rungs(transforms: Sequence[Transform], effects: Callable[[Rung], Effects]) -
     yield Rung(AS_ASKED, asked)
     lossless = tuple(one for one in asked if not one.lossy)
     coded = tuple(one for one in asked
-                  if not one.lossy or isinstance(one, (QuantizeWeights, DropUntrainedRows)))
+                  if not one.lossy or isinstance(one, (QuantizeWeights, *_LESS)))
     if coded != lossless:
         precise = more_precise(coded, effects(Rung(AS_ASKED, coded)))
         if precise != asked:
             yield Rung(PRECISE, precise)
-    all_rows = tuple(one for one in coded if not isinstance(one, DropUntrainedRows))
-    if all_rows not in (coded, lossless):
-        yield Rung(ALL_ROWS, all_rows)
+    codes = tuple(one for one in coded if not isinstance(one, _LESS))
+    if codes not in (coded, lossless):
+        yield Rung(CODES, codes)
     if lossless != asked:
         yield Rung(LOSSLESS, lossless)
     if lossless:

@@ -32,6 +32,9 @@ merge_duplicate_nodes
 drop_untrained_rows
 drop_untrained_rows(fill=keep_oov, random=dnn/embedding_weights, random=table)
 merge_identical_rows
+reduce_rank
+reduce_rank(rank=96)
+reduce_rank(energy=0.99)
 quantize_weights
 quantize_weights(minimum_size=0)
 quantize_weights(bits=4, granularity=table)
