@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from estimator_slim.errors import OptionError
+from estimator_slim.libraries import is_there
 from estimator_slim.paths import as_text, has_content
 
 if TYPE_CHECKING:
@@ -84,6 +85,22 @@ def input_fn(name: str, value: Any) -> Callable[..., Any] | None:
     if value is not None and not callable(value):
         raise OptionError(f"{name}: expected an input_fn of an Estimator, got {value!r}")
     return value
+
+
+def modules(name: str, value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, (list, tuple)) or not all(isinstance(one, str) for one in names):
+        raise OptionError(f"{name}: expected names of Python modules, comma-separated or in a list, "
+                          f"such as 'tensorflow_text', got {value!r}")
+    found = tuple(one.strip() for one in names if one.strip())
+    for one in found:
+        if not is_there(one):
+            raise OptionError(f"{name} (--slim_{name}): there is no Python module {one!r}; expected one "
+                              "that defines operations, such as tensorflow_text. Install what it is in, "
+                              "or leave it out")
+    return found
 
 
 def records(name: str, value: Any) -> int:

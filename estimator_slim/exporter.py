@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -42,7 +42,8 @@ class OptimizingExporter(tf.estimator.Exporter):
                  meta_graphs: str | None = None, verify: str | None = None,
                  max_error: float | None = None, min_agreement: float | None = None,
                  verify_examples: Any = None, verify_input_fn: Callable[..., Any] | None = None,
-                 warmup: int | None = None, report: Any = None):
+                 warmup: int | None = None, imports: str | Sequence[str] | None = None,
+                 report: Any = None):
         """Wraps `exporter`.
 
         Args:
@@ -66,6 +67,7 @@ class OptimizingExporter(tf.estimator.Exporter):
           verify_input_fn: the input_fn of an EvalSpec, whose features are asked; its mode, params and
             config are those that the Estimator evaluates with.
           warmup: how many warm-up records to write for each signature.
+          imports: Python modules that define operations which a servable has besides TensorFlow's own.
           report: the folder in which a folder of records is made, or `off` for no records; by default
             `export/`: a record is `export/<name>-slim-report/<version>.json`.
 

@@ -9,6 +9,7 @@ from typing import Any, Optional
 from estimator_slim import log
 from estimator_slim.attempts import Work, bytes_of, climb
 from estimator_slim.errors import DestinationError, SourceError
+from estimator_slim.libraries import import_libraries
 from estimator_slim.options import FUNCTION, OFF, RAISE, Options, given, resolve
 from estimator_slim.paths import Path, as_text, require_loadable
 from estimator_slim.recording import choices, recorded
@@ -26,6 +27,7 @@ def optimize_saved_model(
         meta_graphs: str | None = None, verify: str | None = None, max_error: float | None = None,
         min_agreement: float | None = None, verify_examples: Optional[Path] = None,  # noqa: UP045
         verify_input_fn: Callable[..., Any] | None = None, warmup: int | None = None,
+        imports: str | Sequence[str] | None = None,
         report: Optional[Path] = None,  # noqa: UP045
         checkpoint: Optional[Path] = None,  # noqa: UP045
         tags: Sequence[str] = ("serve",)) -> Report | None:
@@ -59,6 +61,8 @@ def optimize_saved_model(
         --slim_verify_examples.
       verify_input_fn: an Estimator's input_fn, whose features are asked; labels are counted too.
       warmup: how many warm-up records to write for each signature; None: --slim_warmup.
+      imports: Python modules to import before `src` is read, those that define the operations it has
+        besides TensorFlow's own; names, comma-separated or in a sequence; None: --slim_imports.
       report: the folder in which a folder of records is made, or `off`; None: --slim_report, or beside
         `dst`: `best-slim-report/1700000000.json` for `best-slim/1700000000`, `slim-report.json` for
         another `slim`. Where an error is raised, a record is kept only if a folder was given.
@@ -107,6 +111,7 @@ def optimize(report: Report, options: Options, *, tags: Sequence[str] = ("serve"
         raise DestinationError(f"{destination} is inside the original {source}, which is never "
                                "changed; give a destination outside of it")
     require_loadable(destination, DestinationError)
+    import_libraries(options.imports)
     with phase(report.phases, "read"):
         servable = read_servable(source, tags)
     if servable.is_slim:

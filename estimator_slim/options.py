@@ -109,6 +109,10 @@ class Options:
         None, None, checks.input_fn, "The input_fn of an EvalSpec, to verify with its features.")
     warmup: int = _option(
         0, int, checks.records, "How many warm-up records to write for each signature.")
+    imports: tuple[str, ...] = _option(
+        None, str, checks.modules,
+        "Python modules to import before a servable is read, comma-separated: those that define the "
+        "operations it has besides TensorFlow's own, such as tensorflow_text.")
     report: str | None = _option(
         None, str, checks.place,
         "The folder in which a folder of records is made, or off for no records; by default the one "

@@ -200,6 +200,7 @@ def wrong_values() -> list:
         ("--slim_min_agreement=nan", "min_agreement: expected a number from 0 to 1, got nan"),
         ("--slim_verify_examples=/no/such/file",
          "expected a TFRecord file of tf.Examples that is there"),
+        ("--slim_imports=no_text", "imports (--slim_imports): there is no Python module 'no_text'"),
         ("--slim_warmup=-1", "warmup: expected a number of records, 0 or more, got -1"),
         ("--slim_report=", "report: expected a path, got an empty one"),
     ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from estimator_slim.errors import SourceError
+from estimator_slim.libraries import import_libraries
 from estimator_slim.options import FUNCTION, resolve
 from estimator_slim.paths import as_text, require_loadable
 from estimator_slim.report import verification_text
@@ -31,6 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     from estimator_slim.transforms import allowed_by  # loads TensorFlow, as those below do
     from estimator_slim.verify import Original, questions_for
     options, tags = resolve(FUNCTION), flags.FLAGS.tags
+    import_libraries(options.imports)
     servable = _loadable(as_text(arguments.original, "ORIGINAL"), tags)
     slim = _loadable(as_text(arguments.slim, "SLIM"), tags)
     allowed = allowed_by(options.transforms, max_error=options.max_error,

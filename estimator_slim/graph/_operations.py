@@ -6,13 +6,14 @@ calls one by its name is of an operation that is not registered.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 
 import tensorflow as tf
 from tensorflow.core.framework import attr_value_pb2, op_def_pb2
 from tensorflow.core.framework.function_pb2 import FunctionDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
-from tensorflow.python.framework import op_def_registry
+from tensorflow.python.framework import kernels, op_def_registry
 
 from estimator_slim.errors import TransformError
 
@@ -27,6 +28,13 @@ def _registered(op: str) -> op_def_pb2.OpDef:
 def is_registered(op: str) -> bool:
     """True if TensorFlow knows the operation `op`, by itself or by a library that was loaded."""
     return op_def_registry.get(op) is not None
+
+
+@functools.cache
+def has_kernel(op: str) -> bool:
+    """True if this TensorFlow can run `op` on a CPU; some operations that it knows it cannot."""
+    found = kernels.get_registered_kernels_for_op(op).kernel
+    return any(kernel.device_type in ("CPU", "DEFAULT") for kernel in found)
 
 
 def is_stateful(op: str) -> bool:

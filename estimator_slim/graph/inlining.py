@@ -13,6 +13,7 @@ import tensorflow as tf
 from estimator_slim.errors import SourceError
 from estimator_slim.graph import _attributes as attributes
 from estimator_slim.graph import _names as names
+from estimator_slim.graph import _operations as operations
 from estimator_slim.graph.functions import (
     MOST_NODES,
     Body,
@@ -32,13 +33,16 @@ def inline_calls(graph: Graph) -> None:
 
     A call keeps its name as an Identity, IdentityN or NoOp that waits for all that the function does.
     Left alone: functions that call themselves or stand for more than the limits of one call, those whose
-    types depend on the call, and calls whose output a signature feeds.
+    types depend on the call, those with an operation that this TensorFlow cannot run (it looks for one
+    at load in a graph, and in a function first when that is called), and calls whose output a signature
+    feeds.
 
     Raises:
       SourceError: all calls together stand for more nodes than one may.
     """
     library = graph.functions()
-    sizes = {name: one.nodes for name, one in extents(library).items() if one.is_within_limits}
+    sizes = {name: one.nodes for name, one in extents(library).items()
+             if one.is_within_limits and _can_run(library[name])}
     total = sum(sizes.get(callee(node), 0) for node in graph.nodes.values())
     if total > MOST_NODES:
         raise SourceError(f"its function calls stand for {total:,} nodes, and at most {MOST_NODES:,} "
@@ -55,6 +59,11 @@ def inline_calls(graph: Graph) -> None:
             added = _inline(graph, call, body, library[callee(call)], replaced, in_frames)
             todo += [node for node in added if callee(node) in sizes]
     graph.redirect(replaced)
+
+
+def _can_run(function: FunctionDef) -> bool:
+    return all(operations.has_kernel(op) for op in {node.op for node in function.node_def}
+               if operations.is_registered(op))
 
 
 def _inline(graph: Graph, call: NodeDef, body: Body, function: FunctionDef,

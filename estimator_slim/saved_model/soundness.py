@@ -158,9 +158,10 @@ def unknown_operations(graph_def: tf.compat.v1.GraphDef) -> Iterator[str]:
     if unknown:
         more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
         yield (f"its graph has the operations {', '.join(unknown[:_SHOWN])}{more}, which TensorFlow "
-               f"{tf.__version__} does not know; import the library that defines them before optimizing "
-               "(tensorflow_text, say, or tf.load_op_library). Operations of tf.contrib are gone from "
-               "TensorFlow 2: export the model without them")
+               f"{tf.__version__} does not know; name the Python module that defines them in "
+               "--slim_imports (tensorflow_text, say), or import the library that defines them before "
+               "optimizing (tf.load_op_library). Operations of tf.contrib are gone from TensorFlow 2: "
+               "export the model without them")
 
 
 def too_many_outputs(nodes: Iterable[NodeDef]) -> Iterator[str]:

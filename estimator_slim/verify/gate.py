@@ -25,6 +25,7 @@ from estimator_slim.verify.comparison import (
     hanging,
     times_allowed,
 )
+from estimator_slim.verify.kernels import without_kernels
 from estimator_slim.verify.learning import learned
 from estimator_slim.verify.questions import is_made_up
 from estimator_slim.verify.request import Request
@@ -133,7 +134,7 @@ class Original:
     def _learned(self) -> tuple[list[Request], Heard]:
         """The questions and what the original answers."""
         heard = self._ask(self._servable.directory, self._usual)
-        _require_loaded(self._servable.directory, heard)
+        _require_loaded(self._servable, heard)
         return learned(self._servable, self._usual, heard,
                        functools.partial(self._ask, self._servable.directory))
 
@@ -206,7 +207,14 @@ def in_turns(requests: Sequence[Request]) -> list[Request]:
     return [request for _, request in sorted(numbered, key=lambda one: one[0])]
 
 
-def _require_loaded(directory: str, original: Heard) -> None:
+def _require_loaded(servable: Servable, original: Heard) -> None:
+    directory, missing = servable.directory, without_kernels(servable.graph, original)
+    if missing:
+        raise SourceError(
+            f"{directory} cannot be asked anything here: TensorFlow {tf.__version__} knows the "
+            f"operation {', '.join(missing)}, but has no kernel that runs it on a CPU. Export the model "
+            "without it; or, where the servers have a TensorFlow that runs it, optimize it with "
+            "verify='off'")
     if original.refused:
         raise SourceError(f"{directory} cannot be loaded by TensorFlow {tf.__version__} "
                           f"({original.refused.error}: {original.refused.message}); export it again "

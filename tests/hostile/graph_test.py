@@ -88,8 +88,8 @@ DAMAGE: dict[str, tuple[Callable[[Any], Any], str]] = {
     "a ring with a Merge and no NextIteration": (
         lambda m: (loop(m, "Merge", "Relu"), add(m, "Const", "x")), "does not accept"),
     "operations of another library": (
-        unknown_op, "operations MyOwnOp0, .*MyOwnOp4 and 2 more, which TensorFlow .* does not know; "
-                    "import the library that defines them"),
+        unknown_op, "operations MyOwnOp0, .*MyOwnOp4 and 2 more, which TensorFlow .* does not know"
+                    ".*in --slim_imports .*or import the library that defines them"),
     "such in a function": (unknown_op_in_a_function, "operations MyOwnOp, which"),
     "a graph from the future": (lambda m: setattr(m.graph_def.versions, "min_consumer", 10**6),
                                 "does not accept its graph"),

@@ -19,6 +19,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_slim.errors import OptionError
+from estimator_slim.libraries import import_libraries
 from estimator_slim.usage import forget_most_memory, most_memory, resident_memory
 from estimator_slim.verify.answers.serving import refusal, served
 from estimator_slim.verify.answers.thinning import shares
@@ -145,7 +147,9 @@ def _do(asked: str, told: str, printed: str) -> None:
         for standard in (1, 2):
             os.dup2(file.fileno(), standard)
     with open(asked, "rb") as file:
-        jobs = pickle.load(file)
+        libraries, jobs = pickle.load(file)
+    with contextlib.suppress(OptionError):  # then a servable that needs one says what it lacks
+        import_libraries(libraries)
     with open(told, "wb") as file:
         for one in _tell(jobs):
             _write(one, file)

@@ -16,6 +16,7 @@ from dataclasses import replace
 
 from estimator_slim import log
 from estimator_slim.errors import DestinationError, VerificationError
+from estimator_slim.libraries import imported_libraries
 from estimator_slim.saved_model import remove_abandoned, temporary_folder
 from estimator_slim.verify.answers.asking import (
     CRASH,
@@ -85,7 +86,7 @@ def _run(jobs: Sequence[Job], heard: Sequence[Heard], seconds: float) -> tuple[s
     with _folder() as folder:
         asked, told, printed = (os.path.join(folder, name) for name in ("asked", "told", "printed"))
         with open(asked, "wb") as file:
-            pickle.dump(list(jobs), file, protocol=pickle.HIGHEST_PROTOCOL)
+            pickle.dump((imported_libraries(), list(jobs)), file, protocol=pickle.HIGHEST_PROTOCOL)
         for path in (told, printed):
             open(path, "wb").close()
         ended = work(asked, told, printed, seconds)

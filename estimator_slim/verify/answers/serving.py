@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,12 +14,12 @@ from tensorflow.python.saved_model import loader_impl
 
 from estimator_slim.graph import INIT_SIGNATURE, drop_recorded_shapes, names
 from estimator_slim.verify.answers.bases import MadeBy, Search
+from estimator_slim.verify.answers.cause import cause_of
 from estimator_slim.verify.answers.reduced import bases_of
 from estimator_slim.verify.answers.thinning import Share, thin
 from estimator_slim.verify.request import Answer, Refusal, Request
 
 _SECONDS = 60          # for one answer; then it is a refusal, as it is behind a server's deadline
-_WHERE = re.compile(r"\AGraph execution error:.*?\nNode: [^\n]*\n", re.DOTALL)  # Python's preface
 _SPARSE_PARTS = ("indices", "values", "dense_shape")
 
 
@@ -107,10 +106,8 @@ def served(directory: str, tags: Sequence[str], *, grappler: bool = True) -> Ite
 
 
 def refusal(error: Exception) -> Refusal:
-    """What a caller gets to know of an error: its class and the first line of its text."""
-    text = str(getattr(error, "message", None) or error)
-    lines = _WHERE.sub("", text).strip().splitlines()
-    return Refusal(type(error).__name__, lines[0][:300] if lines else "")
+    """What a caller gets to know of an error: its class and what it says is wrong."""
+    return Refusal(type(error).__name__, cause_of(error))
 
 
 def fetched(output: str, info: meta_graph_pb2.TensorInfo) -> list[tuple[str, str]]:
