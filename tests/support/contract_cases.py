@@ -44,6 +44,9 @@ CASES: dict[str, Case] = {
     "remove_nodes": Case("remove_nodes(op=Identity, op=CheckNumerics)"),
     # Eight bits, one scale a row; and one scale for each batch of a layer's inputs.
     "quantize_weights": Case("quantize_weights(minimum_size=16)", bound=0.05),
+    # A tenth of the energy of what a layer is given may be left out.
+    "reduce_rank": Case("reduce_rank(energy=0.9)", before="simplify_lookups", bound=0.5,
+                        not_idempotent="a narrow table may be narrowed again"),
     "round_weights": Case("round_weights(num_steps=4096)", bound=0.01,
                           not_idempotent="the steps of rounded weights are others"),
     "quantize_nodes": Case("quantize_nodes", bound=0.3,

@@ -170,7 +170,8 @@ def test_the_text_form_is_read_back(name: str, bench: Bench) -> None:
 
 @EACH
 def test_each_transform_has_something_to_do_somewhere(name: str, bench: Bench) -> None:
-    if name in ("strip_unused_nodes", "backport_tensor_array_v3"):
-        return  # reading a servable strips it; TensorFlow 2 writes no graph of a version that old
+    if name in ("strip_unused_nodes", "backport_tensor_array_v3", "drop_untrained_rows"):
+        return  # reading a servable strips it; TensorFlow 2 writes no graph of a version that old; there
+                # is no training checkpoint here
     assert any(written(bench.after(name, fixture)) != written(bench.graph(fixture, CASES[name].before))
                for fixture in CASES[name].fixtures or FIXTURES)
