@@ -119,8 +119,13 @@ class Work:
             kept = kept_ids(slim)
             more = trained_requests(self.servable, kept) if kept else []
             self._originals.append(Original(self.servable, [*self.requests, *more], tags=self.tags,
-                                            byte_count=self.byte_count))
+                                            byte_count=self.byte_count, trained=kept))
         return self._originals[0]
+
+    @property
+    def asked(self) -> Sequence[Request]:
+        """The questions that the original was asked in the end, or those that were made for it."""
+        return self._originals[0].requests if self._originals else self.requests
 
     @functools.cached_property
     def _originals(self) -> list[Original]:

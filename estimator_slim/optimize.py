@@ -129,7 +129,7 @@ def optimize(report: Report, options: Options, *, tags: Sequence[str] = ("serve"
         if options.warmup:
             model = os.path.basename(os.path.dirname(destination))
             with phase(report.phases, "warm up"):
-                write_warm_up(directory, work.requests, options.warmup, model, tags=tags)
+                write_warm_up(directory, work.asked, options.warmup, model, tags=tags)
             report.bytes_after = bytes_of(directory)
 
 

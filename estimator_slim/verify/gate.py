@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 import tensorflow as tf
@@ -26,8 +26,8 @@ from estimator_slim.verify.comparison import (
     times_allowed,
 )
 from estimator_slim.verify.kernels import without_kernels
-from estimator_slim.verify.learning import learned
-from estimator_slim.verify.questions import is_made_up
+from estimator_slim.verify.learning import in_turns, learned
+from estimator_slim.verify.questions import Trained, is_made_up
 from estimator_slim.verify.request import Request
 
 _SECONDS = 600.0         # that asking both may take, and
@@ -39,7 +39,8 @@ class Original:
     """An original and the questions to it: asked once, and held against any number of slim ones."""
 
     def __init__(self, servable: Servable, requests: Sequence[Request], *,
-                 tags: Sequence[str] = ("serve",), byte_count: int = 0) -> None:
+                 tags: Sequence[str] = ("serve",), byte_count: int = 0,
+                 trained: Trained = MappingProxyType({})) -> None:
         """Asks nothing yet.
 
         Args:
@@ -48,20 +49,17 @@ class Original:
             ones that it refuses are made up otherwise.
           tags: of the MetaGraph in it and in the slim servables.
           byte_count: of its files, which limits the time that asking may take.
+          trained: as of `trained_requests`, for what is made up otherwise.
         """
-        self._servable, self._usual, self._tags = servable, in_turns(requests), tuple(tags)
+        self._servable, self._tags, self._trained = servable, tuple(tags), trained
+        self._usual = [request for request, _ in in_turns([(one, None) for one in requests])]
         self._hanging: Sequence[Hanging] = ()
         self._seconds = _SECONDS + 2 * byte_count / _BYTES_A_SECOND
 
     @property
     def requests(self) -> list[Request]:
-        """The questions as the original is asked them in the end.
-
-        Raises:
-          SourceError: TensorFlow cannot load the original.
-          VerificationError: it hangs, or crashes again and again.
-        """
-        return self._learned[0]
+        """The questions: as they were given, until the original has shown which it answers."""
+        return vars(self).get("_learned", (self._usual,))[0]
 
     def compare(self, slim: str, bounds: Bounds, other: str | None = None) -> Verification:
         """Asks the slim servable in the directory `slim` the same and compares what both answer.
@@ -136,7 +134,7 @@ class Original:
         heard = self._ask(self._servable.directory, self._usual)
         _require_loaded(self._servable, heard)
         return learned(self._servable, self._usual, heard,
-                       functools.partial(self._ask, self._servable.directory))
+                       functools.partial(self._ask, self._servable.directory), self._trained)
 
     @functools.cached_property
     def _changing(self) -> dict[tuple[str, str], str]:
@@ -195,16 +193,6 @@ def _by_kind(requests: Sequence[Request]) -> tuple[Asked, ...]:
         rows.setdefault((one.signature, one.origin), []).append(one.row_count())
     return tuple(Asked(signature, origin, is_made_up(origin), len(counts), sum(counts))
                  for (signature, origin), counts in rows.items())
-
-
-def in_turns(requests: Sequence[Request]) -> list[Request]:
-    """The first request of each signature, then the second ones: where time runs out, each was asked."""
-    turns: dict[str, int] = defaultdict(int)
-    numbered = []
-    for request in requests:
-        numbered.append((turns[request.signature], request))
-        turns[request.signature] += 1
-    return [request for _, request in sorted(numbered, key=lambda one: one[0])]
 
 
 def _require_loaded(servable: Servable, original: Heard) -> None:

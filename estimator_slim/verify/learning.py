@@ -11,6 +11,8 @@ import itertools
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
+from typing import TypeVar
 
 from estimator_slim import log
 from estimator_slim.errors import VerificationError
@@ -18,8 +20,10 @@ from estimator_slim.saved_model import Servable
 from estimator_slim.verify.answers import Heard
 from estimator_slim.verify.questions import (
     MILD,
+    TYPICAL,
     Feature,
     MadeUp,
+    Trained,
     Way,
     is_made_up,
     narrowed,
@@ -28,14 +32,15 @@ from estimator_slim.verify.questions import (
 from estimator_slim.verify.request import Answer, Refusal, Request
 
 Ask = Callable[[Sequence[Request]], Heard]
+T = TypeVar("T")
 
 _MILD = frozenset(case.name for case in MILD)
 _AT_ONCE = 24  # ways that are tried before it is seen whether one is right
 _FEW = 4  # questions of a case that is asked often, where a signature takes a fixed number of rows
 
 
-def learned(servable: Servable, requests: Sequence[Request], heard: Heard,
-            ask: Ask) -> tuple[list[Request], Heard]:
+def learned(servable: Servable, requests: Sequence[Request], heard: Heard, ask: Ask,
+            trained: Trained = MappingProxyType({})) -> tuple[list[Request], Heard]:
     """The questions to ask in the end, and what the original answers to them.
 
     Args:
@@ -43,19 +48,32 @@ def learned(servable: Servable, requests: Sequence[Request], heard: Heard,
       requests: what it was asked in the usual way.
       heard: what it answered.
       ask: asks it once more.
+      trained: as of `trained_requests`, where rows were lost: it is asked for such that are there too.
     """
     keys = _refused(requests, heard)
     if not keys:
         return list(requests), heard
     made = MadeUp(servable)
     found = _found(made, keys, ask)
-    new = [request for key, way in found.items() for request in made.requests(key, way)]
+    others = MadeUp(servable, trained=trained) if trained else None
+    new = [request for key, way in found.items() for request in (
+        *made.requests(key, way), *(others.requests(key, way, [TYPICAL]) if others else ()))]
     again = _answers(ask, new)
     old = [(request, answer) for request, answer in zip(requests, heard.answers)
            if request.signature not in found or not is_made_up(request.origin)]
-    both = [*old, *zip(new, again)]
+    both = in_turns([*old, *zip(new, again)])
     rest = [r for r in requests[len(heard.answers):] if r.signature not in found]
     return [*(r for r, _ in both), *rest], replace(heard, answers=[answer for _, answer in both])
+
+
+def in_turns(asked: Sequence[tuple[Request, T]]) -> list[tuple[Request, T]]:
+    """The first request of each signature, then the second ones: where time runs out, each was asked."""
+    turns: dict[str, int] = defaultdict(int)
+    numbered = []
+    for request, answer in asked:
+        numbered.append((turns[request.signature], request, answer))
+        turns[request.signature] += 1
+    return [(request, answer) for _, request, answer in sorted(numbered, key=lambda one: one[0])]
 
 
 def _refused(requests: Sequence[Request], heard: Heard) -> list[str]:

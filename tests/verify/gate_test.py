@@ -24,7 +24,8 @@ from estimator_slim.graph.graph import Graph
 from estimator_slim.saved_model.reader import read_servable
 from estimator_slim.transforms import LOSSLESS, allowed_by, transform_list
 from estimator_slim.transforms.base import Transform
-from estimator_slim.verify.gate import Original, in_turns
+from estimator_slim.verify.gate import Original
+from estimator_slim.verify.learning import in_turns
 from estimator_slim.verify.request import Request
 from tests.support.by_hand import servable, v1, variable
 from tests.support.models.zoo import examples
@@ -283,7 +284,7 @@ def asked(signature: str = "serving_default") -> Request:
 
 def test_signatures_take_turns_so_that_none_is_asked_last() -> None:
     requests = [Request(key, {}, str(number)) for key in ("a", "b") for number in range(3)]
-    assert [(r.signature, r.origin) for r in in_turns(requests)] == [
+    assert [(r.signature, r.origin) for r, _ in in_turns([(one, None) for one in requests])] == [
         ("a", "0"), ("b", "0"), ("a", "1"), ("b", "1"), ("a", "2"), ("b", "2")]
 
 

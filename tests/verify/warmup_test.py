@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from estimator_slim import OptionError
+from estimator_slim import OptionError, optimize_saved_model
 from estimator_slim.saved_model.reader import read_servable
 from estimator_slim.verify.answers.asking import Job, ask_here
 from estimator_slim.verify.prediction_logs import WARM_UP_FILE, parse_log, predict_record
@@ -22,6 +22,7 @@ from estimator_slim.verify.questions.sources import warm_up_requests
 from estimator_slim.verify.request import Refusal, Request
 from estimator_slim.verify.tfrecords import read_records
 from estimator_slim.verify.warm_up import write_warm_up
+from tests.support.by_hand import servable, v1
 
 Copied = Callable[[str], str]
 
@@ -158,3 +159,15 @@ def test_without_the_package_the_error_says_what_to_install(
     monkeypatch.delitem(sys.modules, "tensorflow_serving.apis", raising=False)
     with pytest.raises(OptionError, match="pip install tensorflow-serving-api"):
         write_warm_up(exported("raw_text_ragged_characters"), [], 1, "m")
+
+
+@pytest.mark.usefixtures("warm")
+def test_what_a_servable_is_asked_otherwise_becomes_its_records(tmp_path: Path) -> None:
+    def one_value_in_each_row() -> tuple[dict, dict]:
+        serialized = v1.placeholder(tf.string, [None], "examples")
+        price = v1.io.parse_example(serialized, {"price": v1.io.VarLenFeature(tf.float32)})["price"]
+        return {"examples": serialized}, {"value": tf.reshape(price.values, [tf.size(serialized), 1])}
+    report = optimize_saved_model(servable(tmp_path, one_value_in_each_row), tmp_path / "slim",
+                                  "fold_constants", verify="enforce", warmup=3)
+    assert report is not None
+    assert len(records(str(tmp_path / "slim"))) == 3

@@ -1,6 +1,7 @@
 """What both servables are asked."""
 
-from estimator_slim.verify.questions.cases import EDGES, EXTREME, MILD, asks, is_made_up
+from estimator_slim.verify.questions.cases import EDGES, EXTREME, MILD, TYPICAL, asks, is_made_up
+from estimator_slim.verify.questions.hashed import Trained
 from estimator_slim.verify.questions.input_fn import as_called_by
 from estimator_slim.verify.questions.made_up import MadeUp, trained_requests
 from estimator_slim.verify.questions.parsers import Feature
@@ -15,6 +16,8 @@ __all__ = [
     "MILD",
     "MadeUp",
     "ServedInput",
+    "TYPICAL",
+    "Trained",
     "Way",
     "as_called_by",
     "asks",

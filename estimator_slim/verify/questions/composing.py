@@ -12,7 +12,7 @@ from estimator_slim.verify.questions.cases import Case
 from estimator_slim.verify.questions.composites import Composite
 from estimator_slim.verify.questions.domain import Domains
 from estimator_slim.verify.questions.drawing import draw
-from estimator_slim.verify.questions.features import serialized
+from estimator_slim.verify.questions.examples import serialized
 from estimator_slim.verify.questions.served_inputs import ServedInput
 from estimator_slim.verify.questions.wrapping import wrapped
 

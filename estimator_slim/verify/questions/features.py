@@ -6,16 +6,15 @@ serialized tf.Examples, or are put together again as an input takes them: dense 
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from google.protobuf.message import DecodeError
 
-from estimator_slim.verify.questions.parsers import CONTEXT, LISTS, Feature
+from estimator_slim.verify.questions.examples import are_examples, serialized
+from estimator_slim.verify.questions.parsers import Feature
 from estimator_slim.verify.questions.served_inputs import ServedInput
 from estimator_slim.verify.questions.wrapping import wrapped
 
@@ -43,27 +42,6 @@ def fed(inputs: Sequence[ServedInput],
         return [(slice(None), whole)] if whole else []
     whole = _whole([replace(one, shape=(None, *one.shape[1:])) for one in inputs], features)
     return list(in_fixed_batches(inputs, whole)) if whole else []
-
-
-def serialized(features: Sequence[Feature], rows: Sequence[Mapping[str, np.ndarray]]) -> np.ndarray:
-    """One serialized tf.Example, or SequenceExample, for each row.
-
-    Args:
-      features: what the Examples may hold.
-      rows: feature key → its values in that row, of any shape; a missing key is a missing feature.
-
-    Returns:
-      bytes, object [rows].
-    """
-    result = np.empty(len(rows), object)
-    is_sequence = any(feature.place for feature in features)
-    for number, row in enumerate(rows):
-        example = tf.train.SequenceExample() if is_sequence else tf.train.Example()
-        for feature in features:
-            if feature.key in row:
-                _put(example, feature, row[feature.key])
-        result[number] = example.SerializeToString(deterministic=True)
-    return result
 
 
 def in_fixed_batches(inputs: Sequence[ServedInput],
@@ -153,20 +131,10 @@ def _of_examples(one: ServedInput, features: Mapping[str, Any]) -> np.ndarray | 
         return wrapped(features[SERIALIZED], one.wraps)
     keys = {feature.key for feature in one.features}
     given = features.get(one.key) if one.key not in keys else None
-    if given is None and set(features) == {""} and _are_examples(features[""], keys):
+    if given is None and set(features) == {""} and are_examples(values_of(features[""]), keys):
         given = features[""]
     made = None if given is not None else _examples(one.features, features)
     return _raw(one, given) if given is not None else None if made is None else wrapped(made, one.wraps)
-
-
-def _are_examples(value: Any, keys: set[str]) -> bool:
-    """True for strings that are tf.Examples with a feature of these keys."""
-    if values_of(value).dtype.kind != "O":
-        return False
-    with contextlib.suppress(DecodeError):
-        return any(keys & set(tf.train.Example.FromString(one).features.feature)
-                   for one in np.ravel(values_of(value)))
-    return False
 
 
 def _examples(wanted: Sequence[Feature], features: Mapping[str, Any]) -> np.ndarray | None:
@@ -233,26 +201,6 @@ def _fits(given: np.dtype, wanted: tf.DType) -> bool:
     if wanted == tf.string or given.kind in "OSU":
         return wanted == tf.string and given.kind == "O"
     return np.can_cast(given, wanted.as_numpy_dtype, "same_kind")
-
-
-def _put(example: Any, feature: Feature, values: np.ndarray) -> None:
-    """Adds the values of one feature to a tf.Example or a SequenceExample."""
-    if feature.place == LISTS:
-        steps = example.feature_lists.feature_list[feature.key].feature
-        for start in range(0, values.size, feature.step):
-            _add(steps.add(), feature.dtype, np.ravel(values)[start:start + feature.step])
-    else:
-        within = example.context if feature.place == CONTEXT else example.features
-        _add(within.feature[feature.key], feature.dtype, values)
-
-
-def _add(proto: tf.train.Feature, dtype: tf.DType, values: np.ndarray) -> None:
-    if dtype == tf.string:
-        proto.bytes_list.value.extend(np.ravel(values).tolist())
-    elif dtype.is_floating:
-        proto.float_list.value.extend(np.ravel(values).astype(np.float32).tolist())
-    else:
-        proto.int64_list.value.extend(np.ravel(values).astype(np.int64).tolist())
 
 
 def _cut(values: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import tensorflow as tf
 from google.protobuf import json_format
+from google.protobuf.message import DecodeError
 
 from estimator_slim.graph import NodeDef, attribute, varint
 
@@ -50,8 +51,12 @@ def _each(change: Callable[[bytes], bytes]) -> Callable[[np.ndarray], np.ndarray
     return changed
 
 
-def _json(example: bytes) -> bytes:
-    return json_format.MessageToJson(tf.train.Example.FromString(example), indent=None).encode()
+def _json(content: bytes) -> bytes:
+    """An Example as JSON; what is none as it is."""
+    try:
+        return json_format.MessageToJson(tf.train.Example.FromString(content), indent=None).encode()
+    except (DecodeError, UnicodeDecodeError):
+        return content
 
 
 def _lists(values: np.ndarray) -> np.ndarray:
