@@ -68,6 +68,7 @@ def choices(options: Options) -> list[Chosen]:
     return [Chosen(name, _plain(getattr(options, name)), options.chosen_by[name]) for name in OPTIONS]
 
 
+@functools.lru_cache
 def _installed(package: str) -> str:
     try:
         return importlib.metadata.version(package)

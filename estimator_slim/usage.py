@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
 
-_EVERY = 0.02  # seconds from one look to the next
+_EVERY = 0.05  # seconds from one look to the next
 _UNIT = 1 if sys.platform == "darwin" else 1024  # bytes, of getrusage's maxrss
 
 
@@ -47,13 +47,13 @@ def measured() -> Iterator[Usage]:
     Blocks in it may be measured too.
     """
     usage, started = Usage(), time.monotonic()
-    most, most_of_children = most_memory(), _most_of_children()
+    most, most_of_children = _most(resource.RUSAGE_SELF), _most(resource.RUSAGE_CHILDREN)
     with _watched(usage):
         try:
             yield usage
         finally:
             usage.seconds = time.monotonic() - started
-            now, of_children = most_memory(), _most_of_children()
+            now, of_children = _most(resource.RUSAGE_SELF), _most(resource.RUSAGE_CHILDREN)
             usage.peak_memory = now if now > most else max(usage.peak_memory, resident_memory())
             if of_children > most_of_children:
                 usage.child_peak_memory = max(usage.child_peak_memory, of_children)
@@ -76,7 +76,7 @@ def most_memory() -> int:
     """Bytes, the most that this process ever had, or since `forget_most_memory`."""
     with contextlib.suppress(OSError, ValueError, IndexError), open("/proc/self/status", "rb") as file:
         return int(file.read().split(b"VmHWM:")[1].split()[0]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
+    return _most(resource.RUSAGE_SELF)
 
 
 def resident_memory() -> int:
@@ -90,9 +90,9 @@ def _resident(statm: IO[bytes]) -> int:
     return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def _most_of_children() -> int:
-    """Bytes, the most of all processes that this one started and that have ended."""
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * _UNIT
+def _most(whose: int) -> int:
+    """Bytes, the most of this process, or of all that it started and that have ended."""
+    return resource.getrusage(whose).ru_maxrss * _UNIT
 
 
 class _Watch:

@@ -38,8 +38,8 @@ _NUMBERS = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
 
 def to_json(report: Report) -> str:
     """The report as a JSON document of the newest version."""
-    document = {"schema": SCHEMA, **report.as_dict()}
-    return json.dumps(_plain(document), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    document = {"schema": SCHEMA, **_plain(report)}
+    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def from_json(text: Union[str, bytes]) -> Report:  # noqa: UP007  for typing.get_type_hints on 3.9
@@ -107,6 +107,8 @@ def _of_this_version(document: Document) -> Document:
 
 
 def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        value = vars(value)
     if isinstance(value, dict):
         return {str(key): _plain(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):

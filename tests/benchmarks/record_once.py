@@ -2,8 +2,9 @@
 
     record_once.py SRC DST  →  {"seconds": 5.1, "record": 0.02, "errors": 0.01, ...}
 
-Times are processor time of the thread that optimizes: what is timed here is far below the noise of two
-runs, with and without a record. The thread that watches the memory is in `watch`.
+It is done twice, and the second time is told: from then on the process that asks is there. Times are
+processor time of the thread that optimizes: what is timed here is far below the noise of two runs,
+with and without a record. The thread that watches the memory is in `watch`.
 """
 
 from __future__ import annotations
@@ -56,10 +57,12 @@ def main() -> None:
     recording.versions = timed("versions", recording.versions)
     usage._Watch._look = timed("watch", usage._Watch._look)
     time_blocks()
-    started, processor = time.monotonic(), time.process_time()
-    estimator_slim.optimize_saved_model(source, destination)
-    print(json.dumps({"seconds": time.monotonic() - started, "record": sum(SPENT.values()), **SPENT,
-                      "processor": time.process_time() - processor}))
+    for number in range(2):
+        SPENT.clear()
+        started = time.monotonic()
+        estimator_slim.optimize_saved_model(source, f"{destination}-{number}")
+        seconds = time.monotonic() - started
+    print(json.dumps({"seconds": seconds, "record": sum(SPENT.values()), **SPENT}))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import pathlib
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,7 @@ PARTS = ("errors", "bytes", "measuring", "writing", "versions", "watch")
 def run(options: argparse.Namespace) -> None:
     from tests.support.training import export
     with tempfile.TemporaryDirectory(dir=options.work) as folder:
-        sources = {"a tiny classifier": export(os.path.join(folder, "tiny")),
+        sources = {"a tiny classifier": export(pathlib.Path(folder, "tiny")),
                    "the benchmark servable": original(options.servable)}
         rows = [_row(name, source, folder, options.rounds) for name, source in sources.items()]
     show("What is done for the record, milliseconds of processor time (goal: 1 %)",
