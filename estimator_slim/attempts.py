@@ -181,7 +181,8 @@ def _attempt(work: Work, rung: Rung, directory: str) -> None:
     remove_contents(directory)
     frozen = work.frozen(rung.transforms)
     with phase(report.phases, "transform", number):
-        graph, report.steps = run_transforms(frozen, rung.transforms, besides=work.bytes_besides)
+        graph, _ = run_transforms(frozen, rung.transforms, besides=work.bytes_besides,
+                                  steps=report.steps)
     with phase(report.phases, "write", number) as one:
         one.nodes_before, one.bytes_before = graph.node_count, work.bytes_with(graph)
         report.nodes_after = one.nodes_after = work.write(graph, directory)

@@ -51,7 +51,7 @@ def keep(report: Report, place: str | os.PathLike | None) -> None:
     try:
         if done or not (tf.io.gfile.exists(path) and tf.io.gfile.exists(report.destination)):
             _write(path, to_json(report))
-    except (OSError, UnicodeEncodeError, tf.errors.OpError) as e:
+    except (OSError, TypeError, ValueError, tf.errors.OpError) as e:
         (log.warning if done else log.debug)(
             "estimator_slim: the record %s cannot be written (%s); give another folder for it "
             "(report='...', or --slim_report=...), or report='off'", path, e)

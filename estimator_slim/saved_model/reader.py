@@ -107,7 +107,8 @@ def parse_saved_model(directory: str) -> saved_model_pb2.SavedModel:
         raise SourceError(f"{directory}: its saved_model file is damaged ({e}); "
                           "export it again") from e
     except tf.errors.OpError as e:
-        raise SourceError(f"{directory}: its saved_model file cannot be read: {e.message}") from e
+        raise SourceError(f"{directory}: its saved_model file cannot be read ({e.message}); check "
+                          "that the servable is there and that this user may read it") from e
     return saved_model
 
 

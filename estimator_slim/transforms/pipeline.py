@@ -16,15 +16,19 @@ from estimator_slim.usage import measured
 
 
 def run_transforms(graph: Graph, transforms: Sequence[Transform], *,
-                   besides: int = 0) -> tuple[Graph, list[Step]]:
+                   besides: int = 0, steps: list[Step] | None = None) -> tuple[Graph, list[Step]]:
     """The graph after all of `transforms`, and one Step for each.
 
-    `besides`: bytes of a servable's files that no transform changes, which steps count too.
+    Args:
+      graph: stays as it is.
+      transforms: run in this order.
+      besides: bytes of a servable's files that no transform changes, which steps count too.
+      steps: the list that gets each Step as soon as it is done.
 
     Raises:
       TransformError: naming the transform that failed and those that ran before it.
     """
-    steps: list[Step] = []
+    steps = [] if steps is None else steps
     byte_count = graph.byte_count + besides
     for transform in transforms:
         try:

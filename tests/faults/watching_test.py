@@ -40,5 +40,5 @@ def test_old_versions_are_collected_under_the_servers_eyes(run: tuple) -> None:
 
 def test_each_export_is_logged_and_nothing_is_complained_of(run: tuple) -> None:
     _, logged, watch, _ = run
-    assert sum(" nodes, in " in line for line in logged) == len(watch.loaded)
+    assert sum(" kB → " in line for line in logged) == len(watch.loaded)
     assert not [line for line in logged if not line.startswith("INFO: estimator_slim: ")]

@@ -8,6 +8,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from estimator_slim import Report, load_report
@@ -59,6 +60,13 @@ def test_a_document_is_json_by_the_book() -> None:
     document = json.loads(to_json(FULL), parse_constant=refuse)
     assert document["schema"] == SCHEMA
     assert "ü" in to_json(FULL)
+
+
+def test_numbers_and_arrays_of_numpy_are_plain_in_a_document() -> None:
+    facts = {"spectrum": np.array([1.0, 0.5]), "share": np.float32(0.25), "kept": np.int64(3)}
+    step = Step("reduce", 0.5, 9, 7, [], [Treatment("table", (3, 2), "float32", 24, 10, facts=facts)])
+    read = from_json(to_json(Report("a", "b", steps=[step]))).steps[0].treated[0].facts
+    assert read == {"spectrum": (1.0, 0.5), "share": 0.25, "kept": 3}
 
 
 def test_a_file_is_read_by_its_path(tmp_path: Path) -> None:

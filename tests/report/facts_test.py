@@ -146,8 +146,9 @@ def test_a_failure_leaves_what_had_been_found_out_before_it(original: str, tmp_p
     from estimator_slim.options import FUNCTION, resolve
     from estimator_slim.recording import recorded
     with pytest.raises(TransformError), recorded(original, str(tmp_path / "slim/1"), "off") as report:
-        optimize(report, resolve(FUNCTION, {"transforms": [Failing()]}))
+        optimize(report, resolve(FUNCTION, {"transforms": ["remove_device", Failing()]}))
     assert (report.outcome, report.error.type) == ("failed", "TransformError")
     assert [one.name for one in report.phases] == ["read", "questions", "freeze", "transform"]
+    assert [step.transform for step in report.steps] == ["remove_device"]
     assert report.seconds > 0
     assert report.bytes_before > 0
