@@ -1,5 +1,7 @@
-"""The records that are checked in are those that are written: the same fields, of the same types.
+"""The records that are checked in are of the schema of those that are written.
 
+Every field of theirs is written still, with values of the same types; within a schema, fields may be
+added but none goes (see document.py).
 `documents/published.json` and `refused.json` are of the benchmark servable, by make_documents.py.
 """
 
@@ -36,13 +38,13 @@ def fresh(name: str, trained: str, tmp_path: Path) -> dict:
     return json.loads(document(recorded(trained, tmp_path, input_fn, **options)))
 
 
-def test_the_fields_and_their_types_are_those_of_a_record_that_is_made_now(
+def test_every_field_is_in_a_record_that_is_made_now_with_values_of_the_same_types(
         kept: dict, fresh: dict) -> None:
     was, now = types(kept), types(fresh)
     for path in was.keys() & now.keys():
         assert was[path] == now[path] or "null" in was[path] | now[path], path
     for path, keys in fields(kept).items():
-        assert fields(fresh).get(path, keys) == keys, path
+        assert keys <= fields(fresh).get(path, keys), f"{path}: a field that goes is a new schema"
     assert len(was.keys() & now.keys()) > 100
 
 
