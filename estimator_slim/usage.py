@@ -54,7 +54,7 @@ def measured() -> Iterator[Usage]:
         finally:
             usage.seconds = time.monotonic() - started
             now, of_children = _most(resource.RUSAGE_SELF), _most(resource.RUSAGE_CHILDREN)
-            usage.peak_memory = now if now > most else max(usage.peak_memory, resident_memory())
+            _note(now if now > most else max(usage.peak_memory, resident_memory()))
             if of_children > most_of_children:
                 usage.child_peak_memory = max(usage.child_peak_memory, of_children)
 
@@ -64,6 +64,13 @@ def note_child(peak: int) -> None:
     watch = _watch.get()
     for usage in watch.open if watch else ():
         usage.child_peak_memory = max(usage.child_peak_memory, peak)
+
+
+def _note(memory: int) -> None:
+    """Has what is being measured, in this thread, know of so much memory of this process."""
+    watch = _watch.get()
+    for usage in watch.open if watch else ():
+        usage.peak_memory = max(usage.peak_memory, memory)
 
 
 def forget_most_memory() -> None:
