@@ -65,10 +65,10 @@ def serving() -> Any:
 
 
 def model_fn(tables: Mapping[str, Table], before: Callable[[], None] | None = None,
-             columns: Sequence[Any] = ()) -> Callable:
+             columns: Sequence[Any] = (), share: float = 1.0) -> Callable:
     """Logits are the sums of what all tables and columns say; each table has its own optimizer.
 
-    `before` is run ahead of the updates.
+    `before` is run ahead of the updates. The loss is the sum over the batch, multiplied by `share`.
     """
     def model(features: Any, labels: Any, mode: str) -> Any:
         variables = {name: _variable(name, table) for name, table in tables.items()}
@@ -81,7 +81,7 @@ def model_fn(tables: Mapping[str, Table], before: Callable[[], None] | None = No
         if mode == tf.estimator.ModeKeys.PREDICT:
             return tf.estimator.EstimatorSpec(mode, predictions={"logits": logits}, export_outputs={
                 "serving_default": tf.estimator.export.PredictOutput({"logits": logits})})
-        loss = v1.losses.sparse_softmax_cross_entropy(labels, logits, reduction="weighted_sum")
+        loss = v1.losses.sparse_softmax_cross_entropy(labels, logits, reduction="weighted_sum") * share
         if mode == tf.estimator.ModeKeys.EVAL:
             return tf.estimator.EstimatorSpec(mode, loss=loss)
         if before:
@@ -125,8 +125,9 @@ def train(folder: Path, tables: Mapping[str, Table], steps: int = 6,
           **arguments: Any) -> tuple[str, str]:
     """Trains and exports; returns the servable and the prefix of its checkpoint, the first beside it."""
     config = tf.estimator.RunConfig(str(folder / "model"), save_checkpoints_steps=steps, **_CONFIG)
-    model = model_fn(tables, arguments.pop("before", None), arguments.pop("columns", ()))
-    estimator = tf.estimator.Estimator(model, config=config, **arguments)
+    warm_start = arguments.pop("warm_start_from", None)
+    estimator = tf.estimator.Estimator(model_fn(tables, **arguments), config=config,
+                                       warm_start_from=warm_start)
     tf.estimator.train_and_evaluate(
         estimator, tf.estimator.TrainSpec(input_fn(steps), max_steps=steps),
         tf.estimator.EvalSpec(input_fn(1), steps=1,
