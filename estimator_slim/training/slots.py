@@ -15,8 +15,8 @@ import numpy as np
 
 from estimator_slim.graph import Weight
 
-# 1e-20 is still there after steps x -ln(decay) = 40: 1e-20 * exp(-40) = 4e-38.
-MOST_DECAY = 40.0
+# Adam's v of a gradient of 1e-9, 1e-21, is still there after steps x -ln(decay) = 35: 6e-37.
+MOST_DECAY = 35.0
 _FAINT_STEPS = 64  # between neighbouring numbers: gradients 8 times as large as those that do not show
 
 
