@@ -85,7 +85,16 @@ def _recorded(history: History, name: str, weight: Weight, theirs: CheckpointRea
         raise Unknown(f"the training checkpoint {history.reader.prefix} has no variable of this name "
                       "and shape. Give the checkpoint from which the servable was exported")
     _require_same(history.reader, trained, weight, theirs)
-    start = None if vouched else variables.start(name)
+    evidence, drawn = _evidence(history, name, weight, vouched=vouched)
+    parts = (_evidence(history, part, variables.saved[part], vouched=vouched)[0]
+             for part in variables.other_parts(name))
+    return settled(evidence, drawn, parts)
+
+
+def _evidence(history: History, name: str, weight: Weight, *, vouched: bool) -> (
+        tuple[Evidence, np.ndarray | None]):
+    """What there is to compare, and a sample of the random numbers that a variable started from."""
+    start = None if vouched else history.variables.start(name)
     earlier = history.earlier(name)
     from_start: Read | None = None  # the rows as they started
     if start is not None and start.ndim == 0:
@@ -102,7 +111,7 @@ def _recorded(history: History, name: str, weight: Weight, theirs: CheckpointRea
         weight, slots, from_start or (earlier[1].read if absorbing and earlier else None), absorbing,
         overwritten=is_random and any(update.overwrites for update in updates),
         check=functools.partial(history.verify, [slot.weight for slot in slots]))
-    return settled(evidence, None if start is None or not is_random else start)
+    return evidence, start if is_random else None
 
 
 def _repeated(constant: np.ndarray, row: tuple[int, ...], start: int, stop: int) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,17 +17,20 @@ _FEW = 8  # importance is kept where at most one row in so many was trained
 
 
 @dataclass(frozen=True)
-class _Settled:
+class _Found:
     """What the pass found.
 
     Attributes:
       bits: whether a row was trained, eight rows a byte.
+      seen, faint: the numbers of rows that were trained, and of those that the sums hardly show.
       ids: of rows that were trained, rising; None where they are many.
       importance: of these, float32.
     """
 
     evidence: Evidence
     bits: np.ndarray
+    seen: int
+    faint: int
     ids: np.ndarray | None
     importance: np.ndarray
 
@@ -43,16 +47,34 @@ class _Settled:
         return found
 
 
-def settled(evidence: Evidence, drawn: np.ndarray | None) -> Training:
+def settled(evidence: Evidence, drawn: np.ndarray | None, others: Iterable[Evidence] = ()) -> Training:
     """What there is to know of each row.
 
     Args:
       drawn: a sample of the random numbers from which it started, [n]; None where it did not.
+      others: of the other parts of its table, read where no row of this part was trained.
 
     Raises:
       Unknown: untrained rows are of another distribution, or small gradients left no trace.
       SourceError: what is compared is damaged.
     """
+    found = _found(evidence)
+    if evidence.absorbing:
+        _require_clear([found] if found.seen else [found, *map(_found, others)])
+    if drawn is not None and not require_drawn(evidence.weight, found.trained, drawn):
+        found = replace(found, bits=np.full_like(found.bits, 255))
+    return Training(found.trained, found.counts if evidence.has_importance else None)
+
+
+def _require_clear(parts: list[_Found]) -> None:
+    """Raises Unknown if gradients come close to those that sums do not show."""
+    seen, faint = sum(part.seen for part in parts), sum(part.faint for part in parts)
+    if faint >= _FAINT * seen:
+        raise Unknown(f"{faint} of its {seen} trained rows were moved by gradients so small that its "
+                      f"optimizer's sums hardly show them; others may not show at all. {KEEP_FIRST}")
+
+
+def _found(evidence: Evidence) -> _Found:
     evidence.check()
     count = evidence.weight.row_count
     step = max(8, SLICE_BYTES * count // evidence.weight.byte_count // 8 * 8)
@@ -65,12 +87,6 @@ def settled(evidence: Evidence, drawn: np.ndarray | None) -> Training:
         if seen <= count // _FEW:
             ids.append(start + np.flatnonzero(rows.trained))
             importance.append(rows.importance[rows.trained])
-    if evidence.absorbing and faint >= _FAINT * seen:
-        raise Unknown(f"{faint} of its {seen} trained rows were moved by gradients so small that its "
-                      f"optimizer's sums hardly show them; others may not show at all. {KEEP_FIRST}")
     few = seen <= count // _FEW
-    found = _Settled(evidence, np.concatenate(bits), np.concatenate(ids) if few else None,
-                     np.concatenate(importance) if few else np.empty(0, np.float32))
-    if drawn is not None and not require_drawn(evidence.weight, found.trained, drawn):
-        found = _Settled(evidence, np.full_like(found.bits, 255), found.ids, found.importance)
-    return Training(found.trained, found.counts if evidence.has_importance else None)
+    return _Found(evidence, np.concatenate(bits), seen, faint, np.concatenate(ids) if few else None,
+                  np.concatenate(importance) if few else np.empty(0, np.float32))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -109,6 +110,12 @@ class Variables:
                     seen.add(node.name)
                     todo.append(node.name)
         return variable not in self.graph.nodes
+
+    def other_parts(self, variable: str) -> list[str]:
+        """The other parts of a partitioned variable: of `table/part_0`, `table/part_1` and so on."""
+        whole, _, part = variable.rpartition("/part_")
+        return [name for name in self.saved if name != variable and whole and part.isdecimal()
+                and re.fullmatch(re.escape(f"{whole}/part_") + r"\d+", name)]
 
     def beside(self, variable: str) -> list[str]:
         """The variables named after this one, of its shape: `table/Adagrad`, `training/Adam/table/m`."""

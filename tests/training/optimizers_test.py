@@ -116,7 +116,8 @@ def test_the_first_checkpoint_tells_where_slots_do_not(
         left_with_first: dict, odd: tuple[str, str], name: str) -> None:
     trained, distance = rows_of(left_with_first, name), moved(odd[1], name)
     assert trained[distance > 0].all()
-    assert trained[distance == 0].sum() <= 10  # by a slot alone: the step was too small for the value
+    assert not trained[LAST:][distance[LAST:] == 0].any()
+    assert trained[distance == 0].sum() <= 20  # by a slot alone: the step was too small for the value
 
 
 @pytest.mark.parametrize("name, slot", [("forgetful_rmsprop", "rms"), ("forgetful_v1_adam", "Adam_1")])
