@@ -11,14 +11,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import numpy as np
 import tensorflow as tf
 
 from estimator_slim.graph import VARIABLE_OPS, Consumers, Graph, NodeDef, attribute, names
 from estimator_slim.saved_model import Servable
 from estimator_slim.verify.questions.consumers import (
     nodes_behind,
-    operations_behind,
     value_consumers,
+    with_inner,
 )
 from estimator_slim.verify.questions.hashed import HASHES, Trained, words_of
 from estimator_slim.verify.questions.unusual import is_quantity, unusual
@@ -29,13 +30,15 @@ _HASHES = frozenset(("StringToHashBucketFast", "StringToHashBucketStrong", "Stri
                      "SparseCross", "SparseCrossV2", "SparseCrossHashed"))
 _SPLITS = frozenset(("StringSplit", "StringSplitV2"))
 _JPEG = frozenset(("DecodeJpeg", "DecodeAndCropJpeg", "ExtractJpegShape"))
-_IMAGES = _JPEG | {"DecodePng", "DecodeImage", "DecodeGif", "DecodeBmp"}
+_OTHERS = {"DecodeBmp": "bmp", "DecodeWav": "wav"}
+_IMAGES = _JPEG | {"DecodePng", "DecodeImage", "DecodeGif", *_OTHERS}
 _TABLES = {"ResourceGather": (1, None), "GatherV2": (1, 2), "Gather": (1, None)}  # ids, axis
 _COMPARED = frozenset(("Less", "GreaterEqual"))
 _CHECK = frozenset(("SparseReshape", "SparseToDense", "SparseTensorDenseMatMul", "SparseReduceSum",
                     "SparseReduceMax", "SparseSplit"))
 _UNHARMED = frozenset(("Identity", "IdentityN", "Slice", "StridedSlice", "Gather", "GatherV2", "Cast",
                        "Shape", "Size", "Prod", "Pack", "ConcatV2", "Reshape"))
+_RAW = frozenset(("DecodeRaw", "DecodePaddedRaw"))
 _KERNELS = {"MatMul": "transpose_b", "BatchMatMulV2": "adj_y", "SparseTensorDenseMatMul": "adjoint_b"}
 _CONVOLUTIONS = frozenset(("Conv2D", "DepthwiseConv2dNative"))
 _SPELLED = frozenset(("Reshape", "Pack", "ConcatV2", "SparseReshape", "SparseToDense", "BroadcastTo",
@@ -52,7 +55,8 @@ class Domain:
       keys: words, or integers, that a lookup table knows.
       edges: the first and the last key of each table.
       separator: the texts are split at it, or their columns are.
-      image: `jpeg`, `png` or `bmp` where the strings are images.
+      image: `jpeg`, `png` or `bmp` where the strings are images, `wav` where they are sounds.
+      raw: type and count of the numbers of whose bytes each string is.
       is_number: the strings are numbers, written out.
       columns: type and domain of each column, where the strings are lines of comma-separated values.
       limit: ids are below it.
@@ -65,6 +69,7 @@ class Domain:
     edges: Keys = ()
     separator: bytes | None = None
     image: str | None = None
+    raw: tuple[tf.DType, int] | None = None
     is_number: bool = False
     columns: tuple[tuple[tf.DType, Domain], ...] = ()
     limit: int | None = None
@@ -115,8 +120,10 @@ class Domains:
                      for found in (sizes, channels))  # type: ignore[return-value]
 
     def _spelled(self, node: NodeDef) -> Iterator[int]:
-        """The few integers that a node takes which makes shapes, or takes one."""
-        for tensor in names.data_inputs(node):
+        """The few integers in a shape that a node makes, or takes; also in one that is put together."""
+        taken = names.data_inputs(node)
+        made = [self._graph.producer(tensor) for tensor in taken]
+        for tensor in [*taken, *(t for one in made if one.op == "Pack" for t in names.data_inputs(one))]:
             constant = self._graph.constant(tensor)
             if constant is not None and constant.dtype.kind in "iu" and constant.size <= _MOST_SIZES:
                 yield from (int(size) for size in constant.flat)
@@ -133,12 +140,28 @@ class Domains:
         if csv is not None:
             return Domain(columns=tuple(self._columns(csv)), separator=attribute(csv, "field_delim").s)
         separators = [self._separator(node) for node, _ in read if node.op in _SPLITS]
-        if not operations & (_FINDS | _HASHES | _IMAGES | {"StringToNumber"}):
-            operations = operations_behind(self._graph, self.consumers, (node for node, _ in read))
+        raw = next((node for node, _ in read if node.op in _RAW), None)
+        if not operations & (_FINDS | _HASHES | _IMAGES | _RAW | {"StringToNumber"}):
+            behind = list(with_inner(self._graph, nodes_behind(self.consumers, [n for n, _ in read])))
+            operations = {node.op for node in behind}
+            raw = next((node for node in behind if node.op in _RAW), None)
             keys = self._vocabularies.of_words() if operations & _FINDS else []
             separators += [b" "] if operations & _SPLITS else []
         return Domain(_merged(keys), _edges(keys), separators[0] if separators else None,
-                      _image(operations), "StringToNumber" in operations)
+                      _image(operations), self._raw(tensor, raw), "StringToNumber" in operations)
+
+    def _raw(self, tensor: str, node: NodeDef | None) -> tuple[tf.DType, int] | None:
+        """Type and count of the numbers that `node` reads: as many as behind it make a row."""
+        if node is None:
+            return None
+        dtype = tf.dtypes.as_dtype(attribute(node, "out_type").type)
+        shapes = [self._graph.constant(reader.input[1]) for reader, index in self.consumers.of(node.name)
+                  if reader.op == "Reshape" and index == 0]
+        counts = [int(np.prod(shape[shape > 0])) for shape in shapes if shape is not None]
+        if node.op == "DecodePaddedRaw" and (length := self._graph.constant(node.input[1])) is not None:
+            counts = [int(length) // dtype.size]
+        sizes = self.sizes([node.name if node.name in self._graph.nodes else tensor])[0]
+        return dtype, [*counts, *sizes, 1][0]
 
     def _known(self, find: NodeDef) -> Keys:
         """The words, or integers, that a lookup table knows."""
@@ -222,5 +245,6 @@ def _boundaries(read: list[tuple[NodeDef, int]]) -> tuple[float, ...]:
 def _image(operations: set[str]) -> str | None:
     """Of what several take; a GIF is taken as PNG too."""
     if operations & _IMAGES:
-        return "jpeg" if operations & _JPEG else "bmp" if "DecodeBmp" in operations else "png"
+        others = [kind for op, kind in _OTHERS.items() if op in operations]
+        return "jpeg" if operations & _JPEG else others[0] if others else "png"
     return None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import struct
+import wave
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,6 +63,8 @@ def _strings(rng: np.random.Generator, domain: Domain, count: int, case: Case) -
         values = [b""] * count
     elif case.words == "known" and domain.image:
         values = encoded_images(rng, domain.image, count)
+    elif domain.raw and case.words == "known":
+        values = _raw(rng, *domain.raw, count)
     elif domain.columns:
         values = _lines(rng, domain, count, case)
     elif case.words == "known" and domain.is_number:
@@ -72,6 +76,14 @@ def _strings(rng: np.random.Generator, domain: Domain, count: int, case: Case) -
     result = np.empty(count, object)
     result[:] = values
     return result
+
+
+def _raw(rng: np.random.Generator, dtype: tf.DType, size: int, count: int) -> list[bytes]:
+    """The bytes of `size` numbers each: any colours of pixels, small integers, or standard normal."""
+    kind = dtype.as_numpy_dtype
+    drawn = rng.normal(size=(count, size)) if dtype.is_floating else rng.integers(
+        0, 256 if dtype.size == 1 else _FAR, (count, size))
+    return [row.astype(kind).tobytes() for row in drawn]
 
 
 def _lines(rng: np.random.Generator, domain: Domain, count: int, case: Case) -> list[bytes]:
@@ -150,10 +162,10 @@ def _floats(rng: np.random.Generator, domain: Domain, count: int, case: Case) ->
 
 
 def encoded_images(rng: np.random.Generator, kind: str, count: int) -> list[bytes]:
-    """`count` images of 32 x 32 pixels in colour, as `jpeg`, `png` or `bmp`."""
+    """`count` images of 32 x 32 pixels in colour, as `jpeg`, `png` or `bmp`; sounds as `wav`."""
     pixels = [rng.integers(0, 256, _SHAPE, np.uint8) for _ in range(count)]
-    if kind == "bmp":
-        return [_bmp(one) for one in pixels]
+    if kind in ("bmp", "wav"):
+        return [_bmp(one) if kind == "bmp" else _wav(one.tobytes()) for one in pixels]
     with tf.Graph().as_default(), tf.compat.v1.Session(
             config=tf.compat.v1.ConfigProto(device_count={"GPU": 0})) as session:
         given = tf.compat.v1.placeholder(tf.uint8, _SHAPE)
@@ -167,3 +179,12 @@ def _bmp(pixels: np.ndarray) -> bytes:
     content = pixels[::-1, :, ::-1].tobytes()
     return b"BM" + struct.pack("<IIIIiiHHIIiiII", 54 + len(content), 0, 54, 40, width, height, 1, 24, 0,
                                len(content), 0, 0, 0, 0) + content
+
+
+def _wav(samples: bytes) -> bytes:
+    """A sound of one channel, 16 bits a sample, 16,000 samples a second."""
+    written = io.BytesIO()
+    with wave.open(written, "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(samples)
+    return written.getvalue()

@@ -21,6 +21,7 @@ from estimator_slim.verify.questions.served_inputs import ServedInput
 
 _MOST_WAYS, _MOST_CHANGES = 160, 3
 _MOST_SHAPES = 24
+_FEW = 3  # features, of which every combination is tried
 _IMAGE = 32  # height and width
 
 
@@ -149,6 +150,24 @@ def _values(way: Way, domains: Domains) -> Iterator[Way]:
             yield way.but(f"{count} value{'s' * (count != 1)} in each row", _of_values(taken, count))
         for count in sizes:
             yield way.but(f"sparse tensors of {count} columns", _of_columns(taken, count))
+        for counts in _different_counts(taken, domains):
+            said = " and ".join(f"{count} in {f.key!r}" for f, count in counts.items())
+            yield way.but(f"values in each row as many as {said}", taken.features(
+                lambda f, counts=counts: replace(  # type: ignore[misc]
+                    f, any_length=False, count=counts[f]) if f in counts else f))
+
+
+def _different_counts(taken: Taken, domains: Domains) -> Iterator[dict[Feature, int]]:
+    """Feature → how many values a row has, for those of any number, if not all have as many.
+
+    Of two or three features every combination of one value and the nearest size; of more, the nearest.
+    """
+    free = [f for one in taken.single for f in one.features if f.any_length]
+    nearest = [(domains.sizes([f.tensor])[0] or [1])[0] for f in free]
+    choices = itertools.product(*({1, size} for size in nearest)) if len(free) <= _FEW else [nearest]
+    for counts in choices:
+        if len(set(counts)) > 1:
+            yield dict(zip(free, counts))
 
 
 def _of_values(taken: Taken, count: int) -> Taken:

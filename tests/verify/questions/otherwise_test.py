@@ -46,6 +46,15 @@ def three_values_beside_texts() -> tuple[dict, dict]:
     return {"examples": serialized}, {"value": place, "sum": tf.reduce_sum(embedded(hashed), 1)}
 
 
+def as_many_as_each_takes() -> tuple[dict, dict]:
+    serialized, features = parsed(price=v1.io.VarLenFeature(tf.float32),
+                                  place=v1.io.VarLenFeature(tf.float32))
+    rows = tf.size(serialized)
+    return {"examples": serialized}, {"value": tf.concat([
+        tf.reshape(features["price"].values, [rows, 1]),
+        tf.reshape(features["place"].values, [rows, 4])], 1)}
+
+
 def ragged_of_one() -> tuple[dict, dict]:
     serialized, features = parsed(price=tf.io.RaggedFeature(tf.float32))
     lengths = features["price"].row_lengths()
@@ -228,6 +237,27 @@ def gif(text: Any) -> Any:
     return tf.io.decode_gif(text)[0]
 
 
+def sounds() -> tuple[dict, dict]:
+    data = v1.placeholder(tf.string, [None], "data")
+    decoded = tf.map_fn(lambda text: tf.audio.decode_wav(tf.io.decode_base64(text), 1, 400).audio[:, 0],
+                        data, fn_output_signature=tf.float32)
+    return {"data": data}, {"value": tf.reduce_mean(tf.abs(decoded), 1)}
+
+
+def raw_pixels() -> tuple[dict, dict]:
+    serialized, features = parsed(image=v1.io.FixedLenFeature([], tf.string))
+    pixels = tf.reshape(tf.io.decode_raw(features["image"], tf.uint8), [-1, 6, 6, 1])
+    kernel = variable("kernel", np.ones((3, 3, 1, 2), np.float32))
+    value = tf.nn.conv2d(tf.cast(pixels, tf.float32), kernel, 1, "SAME")
+    return {"examples": serialized}, {"value": value}
+
+
+def raw_numbers() -> tuple[dict, dict]:
+    data = v1.placeholder(tf.string, [None], "data")
+    rows = tf.io.decode_raw(tf.io.decode_base64(data), tf.float32)
+    return {"data": data}, {"value": tf.matmul(rows, variable("kernel", KERNEL))}
+
+
 def wrapped_examples(unpack: Callable) -> Callable:
     def network() -> tuple[dict, dict]:
         texts = v1.placeholder(tf.string, [None], "texts")
@@ -249,14 +279,15 @@ def examples_in_json(texts: Any) -> Any:
 
 
 NETWORKS = [
-    reshaped_values, three_values_beside_texts, ragged_of_one, sparse_input_of_one,
+    reshaped_values, as_many_as_each_takes, three_values_beside_texts, ragged_of_one,
+    sparse_input_of_one,
     ids_in_a_float_input, ids_in_double_beside_numbers, ids_in_float_features, logarithms,
     of_no_shape("x"), of_no_shape("x", "y"), images_of_no_shape, a_row_of_no_batch, of_any_width,
     sequences, single_sequences, sequences_one_by_one, in_map_fn, in_a_dataset, in_an_old_loop,
     the_first_alone, wide_sparse_part, two_numbered_sparse_tensors,
     *(pytest.param(images(one), id=one.__name__) for one in (base64_jpeg, base64_png, bmp, gif)),
     *(pytest.param(wrapped_examples(one), id=one.__name__)
-      for one in (base64_examples, packed_examples, examples_in_json))]
+      for one in (base64_examples, packed_examples, examples_in_json)), sounds, raw_pixels, raw_numbers]
 
 
 @pytest.mark.parametrize("network", NETWORKS)
