@@ -1,10 +1,10 @@
-"""Where a variable's handle goes (loops, branches, functions), and whether it is only read there."""
+"""Where a variable's handle goes (loops, branches, functions, datasets), and whether it is only read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from estimator_slim.graph import CALLS, Consumers, Graph, Interface, NodeDef, attribute
+from estimator_slim.graph import CALLS, Consumers, Graph, Interface, NodeDef, attribute, operations
 
 READS = ("ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape")
 _PASS_ON = ("Identity", "Enter", "Switch")
@@ -62,3 +62,9 @@ class Handles:
                 function = self._functions.get(called.name)
                 if function is not None and first <= index < first + len(function.signature.input_arg):
                     yield function.signature.name, function.signature.input_arg[index - first].name
+        captured = operations.captured_inputs(node)
+        for value in node.attr.values() if index in captured else ():
+            function = self._functions.get(value.func.name)
+            if function is not None:
+                arguments = function.signature.input_arg
+                yield function.signature.name, arguments[index - captured.stop + len(arguments)].name

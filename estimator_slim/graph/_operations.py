@@ -80,6 +80,18 @@ def _counted(node: NodeDef, args: Iterable[op_def_pb2.OpDef.ArgDef]) -> Iterator
             yield arg, attribute(node, arg.number_attr).i if arg.number_attr else 1
 
 
+def captured_inputs(node: NodeDef) -> range:
+    """The inputs of a dataset's operation that it hands to its function behind the elements."""
+    at = 0
+    for arg in _registered(node.op).input_arg:
+        count = len(attribute(node, arg.type_list_attr).list.type) if arg.type_list_attr else max(
+            1, attribute(node, arg.number_attr).i)
+        if arg.name == "other_arguments":
+            return range(at, at + count)
+        at += count
+    return range(0)
+
+
 def output_types(node: NodeDef, functions: Mapping[str, FunctionDef]) -> list[tf.DType]:
     """The type of each tensor that the operation or function of `node` makes."""
     types: list[int] = []

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from tests.support.alike import assert_same_answers
-from tests.support.by_hand import answers, bytes_of, servable, slim, stored, v1, variable
+from tests.support.by_hand import answers, bytes_of, reasons, servable, slim, stored, v1, variable
 from tests.support.old_control_flow import old_control_flow
 
 TABLE = np.random.default_rng(2).normal(size=(9000, 64)).astype(np.float32)
@@ -39,6 +39,21 @@ def in_a_branch_in_a_loop(table: Any, ids: Any) -> Any:
                          [0, tf.zeros([tf.size(ids), 64])], shapes)[1]
 
 
+def in_a_dataset(table: Any, ids: Any) -> Any:
+    rows = tf.data.Dataset.from_tensor_slices(ids).map(lambda one: 3.0 * tf.gather(table, one))
+    return rows.batch(100).get_single_element()
+
+
+def in_a_dataset_of_datasets(table: Any, ids: Any) -> Any:
+    """What a filter, an interleaving and a sum get hold of, each with something before or behind it."""
+    def rows_of(one: Any) -> Any:
+        found = tf.data.Dataset.from_tensors(one).map(lambda i: tf.gather(table, i))
+        return found.filter(lambda row: tf.gather(table, one)[0] == row[0])
+    rows = tf.data.Dataset.from_tensor_slices(ids).interleave(rows_of, cycle_length=1)
+    total = rows.reduce(tf.zeros([64]), lambda sum, row: sum + row + 0.0 * tf.gather(table, 0))
+    return in_a_dataset(table, ids) + 0.0 * total
+
+
 def serve(folder: Path, rows: Callable, changes: Callable) -> str:
     def network() -> Any:
         ids = v1.placeholder(tf.int64, [None], "ids")
@@ -48,7 +63,8 @@ def serve(folder: Path, rows: Callable, changes: Callable) -> str:
     return servable(folder, network)
 
 
-@pytest.mark.parametrize("rows", [in_a_loop, in_a_branch, in_a_case, in_a_branch_in_a_loop])
+@pytest.mark.parametrize("rows", [
+    in_a_loop, in_a_branch, in_a_case, in_a_branch_in_a_loop, in_a_dataset, in_a_dataset_of_datasets])
 def test_a_table_that_is_read_inside_is_codes_on_disk(tmp_path: Path, rows: Callable) -> None:
     source = serve(tmp_path, rows, lambda table: tf.no_op())
     path, report = slim(source, "strip_unused_nodes quantize_weights")
@@ -75,7 +91,9 @@ def test_one_that_a_branch_changes_starts_where_it_was(tmp_path: Path) -> None:
         return tf.cond(v1.train.get_or_create_global_step() < 0,
                        lambda: table.assign(table * 0.0).op, lambda: tf.no_op())
     source = serve(tmp_path, in_a_loop, change)
-    path, _ = slim(source, "strip_unused_nodes quantize_weights")
+    path, report = slim(source, "strip_unused_nodes quantize_weights")
+    assert reasons(report) == ("table: its values may change after loading, or it is not known what "
+                               "reads it")
     np.testing.assert_array_equal(stored(path)["table"], TABLE)
     assert_same_answers(path, source, IDS)
 
@@ -90,3 +108,16 @@ def test_small_kernels_inside_stay_float(tmp_path: Path) -> None:
     path, report = slim(source, "strip_unused_nodes quantize_weights")
     assert "it is small (16384 bytes)" in str(report.steps[-1].skipped)
     assert_same_answers(path, source, {"x": TABLE[:3]})
+
+
+def test_of_shards_that_stay_each_is_told(tmp_path: Path) -> None:
+    """Joined at each request, they are no table: fold_constants would join them."""
+    def network() -> Any:
+        ids = v1.placeholder(tf.int64, [None], "ids")
+        shards = [variable(f"shard{n}", TABLE[n * 500:][:500]) for n in range(4)]
+        return {"ids": ids}, {"rows": tf.gather(tf.concat(shards, 0), ids)}
+    source = servable(tmp_path, network)
+    path, report = slim(source, "quantize_weights")
+    assert reasons(report).count("something besides lookups reads it, and it is small") == 4
+    joined, report = slim(source, "fold_constants quantize_weights")
+    assert not reasons(report) and bytes_of(joined) < 0.4 * bytes_of(path)

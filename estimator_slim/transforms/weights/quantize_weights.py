@@ -131,9 +131,12 @@ class QuantizeWeights(Transform):
             done = reason if reason is not None else self._quantize(graph, table, layers, least)
             if isinstance(done, Treatment):
                 told.append(done)
-            elif table.lookups or is_variable:
+            elif table.lookups or is_variable or _is_shard(table):
                 told.append(Skip(table.name, done))
-        return told
+        changing = [name for name, weight in graph.weights.items()
+                    if weight.mutable and self._reason_to_skip(weight, self.bits_of(name)) is None]
+        why = "its values may change after loading, or it is not known what reads it"
+        return told + [Skip(name, why) for name in changing]
 
     def _reason_to_skip(self, weight: Weight, bits: str) -> str | None:
         if weight.dtype not in _FLOATS or (bits == "16" and weight.dtype.size == 2):
@@ -189,3 +192,8 @@ class QuantizeWeights(Transform):
             return coding
         weighing = layers.importance(table.lookups, width)
         return coding if weighing is None else replace(coding, passing_on=feedback_for(weighing))
+
+
+def _is_shard(table: Table) -> bool:
+    """True if the weight is a part of a larger one, which is joined at each request."""
+    return any(node.op in ("ConcatV2", "Concat") for node in table.others)
