@@ -51,17 +51,16 @@ def originals(exports: str = "") -> Iterator[tuple[str, str]]:
     """(name, directory) of each original, which is there until the next one is asked for."""
     from tests.support.by_hand import servable
     from tests.support.models import MODELS
-    from tests.verify.questions.otherwise_test import NETWORKS
+    from tests.verify.questions.otherwise_test import KINDS
     from tests.verify.questions.producers_test import PRODUCERS, saved
 
     for name, model in MODELS.items():
         with tempfile.TemporaryDirectory() as folder:
             there = os.path.join(exports, name, "1")
             yield name, there if exports else os.fsdecode(model.build(folder))
-    for one in NETWORKS:
-        network, name = (one.values[0], one.id) if hasattr(one, "values") else (one, one.__name__)
+    for network in itertools.chain(*KINDS.values()):
         with tempfile.TemporaryDirectory() as folder:
-            yield name, servable(pathlib.Path(folder), network)
+            yield network.__name__, servable(pathlib.Path(folder), network)
     for make in PRODUCERS:
         with tempfile.TemporaryDirectory() as folder:
             yield make.__name__, saved(pathlib.Path(folder), make)
