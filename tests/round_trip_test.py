@@ -15,25 +15,28 @@ from tests.support.lists import EXACT, LOSSLESS, LOSSY
 from tests.support.models import MODELS
 from tests.support.promised import files, signatures, table_initializers
 
-NAMES = pytest.mark.parametrize("name", MODELS)
 LISTS = {**{key: (text, ROUNDED) for key, text in EXACT.items()}, **LOSSY}
-IN_TURN = [key for key in LISTS if key not in ("default", "lossless")]  # which have a test of their own
+IN_TURN = ["default", *LISTS]  # the one that all get unless they ask for another is tried twice as often
+SOME = list(MODELS)[::4]
 QUICK = ("dnn_v1_partitioned", "raw_text_tables_from_files", "wide_and_deep_v2")
 
 
 def pairs() -> list[Any]:
-    """Every model with every list. The default list, and one of the others in turn, are tried always."""
+    """Every model with every list; one list for each model, in turn, is tried always."""
     return [pytest.param(name, key, marks=_marks(name, key, IN_TURN[number % len(IN_TURN)]))
             for number, name in enumerate(MODELS) for key in LISTS]
 
 
 def _marks(name: str, key: str, turn: str) -> list[Any]:
-    if key not in ("default", turn):
-        return [pytest.mark.long]
-    return [pytest.mark.quick] if name in QUICK and key == "default" else []
+    if name in QUICK and key == "default":
+        return [pytest.mark.quick]
+    return [] if key == turn else [pytest.mark.long]
 
 
-@pytest.mark.parametrize("name, transforms", pairs())
+PAIRS = pytest.mark.parametrize("name, transforms", pairs())
+
+
+@PAIRS
 def test_answers_stay_as_near_as_the_list_promises(
         name: str, transforms: str, answers: Callable, slim: Callable) -> None:
     text, near = LISTS[transforms]
@@ -41,16 +44,18 @@ def test_answers_stay_as_near_as_the_list_promises(
     assert_alike(got, answers(name), **near)
 
 
-def test_all_answer_in_a_fresh_process(answers: Callable, slim: Callable) -> None:
-    got = ask_fresh({name: (slim(name, LOSSLESS), MODELS[name].requests) for name in MODELS})
-    for name in MODELS:
+@pytest.mark.parametrize("names", [SOME, pytest.param(list(MODELS), marks=pytest.mark.long)],
+                         ids=["some", "all"])
+def test_all_answer_in_a_fresh_process(names: list[str], answers: Callable, slim: Callable) -> None:
+    got = ask_fresh({name: (slim(name, LOSSLESS), MODELS[name].requests) for name in names})
+    for name in names:
         assert_alike(got[name], answers(name), **ROUNDED)
 
 
-@NAMES
+@PAIRS
 def test_signatures_tables_and_assets_survive(
-        name: str, exported: Callable, slim: Callable) -> None:
-    before, after = exported(name), slim(name, LOSSLESS)
+        name: str, transforms: str, exported: Callable, slim: Callable) -> None:
+    before, after = exported(name), slim(name, LISTS[transforms][0])
     assert signatures(after) == signatures(before)
     assert table_initializers(after) == table_initializers(before)
     for folder in ("assets", "assets.extra"):

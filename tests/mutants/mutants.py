@@ -50,7 +50,7 @@ MUTANTS = (
            "key=lambda file: (file == _READ_FIRST,", "key=lambda file: (file != _READ_FIRST,",
            "tests/faults/store_test.py"),
     Mutant("an unfinished version is not locked", "saved_model/temporary.py",
-           "            stack.enter_context(locked(folder))\n        yield\n", "        yield\n",
+           "            stack.enter_context(_patiently_locked(folder))\n", "",
            "tests/saved_model/temporary_test.py"),
     Mutant("an unfinished version is named as a server's versions are", "saved_model/temporary.py",
            'f"temp-{name}-{_machine()}{uuid.uuid4().hex[:8]}"', 'f"{uuid.uuid4().int}"',

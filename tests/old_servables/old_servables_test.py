@@ -27,7 +27,8 @@ from tests.support.promised import files, meta_graph, signatures, table_initiali
 EXPORTS = Path(__file__).parent / "exports"
 GONE = {"beam_search", "boosted_trees"}  # with tf.contrib, and with the kernels for trees
 UNLOADED = {"keras_simple_save"}  # by Python's loader, which looks at recorded shapes; servers do not
-NAMES = pytest.mark.parametrize("name", sorted({p.stem for p in EXPORTS.glob("*.zip")} - GONE))
+ALL = sorted({p.stem for p in EXPORTS.glob("*.zip")} - GONE)
+NAMES = pytest.mark.parametrize("name", ALL)
 SMALL_TABLES = {name: (text.replace("quantize_weights", "quantize_weights(minimum_size=40)"), near)
                 for name, (text, near) in LOSSY.items() if name != "quantize_weights"}
 
@@ -76,14 +77,19 @@ def slim(old: Callable, tmp_path_factory: Any) -> Callable[[str, str], str]:
     return made
 
 
+def in_turn(lists: list[str]) -> list[Any]:
+    """Every servable with every list; one list for each servable, in turn, is tried always."""
+    return [pytest.param(name, key, marks=[pytest.mark.long] if (number - turn) % len(lists) else [])
+            for number, name in enumerate(ALL) for turn, key in enumerate(lists)]
+
+
 @NAMES
 def test_the_original_answers_as_it_did_in_tensorflow_1(
         name: str, old: Callable, answers: Callable) -> None:
     assert_alike(answers(name), old(name).answers, **ROUNDED)
 
 
-@NAMES
-@pytest.mark.parametrize("transforms", ["empty", "recipe", "simplified"])
+@pytest.mark.parametrize("name, transforms", in_turn(["simplified", "recipe", "empty"]))
 def test_lossless_lists_change_no_answer(
         name: str, transforms: str, old: Callable, answers: Callable, slim: Callable) -> None:
     got = old(name).ask(slim(name, EXACT[transforms]))
@@ -91,8 +97,7 @@ def test_lossless_lists_change_no_answer(
     assert_alike(got, old(name).answers, **ROUNDED)
 
 
-@NAMES
-@pytest.mark.parametrize("transforms", SMALL_TABLES)
+@pytest.mark.parametrize("name, transforms", in_turn(list(SMALL_TABLES)))
 def test_lossy_lists_answer_nearly_the_same(
         name: str, transforms: str, old: Callable, answers: Callable, slim: Callable) -> None:
     text, near = SMALL_TABLES[transforms]

@@ -28,6 +28,22 @@ def test_the_directory_appears_whole_when_the_block_ends(tmp_path: Path) -> None
                                          "7/variables/variables.index"}
 
 
+def test_all_of_it_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: Any) -> None:
+    fsync, before, after = os.fsync, set(), set()
+
+    def noting(descriptor: int) -> None:
+        path = os.path.relpath(os.readlink(f"/proc/self/fd/{descriptor}"), tmp_path)
+        (after if (tmp_path / "7").exists() else before).add(path)
+        fsync(descriptor)
+    monkeypatch.setattr(os, "fsync", noting)
+    with published(str(tmp_path / "7")) as directory:
+        fill(directory)
+    folder = os.path.basename(directory)
+    assert before == {folder, f"{folder}/variables", f"{folder}/variables/variables.index",
+                      f"{folder}/saved_model.pb"}
+    assert after == {"."}  # where the name stands
+
+
 def test_until_then_it_is_a_sibling_that_a_server_does_not_take_for_a_version(
         tmp_path: Path) -> None:
     with published(str(tmp_path / "1700000001")) as directory:

@@ -124,6 +124,7 @@ def test_without_a_python_to_start_the_answers_come_from_this_process(
     assert re.search(rf"no process to ask in \(.*{why}.*\); asking in this one", warning)
 
 
+@pytest.mark.usefixtures("warm")
 def test_entries_of_sys_path_that_python_ignores_are_ignored(
         tmp_path: Path, monkeypatch: Any, caplog: Any) -> None:
     monkeypatch.setattr(sys, "path", [*sys.path, tmp_path, None])

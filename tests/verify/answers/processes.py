@@ -42,7 +42,7 @@ def is_running(process: int) -> bool:
         return False
 
 
-def wait_for(condition: Any, seconds: float = 60) -> Any:
+def wait_for(condition: Any, seconds: float = 300) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline

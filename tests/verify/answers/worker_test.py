@@ -13,7 +13,7 @@ import tempfile
 import termios
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ import tensorflow as tf
 
 from estimator_slim.verify import end_worker
 from estimator_slim.verify.answers import worker
-from estimator_slim.verify.answers.asking import CRASH, Heard, Job
+from estimator_slim.verify.answers.asking import CRASH, Heard, Job, read_told
 from estimator_slim.verify.answers.child import ask
 from estimator_slim.verify.request import Request
 from tests.support.by_hand import servable, v1
@@ -31,6 +31,7 @@ from tests.support.processes import ROOT
 from tests.verify.answers.processes import is_running, wait_for, workers
 
 X = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
+WARM = pytest.mark.usefixtures("warm")
 
 # Asks argv[1], says that it did, and goes on.
 TRAINING = """
@@ -124,18 +125,16 @@ def temporary(tmp_path: Path, monkeypatch: Any) -> Path:
     return folder
 
 
-@contextlib.contextmanager
-def asking(temporary: Path, directory: str, *signatures: str) -> Iterator[Future]:
-    """What will be heard, once the process that asks has begun."""
-    with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(heard, directory, *signatures)
-        wait_for(lambda: any(path.stat().st_size for path in temporary.glob("*/told")))
-        yield future
+def is_asked(temporary: Path, number: int) -> bool:
+    """Whether the process that asks is at that question, counted from 1, or behind it."""
+    told = [step for path in temporary.glob("*/told") for _, step, _ in read_told(str(path))]
+    return told.count("ask") >= number
 
 
 # ---- there once, and no longer than it is needed
 
 
+@WARM
 def test_one_process_asks_again_and_again_until_it_is_ended(tmp_path: Path) -> None:
     first, second = servable(tmp_path, adding), servable(tmp_path, adding)
     assert worker_after(first) == worker_after(second) == worker_after(first)
@@ -149,6 +148,7 @@ def test_none_is_started_where_nothing_is_asked() -> None:
     assert workers(os.getpid()) == []
 
 
+@WARM
 def test_threads_that_ask_at_once_share_it_and_each_gets_its_own_answers(tmp_path: Path) -> None:
     directory, seen = servable(tmp_path, adding), set()
     done = threading.Event()
@@ -170,6 +170,7 @@ def test_threads_that_ask_at_once_share_it_and_each_gets_its_own_answers(tmp_pat
     assert len(seen) == 1
 
 
+@WARM
 def test_it_ends_when_nothing_is_asked_for_long_and_another_goes_on(
         tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(worker, "IDLE", 1.0)
@@ -184,7 +185,7 @@ def test_it_ends_with_a_training_that_is_killed_between_two_exports(tmp_path: Pa
         assert training.stdout.readline() == "asked\n"
         (asked_by,) = workers(training.pid)
         training.kill()
-        wait_for(lambda: not is_running(asked_by), seconds=10)
+        wait_for(lambda: not is_running(asked_by))
 
 
 def test_it_ends_with_a_training_that_ends(tmp_path: Path) -> None:
@@ -205,14 +206,14 @@ def test_a_forked_process_keeps_none_of_its_parent_alive_and_asks_by_one_of_its_
         try:
             (of_training,) = workers(training.pid)
             training.kill()
-            wait_for(lambda: not is_running(of_training), seconds=10)
+            wait_for(lambda: not is_running(of_training))
             training.stdin.write("\n")
             training.stdin.flush()
             (of_forked,) = wait_for(lambda: workers(forked))
             assert training.stdout.readline() == "done\n"
         finally:
             os.kill(forked, signal.SIGKILL)
-        wait_for(lambda: not is_running(of_forked), seconds=10)
+        wait_for(lambda: not is_running(of_forked))
 
 
 @contextlib.contextmanager
@@ -228,6 +229,7 @@ def started(program: str, *directories: str) -> Iterator[subprocess.Popen]:
 # ---- replaced by another where it is gone, or no longer what a new one would be
 
 
+@WARM
 def test_one_that_is_killed_between_two_questions_costs_nothing(tmp_path: Path, caplog: Any) -> None:
     directory = servable(tmp_path, adding)
     first = worker_after(directory)
@@ -248,10 +250,13 @@ def test_one_that_dies_before_it_begins_costs_nothing(tmp_path: Path, caplog: An
     assert "asking in this one" not in caplog.text
 
 
+@WARM
 def test_one_that_is_killed_while_it_asks_costs_one_question(tmp_path: Path, temporary: Path) -> None:
     directory = servable(tmp_path, failing)
     first = worker_after(directory)
-    with asking(temporary, directory, "serving_default", "endless", "serving_default") as future:
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(heard, directory, "serving_default", "endless", "serving_default")
+        wait_for(lambda: is_asked(temporary, 2))
         os.kill(first, signal.SIGKILL)
         before, killed, after = future.result().answers
     assert (killed.error, killed.message) == (CRASH, "SIGKILL")
@@ -260,6 +265,7 @@ def test_one_that_is_killed_while_it_asks_costs_one_question(tmp_path: Path, tem
     assert worker_after(directory) != first
 
 
+@WARM
 def test_the_one_after_a_crash_is_kept(tmp_path: Path) -> None:
     directory = servable(tmp_path, failing)
     first = worker_after(directory)
@@ -269,6 +275,7 @@ def test_the_one_after_a_crash_is_kept(tmp_path: Path) -> None:
     assert worker_after(directory) == second != first
 
 
+@WARM
 def test_what_servables_print_is_the_cause_of_their_own_crash_alone(tmp_path: Path, capfd: Any) -> None:
     directory = servable(tmp_path, printing)
     assert worker_after(directory) == worker_after(directory)
@@ -279,16 +286,18 @@ def test_what_servables_print_is_the_cause_of_their_own_crash_alone(tmp_path: Pa
     assert "printed" not in "".join(capfd.readouterr())
 
 
+@WARM
 def test_one_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     directory = servable(tmp_path, failing)
     first = worker_after(directory)
-    with pytest.raises(Exception, match="request 1 of 1 after 2 s"):
+    with pytest.raises(Exception, match="(loading|request 1 of 1) after 2 s"):
         ask([Job(directory, [Request("endless", {"x": X}, "asked")])], seconds=2)
     assert not is_running(first)
     assert worker_after(directory)
 
 
-def test_what_is_interrupted_is_not_heard_by_who_asks_next(tmp_path: Path) -> None:
+@WARM
+def test_what_is_interrupted_is_not_heard_by_who_asks_next(tmp_path: Path, temporary: Path) -> None:
     class Interrupted(Exception):
         pass
 
@@ -299,8 +308,9 @@ def test_what_is_interrupted_is_not_heard_by_who_asks_next(tmp_path: Path) -> No
     first = worker_after(directory)
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
-        signal.setitimer(signal.ITIMER_REAL, 1)
-        with pytest.raises(Interrupted):
+        with ThreadPoolExecutor(1) as pool, pytest.raises(Interrupted):
+            pool.submit(lambda: (wait_for(lambda: is_asked(temporary, 1)),
+                                 os.kill(os.getpid(), signal.SIGALRM)))
             heard(directory, "endless")
     finally:
         signal.signal(signal.SIGALRM, before)
@@ -308,6 +318,7 @@ def test_what_is_interrupted_is_not_heard_by_who_asks_next(tmp_path: Path) -> No
     assert worker_after(directory)
 
 
+@WARM
 def test_one_that_grew_is_not_kept(tmp_path: Path, monkeypatch: Any) -> None:
     directory = servable(tmp_path, adding)
     first = worker_after(directory)
@@ -317,6 +328,7 @@ def test_one_that_grew_is_not_kept(tmp_path: Path, monkeypatch: Any) -> None:
     assert workers(os.getpid()) == []
 
 
+@WARM
 @pytest.mark.parametrize("change", [
     lambda patch, folder: patch.syspath_prepend(folder),
     lambda patch, folder: patch.setattr(sys, "executable", link(folder / "python")),
@@ -332,6 +344,7 @@ def test_what_would_be_started_otherwise_is_started_anew_and_then_kept(
     assert worker_after(directory) == second
 
 
+@WARM
 def test_a_path_is_found_from_the_folder_that_is_the_current_one_now(
         tmp_path: Path, monkeypatch: Any, caplog: Any) -> None:
     directory = Path(servable(tmp_path, adding))
