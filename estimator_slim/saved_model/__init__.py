@@ -4,6 +4,7 @@ from estimator_slim.saved_model.another_graph import rewritten
 from estimator_slim.saved_model.files import ASSET_FOLDERS, copy_assets
 from estimator_slim.saved_model.publish import published, withdraw
 from estimator_slim.saved_model.reader import Servable, is_marked, read_servable, require_importable
+from estimator_slim.saved_model.soundness import faults
 from estimator_slim.saved_model.temporary import remove_abandoned, remove_contents, temporary_folder
 from estimator_slim.saved_model.writer import write_servable
 
@@ -11,6 +12,7 @@ __all__ = [
     "ASSET_FOLDERS",
     "Servable",
     "copy_assets",
+    "faults",
     "is_marked",
     "published",
     "read_servable",

@@ -14,6 +14,7 @@ from estimator_slim.checkpoint import CheckpointReader
 from estimator_slim.errors import SourceError
 from estimator_slim.freezing import saved_variables
 from estimator_slim.graph import Graph, Interface, Weight, names
+from estimator_slim.saved_model import faults
 from estimator_slim.training.unknown import Unknown
 from estimator_slim.training.variables import Variables
 
@@ -59,8 +60,10 @@ def read_history(prefix: str) -> History:
       Unknown: one is missing, damaged, too large, or they do not belong together.
     """
     meta_graph = _meta_graph(f"{prefix}.meta")
+    for fault in faults(meta_graph.graph_def, []):
+        what = fault.removesuffix("; export it again")
+        raise Unknown(f"{prefix}.meta cannot be used: {what}. Copy it again from its source")
     nodes = {node.name: node for node in meta_graph.graph_def.node}
-    _require_whole(nodes, len(meta_graph.graph_def.node), prefix)
     graph = Graph(nodes, Interface({}), library=meta_graph.graph_def.library)
     restore = names.node_of(meta_graph.saver_def.restore_op_name)
     try:
@@ -89,15 +92,6 @@ def _meta_graph(path: str) -> meta_graph_pb2.MetaGraphDef:
     except DecodeError as e:
         raise Unknown(f"{path} is damaged ({e}). {advice}") from e
     return result
-
-
-def _require_whole(nodes: dict, count: int, prefix: str) -> None:
-    """Raises Unknown if the graph lacks nodes that others read, or has two of one name."""
-    inputs = (tensor for node in nodes.values() for tensor in node.input)
-    lost = next((tensor for tensor in inputs if names.node_of(tensor) not in nodes), None)
-    if lost is not None or len(nodes) != count:
-        what = f"it lacks {lost!r}" if lost is not None else "two of its nodes have one name"
-        raise Unknown(f"the graph in {prefix}.meta is damaged ({what}). Copy it again from its source")
 
 
 def _steps(saved: Mapping[str, Weight]) -> int | None:

@@ -57,7 +57,7 @@ def training_left_in(prefix: str, exported: str | None = None,
             return None
         try:
             return known(name, weight)
-        except Unknown as e:
+        except (Unknown, SourceError) as e:
             return Training.not_known(str(e))
 
     return training_of
