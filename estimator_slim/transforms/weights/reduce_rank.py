@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,6 +22,10 @@ _NARROWEST, _WIDEST = 8, 2048  # columns of a table
 _WORTH = 0.9  # of its columns that a table may keep at most
 _LEAST_ROWS = 2  # for each column: a smaller table is less than its kernel
 _POWER = 0.5  # of how much a row counts
+_SAMPLES, _SAMPLE_ROWS = 64, 128
+_FINE = 20.0  # decibels
+
+Read = Callable[[int, int], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -31,8 +37,9 @@ class ReduceRank(Transform):
 
     Such rows matter only through table × kernel = U S Vᵀ. The table becomes its coordinates along the r
     strongest directions, and the kernel becomes the first r rows of Vᵀ: the best of all pairs of these
-    sizes (Eckart and Young, 1936). Where the training checkpoint tells how much a row counts, rows are
-    weighted by it: the sum of squared gradients is the empirical Fisher information (Hsu et al., 2022).
+    sizes (Eckart and Young, 1936). Where the training checkpoint tells how much a row counts, and rows
+    that were never trained are gone (drop_untrained_rows), rows are weighted by it: the sum of squared
+    gradients is the empirical Fisher information (Hsu et al., 2022).
 
     The table is read once for its D × D products, and once for each pass over its coordinates; it is
     never held. A table that anything else reads stays as it is, and so does one that would hardly become
@@ -60,9 +67,13 @@ class ReduceRank(Transform):
 
     @property
     def bounds(self) -> Bounds:
-        """As of four bits: what is left out is noise of about that size."""
-        return Bounds(max_error=0.2, min_agreement=0.99, snr=12.0, row_snr=-6.0,
-                      unjudged=frozenset((INFINITIES,)))
+        """What is left out of the energy is noise, and may be ten times that where it is answered.
+
+        With a rank it is not known before; then as of four bits.
+        """
+        noise = 12.0 if self.rank else max(12.0, -10 * math.log10(max(1 - self.energy, 1e-4)) - 10)
+        return Bounds(max_error=0.1 if noise >= _FINE else 0.2, min_agreement=0.99, snr=noise,
+                      row_snr=noise - 18, unjudged=frozenset((INFINITIES,)))
 
     def rewrite(self, graph: Graph) -> list[Told]:
         layers = NextLayers(graph)
@@ -137,7 +148,7 @@ def _reason_to_skip(graph: Graph, table: Table) -> str | None:
 def _gram(weight: Weight) -> np.ndarray:
     """The products of all columns, each row weighted by how much it counts: float64 [D, D]."""
     total = np.zeros((weight.shape[1], weight.shape[1]))
-    importance = weight.training.importance if weight.training else None
+    importance = _importance(weight)
     slices = tracked(f"looking at {weight.origin}", weight.byte_count, weight.slices())
     for start, rows in slices:
         if importance is not None:
@@ -145,6 +156,17 @@ def _gram(weight: Weight) -> np.ndarray:
             rows = rows * counts[:, None].astype(np.float32)
         total += rows.T @ rows
     return total
+
+
+def _importance(weight: Weight) -> Read | None:
+    """How much rows count; None where not known, and where some are untrained: they count, too."""
+    training = weight.training
+    if training is None or training.importance is None:
+        return None
+    starts = np.linspace(0, max(0, weight.row_count - _SAMPLE_ROWS), _SAMPLES).astype(int).tolist()
+    stops = [min(start + _SAMPLE_ROWS, weight.row_count) for start in starts]
+    all_trained = all(training.trained(start, stop).all() for start, stop in zip(starts, stops))
+    return training.importance if all_trained else None
 
 
 def _directions(gram: np.ndarray, kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
