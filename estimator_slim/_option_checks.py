@@ -35,6 +35,16 @@ def one_of(choices: tuple[str, ...], name: str, value: Any) -> str:
     return value
 
 
+def one_of_or_none(choices: tuple[str, ...], name: str, value: Any) -> str | None:
+    return None if value is None else one_of(choices, name, value)
+
+
+def bits(name: str, value: Any) -> int | None:
+    if value is not None and (isinstance(value, bool) or value not in (4, 8, 16)):
+        raise OptionError(f"{name}: expected 4, 8 or 16, got {value!r}")
+    return value  # type: ignore[no-any-return]
+
+
 def suffix(name: str, value: Any) -> str:
     if not isinstance(value, str) or not value or "/" in value:
         raise OptionError(f"{name}: expected a text that is not empty and has no '/', such as "

@@ -134,7 +134,8 @@ class Work:
     def bounds(self, transforms: Sequence[Transform]) -> Bounds:
         """What is allowed after these transforms."""
         return allowed_by(transforms, max_error=self.options.max_error,
-                          min_agreement=self.options.min_agreement)
+                          min_agreement=self.options.min_agreement,
+                          max_accuracy_loss=self.options.max_accuracy_loss)
 
     def write(self, graph: Graph, directory: str) -> int:
         """Writes a transformed graph into an empty directory; returns its nodes there."""
@@ -162,8 +163,8 @@ def climb(work: Work, directory: str) -> None:
         with phase(report.phases, "measure"):
             return _effects(work, rung)
 
-    ladder = rungs(asked, effects) if work.options.fallback else iter([Rung(AS_ASKED, asked)])
-    for rung in ladder:
+    first = iter([Rung(AS_ASKED, asked)])
+    for rung in rungs(work.options.lists, effects) if work.options.fallback else first:
         _attempt(work, rung, directory)
         found = report.verification
         if found is None or found.passed or work.options.verify == REPORT:
@@ -199,9 +200,12 @@ def _attempt(work: Work, rung: Rung, directory: str) -> None:
 
 
 def _verified(work: Work, rung: Rung, graph: Graph, directory: str) -> Verification:
+    original, bounds = work.original(graph), work.bounds(rung.transforms)
+    if work.options.is_auto and not original.has_labels:  # only agreement tells what dropped rows mean
+        return original.compare(directory, bounds)
     with temporary_folder(work.destination) as folder:
         other = folder if rewritten(directory, folder, send_to_first_row) else None
-        return work.original(graph).compare(directory, work.bounds(rung.transforms), other)
+        return original.compare(directory, bounds, other)
 
 
 def _effects(work: Work, rung: Rung) -> Effects:

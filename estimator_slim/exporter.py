@@ -36,11 +36,12 @@ class OptimizingExporter(tf.estimator.Exporter):
     """
 
     def __init__(self, exporter: tf.estimator.Exporter, transforms: TransformList | None = None, *,
-                 fallback: bool | None = None,
+                 preset: str | None = None, bits: int | None = None, fallback: bool | None = None,
                  enabled: bool | None = None, on_error: str | None = None,
                  suffix: str | None = None, weights: str | None = None,
                  meta_graphs: str | None = None, verify: str | None = None,
                  max_error: float | None = None, min_agreement: float | None = None,
+                 max_accuracy_loss: float | None = None,
                  verify_examples: Any = None, verify_input_fn: Callable[..., Any] | None = None,
                  warmup: int | None = None, imports: str | Sequence[str] | None = None,
                  report: Any = None):
@@ -51,6 +52,8 @@ class OptimizingExporter(tf.estimator.Exporter):
           transforms: a text in the Graph Transform Tool's syntax, or a sequence of texts and
             transforms. None: the flag --slim_transforms, looked up at each export; likewise
             the others.
+          preset: `lossless`, `balanced`, `smallest` or `auto`, in place of `transforms`.
+          bits: 4, 8 or 16, in place of `transforms`: the default list with these.
           fallback: where a slim servable does not answer as its original, True goes on to lists that
             change less, until one passes; False tries the given one alone.
           enabled: False only exports the original.
@@ -63,6 +66,7 @@ class OptimizingExporter(tf.estimator.Exporter):
             either what little could be asked of; `off` asks nothing.
           max_error: largest allowed error of an output as a share of its range; alone judges distances.
           min_agreement: smallest allowed share of decisions that stay; alone judges decisions.
+          max_accuracy_loss: how much less of the labelled answers may be right; alone judges accuracy.
           verify_examples: a TFRecord file of tf.Examples to ask, or a JSON or .npz file of inputs.
           verify_input_fn: the input_fn of an EvalSpec, whose features are asked; its mode, params and
             config are those that the Estimator evaluates with.

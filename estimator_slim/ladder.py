@@ -59,16 +59,17 @@ class Rung:
         return " ".join(map(str, self.transforms)) or "no transform"
 
 
-def rungs(transforms: Sequence[Transform], effects: Callable[[Rung], Effects]) -> Iterator[Rung]:
-    """The rungs below and with `transforms`, five at most; ask for the next one where one fell.
+def rungs(lists: Sequence[Sequence[Transform]], effects: Callable[[Rung], Effects]) -> Iterator[Rung]:
+    """The lists, and the rungs below the last, four at most; ask for the next one where one fell.
 
     Args:
-      transforms: the list as asked.
+      lists: as asked: one, or those of a preset.
       effects: measures what each coded weight of a list does to the answers by itself; {} where it
         cannot be told, or where the list would fail without any of them.
     """
-    asked = tuple(transforms)
-    yield Rung(AS_ASKED, asked)
+    for one in lists:
+        yield Rung(AS_ASKED, tuple(one))
+    asked = tuple(lists[-1])
     lossless = tuple(one for one in asked if not one.lossy)
     coded = tuple(one for one in asked
                   if not one.lossy or isinstance(one, (QuantizeWeights, *_LESS)))

@@ -21,11 +21,13 @@ from estimator_slim.verify import Request, questions_for, write_warm_up
 
 def optimize_saved_model(
         src: Path, dst: Optional[Path] = None,  # noqa: UP045
-        transforms: TransformList | None = None, *, fallback: bool | None = None,
+        transforms: TransformList | None = None, *, preset: str | None = None,
+        bits: int | None = None, fallback: bool | None = None,
         enabled: bool | None = None, on_error: str | None = None, suffix: str | None = None,
         weights: str | None = None,
         meta_graphs: str | None = None, verify: str | None = None, max_error: float | None = None,
-        min_agreement: float | None = None, verify_examples: Optional[Path] = None,  # noqa: UP045
+        min_agreement: float | None = None, max_accuracy_loss: float | None = None,
+        verify_examples: Optional[Path] = None,  # noqa: UP045
         verify_input_fn: Callable[..., Any] | None = None, warmup: int | None = None,
         imports: str | Sequence[str] | None = None,
         report: Optional[Path] = None,  # noqa: UP045
@@ -41,6 +43,9 @@ def optimize_saved_model(
       dst: directory to write, which must not exist; None: `<src's parent><suffix>/<src's name>`.
       transforms: a text in the Graph Transform Tool's syntax, or a sequence of texts and transforms;
         None: the flag --slim_transforms.
+      preset: `lossless`, `balanced`, `smallest` or `auto`, in place of `transforms`; None:
+        --slim_preset.
+      bits: 4, 8 or 16, in place of `transforms`: the default list with these; None: --slim_bits.
       fallback: where the slim servable does not answer as its original, True goes on to lists that
         change less, down to no transform, until one passes; False tries the given one alone. None:
         --slim_fallback.
@@ -57,6 +62,8 @@ def optimize_saved_model(
         distances; None: --slim_max_error, or what is usual for the transforms.
       min_agreement: smallest allowed share of decisions that stay, which then alone judges decisions;
         None: --slim_min_agreement, likewise.
+      max_accuracy_loss: how much less of the labelled answers may be right; alone judges accuracy. None:
+        --slim_max_accuracy_loss, or 0.001 with `auto`.
       verify_examples: a TFRecord file of tf.Examples to ask, or a JSON or .npz file of inputs; None:
         --slim_verify_examples.
       verify_input_fn: an Estimator's input_fn, whose features are asked; labels are counted too.

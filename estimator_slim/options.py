@@ -19,13 +19,10 @@ from absl import flags
 
 from estimator_slim import _option_checks as checks
 from estimator_slim.errors import OptionError
+from estimator_slim.presets import AUTO, DEFAULT, MOST_LOST, PRESETS, with_bits
 
 if TYPE_CHECKING:
     from estimator_slim.transforms import Transform
-
-DEFAULT = ("strip_unused_nodes remove_nodes(op=Identity) fold_constants fold_batch_norms "
-           "simplify_lookups merge_duplicate_nodes merge_identical_rows quantize_weights "
-           "sort_by_execution_order")
 
 KEEP_ORIGINAL, RAISE = "keep_original", "raise"                # on_error
 REPORT, OFF = "report", "off"                                    # verify
@@ -71,6 +68,12 @@ class Options:
     transforms: tuple[Transform, ...] = _option(
         DEFAULT, str, checks.transforms,
         "The graph transforms to run on every export, in the Graph Transform Tool's syntax.")
+    preset: str | None = _option(
+        None, tuple(PRESETS), functools.partial(checks.one_of_or_none, tuple(PRESETS)),
+        "In place of --slim_transforms: lossless, balanced (the default list), smallest, or auto, the "
+        "smallest that your examples do not tell from the original.")
+    bits: int | None = _option(
+        None, int, checks.bits, "In place of --slim_transforms: the default list with 4, 8 or 16 bits.")
     fallback: bool = _option(
         True, bool, checks.boolean,
         "Whether to try lists that change less where a slim servable does not answer as its original.")
@@ -103,6 +106,10 @@ class Options:
         None, float, checks.share,
         "Smallest allowed share of decisions that stay the same, near ties not counted, which then "
         "alone judges decisions; by default what is usual for the transforms.")
+    max_accuracy_loss: float | None = _option(
+        None, float, checks.share,
+        "How much less of the labelled answers may be right, as a share of them, which then alone "
+        f"judges accuracy; by default {MOST_LOST} with --slim_preset=auto.")
     verify_examples: str | None = _option(
         None, str, checks.examples, "A file to verify with: tf.Examples (TFRecord), JSON, or .npz.")
     verify_input_fn: Callable[..., Any] | None = _option(
@@ -122,6 +129,18 @@ class Options:
         "The training checkpoint that was exported, or its model_dir: it tells which rows were trained.",
         (FUNCTION,))
     chosen_by: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def lists(self) -> tuple[tuple[Transform, ...], ...]:
+        """The lists to try, the first of which is `transforms`."""
+        if self.preset is None:
+            return (self.transforms,)
+        return tuple(checks.transforms("preset", one) for one in PRESETS[self.preset])
+
+    @property
+    def is_auto(self) -> bool:
+        """The person's own examples decide."""
+        return self.preset == AUTO
 
     @property
     def by_flags(self) -> bool:
@@ -186,14 +205,42 @@ def resolve(taker: str, arguments: Mapping[str, Any] | None = None, **defaults: 
     """
     values: dict[str, Any] = {}
     chosen_by: dict[str, str] = {}
+    arguments = arguments or {}
+    list_by = _source_of_the_list(arguments)
     for name, one in OPTIONS.items():
         value, by = one.default, BY_DEFAULT
         if taker in one.takers:
-            value, by = _choose(name, (arguments or {}).get(name))
+            value, by = _choose(name, arguments.get(name))
+        if name in _LISTS and by != list_by:
+            value, by = one.default, BY_DEFAULT
         if by == BY_DEFAULT:
             value = defaults.get(name, value)
         values[name], chosen_by[name] = one.check(name, value), by
+    if values["bits"] is not None or values["preset"] is not None:
+        text = with_bits(values["bits"]) if values["bits"] else PRESETS[values["preset"]][0]
+        values["transforms"] = checks.transforms("preset", text)
+    if values["preset"] == AUTO and values["max_accuracy_loss"] is None:
+        values["max_accuracy_loss"] = MOST_LOST
     return Options(**values, chosen_by=chosen_by)
+
+
+_LISTS = ("transforms", "preset", "bits")  # of one source, one at most
+
+
+def _source_of_the_list(arguments: Mapping[str, Any]) -> str:
+    """Who chose what is run: `code`, which beats flags, or the flags, or the default.
+
+    Raises:
+      OptionError: one source chose two of the three.
+    """
+    for source, prefix in (BY_CODE, ""), (BY_FLAG, "--slim_"):
+        found = [f"{prefix}{name}" for name in _LISTS if _choose(name, arguments.get(name))[1] == source]
+        if len(found) > 1:
+            raise OptionError(f"{found[0]} and {found[1]} exclude each other: each says which list of "
+                              "transforms is run; give one of them")
+        if found:
+            return source
+    return BY_DEFAULT
 
 
 def chosen(name: str, argument: Any) -> Any:

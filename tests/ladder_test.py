@@ -55,7 +55,7 @@ def telling_where_it_lies(folder: Path) -> tuple[Callable[[], Any], Callable[[],
 
 
 def listed(text: str, effects: dict[str, Effect]) -> list[tuple[str, str]]:
-    return [(rung.name, str(rung)) for rung in rungs(transform_list(text), lambda _: effects)]
+    return [(rung.name, str(rung)) for rung in rungs([transform_list(text)], lambda _: effects)]
 
 
 def test_the_rungs_change_less_and_less() -> None:

@@ -24,6 +24,8 @@ class Bounds:
       unjudged: `nans` or `infinities`: what is answered to such floats is not judged. Infinity times a
         weight that was rounded to 0 is NaN, where the original answers infinity; and what measures a
         range finds none in values with a NaN.
+      max_accuracy_loss: how much less of the labelled answers may be right, as a share of them; None:
+        accuracy is judged only where rows were dropped.
     """
 
     max_error: float
@@ -33,6 +35,7 @@ class Bounds:
     by_answer: bool = False
     given: frozenset[str] = frozenset()
     unjudged: frozenset[str] = frozenset()
+    max_accuracy_loss: float | None = None
 
     def disagreements(self, rows: int) -> int:
         """How many of `rows` decisions may change: their share, and what chance may add to it.

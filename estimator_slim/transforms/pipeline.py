@@ -50,9 +50,10 @@ def run_transforms(graph: Graph, transforms: Sequence[Transform], *,
 
 
 def allowed_by(transforms: Sequence[Transform], *, max_error: float | None = None,
-               min_agreement: float | None = None) -> Bounds:
+               min_agreement: float | None = None,
+               max_accuracy_loss: float | None = None) -> Bounds:
     """What the coarsest of `transforms` allows; a number that is given alone judges its kind instead."""
     usual = min([LOSSLESS, *(one.bounds for one in transforms)], key=lambda one: one.snr)
     chosen = {"max_error": max_error, "min_agreement": min_agreement}
     given: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
-    return replace(usual, given=frozenset(given), **given)
+    return replace(usual, given=frozenset(given), max_accuracy_loss=max_accuracy_loss, **given)

@@ -61,6 +61,11 @@ class Original:
         """The questions: as they were given, until the original has shown which it answers."""
         return vars(self).get("_learned", (self._usual,))[0]
 
+    @property
+    def has_labels(self) -> bool:
+        """Whether the right answers to some of the questions are known."""
+        return any(request.labels is not None for request in self._usual)
+
     def compare(self, slim: str, bounds: Bounds, other: str | None = None) -> Verification:
         """Asks the slim servable in the directory `slim` the same and compares what both answer.
 

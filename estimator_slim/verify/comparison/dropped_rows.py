@@ -114,8 +114,11 @@ def with_accuracy(result: OutputResult, column: Column) -> OutputResult:
     return replace(result, accuracy=before, slim_accuracy=after)
 
 
-def lost_accuracy(those: Sequence[Column]) -> Iterator[Failure]:
-    """A failure for each output of which too many labelled answers are right no more."""
+def lost_accuracy(those: Sequence[Column], most: float | None) -> Iterator[Failure]:
+    """A failure for each output of which too many labelled answers are right no more.
+
+    `most`: the share that may be; None: half a percent, and what chance may add to it.
+    """
     for column in those:
         decided = _decided(column)
         if not decided:
@@ -125,12 +128,12 @@ def lost_accuracy(those: Sequence[Column]) -> Iterator[Failure]:
             continue
         count = sum(label.size for label in column.labels() if label is not None)
         moved = sum(int((want != got).sum()) for want, got in zip(*decided))
-        allowed = _LOST + _CHANCE * math.sqrt(moved) / count
-        if before - after > allowed:
+        allowed = _LOST + _CHANCE * math.sqrt(moved) / count if most is None else most
+        if before - after > allowed + 1e-9:
             yield Failure(column.signature, column.output,
                           f"output {column.output!r} of signature {column.signature!r} is right in "
-                          f"{after:.4f} of {count:,} labelled answers instead of {before:.4f}, since "
-                          f"rows were dropped; at most {allowed:.4f} less is expected")
+                          f"{after:.4f} of {count:,} labelled answers instead of {before:.4f}; at most "
+                          f"{allowed:.4f} less is allowed", (("max_accuracy_loss", before - after),))
 
 
 def _decided(column: Column) -> tuple[list[np.ndarray], list[np.ndarray]] | None:

@@ -75,6 +75,8 @@ def compare(requests: Sequence[Request], original: Heard, slim: Heard, bounds: B
             _compared(those, bounds, fixed))
         results += compared
         failures += wrong + more
+        if by_request or bounds.max_accuracy_loss is not None:
+            failures += lost_accuracy(those, bounds.max_accuracy_loss)
     refused = sum(isinstance(want, Refusal) for _, want, _ in asked)
     return Verification(tuple(results), tuple(failures), sum(map(len, answered.values())), refused,
                         (*_unverified(original, requests), *_left_out(unsteady, changing)),
@@ -117,7 +119,7 @@ def _set_apart(those: Sequence[Column], by_request: Mapping[int, Hanging], bound
                                    bounds, fixed)
     whole = {column.output: column for column in those}
     return ([with_accuracy(one, whole[one.output]) for one in compared],
-            failures + list(lost_accuracy(those)))
+            failures)
 
 
 def _wrong(floats: Floats, bounds: Bounds) -> Failure | None:
