@@ -188,6 +188,9 @@ def wrong_values() -> list:
         ("--slim_transforms=quantize_weights(minimum_sice=1024)",
          "transforms, column 18: quantize_weights has no option 'minimum_sice'; "
          "did you mean 'minimum_size'?"),
+        ("--slim_preset=tiny", "value should be one of <lossless|balanced|smallest|auto>"),
+        ("--slim_bits=5", "bits: expected 4, 8 or 16, got 5"),
+        ("--slim_max_accuracy_loss=-1", "max_accuracy_loss: expected a number from 0 to 1, got -1.0"),
         ("--slim_enabled=perhaps", "perhaps"),
         ("--slim_fallback=sometimes", "sometimes"),
         ("--slim_on_error=ignore", "value should be one of <keep_original|raise>"),
@@ -365,7 +368,11 @@ def done_with(tmp_path_factory: Any, exported: Callable, trained: str) -> Callab
             return type(e).__name__
         return str(report.verification and report.verification.passed)
 
-    seen = {"on_error": on_error, "weights": weights, "meta_graphs": meta_graphs, "verify": verify}
+    def preset(choice: str) -> str:
+        chosen = resolve(FUNCTION, {"preset": choice})
+        return f"{chosen.lists} {chosen.max_accuracy_loss}"
+
+    seen = {"preset": preset, "on_error": on_error, "weights": weights, "meta_graphs": meta_graphs, "verify": verify}
     return lambda option, choice: str(seen[option](choice))
 
 

@@ -51,7 +51,7 @@ def variable(name: str, values: np.ndarray, **options: Any) -> Any:
     return v1.get_variable(name, initializer=tf.constant(values), **options)
 
 
-def slim(source: str, transforms: str, **options: Any) -> tuple[str, Report]:
+def slim(source: str, transforms: str | None, **options: Any) -> tuple[str, Report]:
     """The optimized servable's directory, and the report."""
     path = str(Path(source).parent.parent / f"slim-{next(_NUMBERS)}" / "1")
     report = optimize_saved_model(source, path, transforms, **options)
