@@ -372,7 +372,8 @@ def done_with(tmp_path_factory: Any, exported: Callable, trained: str) -> Callab
         chosen = resolve(FUNCTION, {"preset": choice})
         return f"{chosen.lists} {chosen.max_accuracy_loss}"
 
-    seen = {"preset": preset, "on_error": on_error, "weights": weights, "meta_graphs": meta_graphs, "verify": verify}
+    seen = {"preset": preset, "on_error": on_error, "weights": weights, "meta_graphs": meta_graphs,
+            "verify": verify}
     return lambda option, choice: str(seen[option](choice))
 
 
