@@ -13,7 +13,7 @@ is run for every id that there is, and some that there are not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,6 @@ from estimator_slim.graph import (
     Graph,
     NodeDef,
     Table,
-    Training,
     Weight,
     attribute,
     attributes,
@@ -31,13 +30,12 @@ from estimator_slim.graph import (
     names,
     tables_of,
 )
+from estimator_slim.transforms.lookups._partitions import Concatenated, Interleaved, merged_training
 
 _STITCHES = ("ParallelDynamicStitch", "DynamicStitch")
 _ELEMENTWISE = ("Add", "AddV2", "Sub", "Mul", "FloorDiv", "FloorMod", "Maximum", "Minimum", "Less",
                 "LessEqual", "Greater", "GreaterEqual", "Select", "SelectV2", "Cast", "Identity")
 _IDS = "ids:0"
-
-Read = Callable[[int, int], np.ndarray]
 _IDS_AT_ONCE, _BEYOND = 1 << 20, 1000
 
 
@@ -142,24 +140,8 @@ def _merged(graph: Graph, parts: list[Weight], stitches: list[_Stitch]) -> Weigh
         if all(_follows(graph, stitch, strategy, total) for stitch in stitches):
             return Weight(first.dtype, (total, *first.shape[1:]),
                           lambda start, stop: strategy.rows(parts, start, stop),  # noqa: B023
-                          origin=first.origin, training=_merged_training(parts, strategy))
+                          origin=first.origin, training=merged_training(parts, strategy))
     return None
-
-
-def _merged_training(parts: list[Weight], strategy: Concatenated | Interleaved) -> Training | None:
-    """What training left of the rows of the whole table."""
-    all_of = [part.training for part in parts if part.training is not None]
-    if len(all_of) < len(parts):
-        return None
-    unknown = next((one.unknown for one in all_of if one.unknown), "")
-
-    def column(dtype: tf.DType, reads: Sequence[Read]) -> Read:
-        columns = [Weight(dtype, (part.row_count,), read) for part, read in zip(parts, reads)]
-        return lambda start, stop: strategy.rows(columns, start, stop)
-
-    importances = [one.importance for one in all_of if one.importance]
-    return Training(column(tf.bool, [one.trained for one in all_of]),
-                    column(tf.float32, importances) if len(importances) == len(parts) else None, unknown)
 
 
 def _follows(graph: Graph, stitch: _Stitch, strategy: Concatenated | Interleaved, total: int) -> bool:
@@ -224,39 +206,3 @@ def _hand_on_waits(graph: Graph, stitches: list[_Stitch]) -> None:
         others = dict.fromkeys(merged.get(i[1:], i[1:]) for i in waits)
         node.input[:] = [*names.data_inputs(node),
                          *(f"^{name}" for name in others if node.name not in before.get(name, ()))]
-
-
-class Concatenated:
-    """Strategy `div`: the parts one after the other."""
-
-    def __init__(self, counts: list[int]):
-        self.starts = np.concatenate([[0], np.cumsum(counts)])
-
-    def place(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(part, row) of ids."""
-        part = np.searchsorted(self.starts, ids, "right") - 1
-        return part, ids - self.starts[part]
-
-    def rows(self, parts: list[Weight], start: int, stop: int) -> np.ndarray:
-        bounds = list(zip(parts, self.starts[:-1], self.starts[1:]))
-        return np.concatenate([part.read(max(start, a) - a, min(stop, b) - a)
-                               for part, a, b in bounds if max(start, a) < min(stop, b)]
-                              or [parts[0].read(0, 0)])
-
-
-class Interleaved:
-    """Strategy `mod`: row i is in part i % n."""
-
-    def __init__(self, counts: list[int]):
-        self.count = len(counts)
-
-    def place(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(part, row) of ids."""
-        return ids % self.count, ids // self.count
-
-    def rows(self, parts: list[Weight], start: int, stop: int) -> np.ndarray:
-        result = np.empty((stop - start, *parts[0].shape[1:]), parts[0].dtype.as_numpy_dtype)
-        for number, part in enumerate(parts):
-            first, last = (-(-(at - number) // self.count) for at in (start, stop))
-            result[(number - start) % self.count::self.count] = part.read(first, last)
-        return result
