@@ -34,10 +34,11 @@ def release(nodes: Iterable[NodeDef]) -> None:
     """Undoes `hold`, on the same nodes or on copies of them."""
     for node in nodes:
         if operations.attribute(node, _LABEL).s == _NONE:
-            own = node.attr.pop(_OWN_LABEL, None)
-            node.attr.pop(_LABEL)
-            if own is not None:
-                attributes.put(node, _LABEL, own)
+            if _OWN_LABEL in node.attr:
+                attributes.put(node, _LABEL, operations.attribute(node, _OWN_LABEL))
+                node.attr.pop(_OWN_LABEL)
+            else:
+                node.attr.pop(_LABEL)
 
 
 def drop_recorded_shapes(graph_def: tf.compat.v1.GraphDef) -> None:

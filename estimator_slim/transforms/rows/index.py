@@ -87,7 +87,7 @@ def add_list(graph: Graph, name: str, ids: np.ndarray, row_count: int, dtype: tf
     whole = Weight.of_array(sorted_ids.astype(dtype.as_numpy_dtype))
     parts = {"steps": Weight.of_array(steps.astype(kind.as_numpy_dtype))}
     value = graph.add_weight(name, replace(whole, stored=Stored(parts, add_up)))
-    graph.producer(graph.producer(value).input[0]).attr[CODED].b = True
+    attributes.put(graph.producer(graph.producer(value).input[0]), CODED, True)
     return value
 
 
@@ -106,7 +106,7 @@ def _look_up(graph: Graph, lookup: NodeDef, rows: str, sorted_ids: str, count: i
     found, place = add_search(graph, name, ids, sorted_ids, index, is_flat=is_flat)
     rest = graph.add_constant(f"{name}/rest", np.int32(count))
     chosen = graph.add("SelectV2", f"{name}/row", [found, place, rest], T=tf.int32)
-    graph.nodes[chosen].attr[_INDEXED].i = count
+    attributes.put(graph.nodes[chosen], _INDEXED, int(count))
     axis = graph.add_constant(f"{name}/axis", np.int32(0))
     graph.become(lookup, "GatherV2", [rows, chosen, axis], Tparams=dtype, Tindices=tf.int32,
                  Taxis=tf.int32, batch_dims=0)
@@ -165,8 +165,8 @@ def send_to_first_row(graph_def: tf.compat.v1.GraphDef) -> bool:
     indexed = [node for node in graph_def.node if _INDEXED in node.attr]
     for node in indexed:
         first = graph_def.node.add(name=f"{node.name}/first", op="Const")
-        first.attr["dtype"].type = tf.int32.as_datatype_enum
-        first.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(np.int32(0)))
+        attributes.put(first, "dtype", tf.int32)
+        attributes.put(first, "value", np.int32(0))
         node.input[2] = first.name
     return bool(indexed)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import tensorflow as tf
 
-from estimator_slim.graph import NodeDef
+from estimator_slim.graph import NodeDef, attributes
 
 Trained = Mapping[str, np.ndarray]
 
@@ -32,7 +32,7 @@ def _hashing(node: NodeDef, ids: np.ndarray) -> Iterator[list[bytes]]:
         copy = NodeDef(name="hash", op=node.op, input=["words"])
         for key, value in node.attr.items():
             if not key.startswith("_"):
-                copy.attr[key].CopyFrom(value)
+                attributes.put(copy, key, value)
         words = tf.compat.v1.placeholder(tf.string, [None])
         tf.import_graph_def(tf.compat.v1.GraphDef(node=[copy]), {"words": words}, name="")
         for start in range(0, _MOST, _AT_ONCE):
