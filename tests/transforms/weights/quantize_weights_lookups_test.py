@@ -284,3 +284,37 @@ def test_the_entries_of_a_hash_table_stay_exact(tmp_path: Path) -> None:
         return {"ids": ids}, outputs(ids)
     path, _ = slim(servable(tmp_path, network, saver=saver), QUANTIZE)
     np.testing.assert_array_equal(answers(path, {"ids": np.arange(ROWS)})["rows"], TABLE)
+
+
+# ---- kernels beside tables that take little more than they do
+
+
+def kernel_beside(rows: int) -> Any:
+    """A table [rows, 64] whose rows meet a kernel of 64 KiB."""
+    rng = np.random.default_rng(5)
+    table, kernel = rng.normal(size=(rows, 64)), rng.normal(size=(64, 256))
+
+    def build() -> Any:
+        ids = v1.placeholder(tf.int64, [None], "ids")
+        found = tf.gather(variable("table", table.astype(np.float32)), ids)
+        return {"ids": ids}, {"scores": found @ variable("kernel", kernel.astype(np.float32))}
+    return build
+
+
+@pytest.mark.parametrize("rows, halved", [(8_000, True), (80_000, False)])
+def test_a_small_kernel_is_halved_where_it_is_a_good_part_of_what_is_stored(
+        tmp_path: Path, rows: int, halved: bool) -> None:
+    source = servable(tmp_path, kernel_beside(rows))
+    path, report = slim(source, "quantize_weights")
+    constants = [node for node in request_nodes(path) if node.op == "Const"]
+    assert (any(node.attr["dtype"].type == tf.float16.as_datatype_enum for node in constants)) == halved
+    assert any(one.codes == "float16" for one in report.steps[0].treated) == halved
+    rows_asked = np.arange(0, rows, 97)
+    want, got = (answers(one, {"ids": rows_asked})["scores"] for one in (source, path))
+    # Rounding to 11 digits moves a product of 64 numbers by 2**-11 of the sum of their sizes at most;
+    # rows are off by half a step of their 127.
+    table, kernel = (np.abs(value) for value in stored(source).values() if value.ndim == 2)
+    table, kernel = (table, kernel) if len(table) == rows else (kernel, table)
+    sizes = table[rows_asked] @ kernel
+    step = table[rows_asked].max(axis=1, keepdims=True) / 254 * kernel.sum(axis=0)
+    assert (np.abs(got - want) <= (sizes * 2.0**-11 * halved + step) * 1.001 + 1e-4).all()
