@@ -1,6 +1,6 @@
 """Optimizes one servable in this process, which does nothing else; prints what it took as JSON.
 
-    optimize_once.py SRC DST TRANSFORMS  →  {"seconds": 5.1, "peak_bytes": 290000000}
+    optimize_once.py SRC DST TRANSFORMS CHECKPOINT  →  {"seconds": 5.1, "peak_bytes": 290000000}
 
 The peak is the memory above what `import tensorflow` and `import estimator_slim` had taken.
 """
@@ -24,9 +24,10 @@ def peak_bytes() -> int:
 
 
 def main() -> None:
-    source, destination, transforms = sys.argv[1:]
+    source, destination, transforms, checkpoint = sys.argv[1:]
     before, started = peak_bytes(), time.monotonic()
-    estimator_slim.optimize_saved_model(source, destination, transforms, verify="off")
+    estimator_slim.optimize_saved_model(source, destination, transforms, verify="off",
+                                        checkpoint=checkpoint or None)
     seconds = time.monotonic() - started
     print(json.dumps({"seconds": seconds, "peak_bytes": peak_bytes() - before}))
 

@@ -24,9 +24,9 @@ import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-STEPS = ("optimizing", "recording", "exporting", "serving", "nodes", "three_columns", "zoo", "contract",
-         "placement", "trust", "refusals", "scaling", "beyond_2gb")
-ON_THE_SERVABLE = ("optimizing", "recording", "serving", "nodes")
+STEPS = ("optimizing", "recording", "exporting", "serving", "smaller", "nodes", "three_columns", "zoo",
+         "contract", "placement", "trust", "refusals", "scaling", "beyond_2gb")
+ON_THE_SERVABLE = ("optimizing", "recording", "serving", "smaller", "nodes")
 
 
 def arguments() -> argparse.Namespace:

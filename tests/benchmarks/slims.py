@@ -10,7 +10,7 @@ import statistics
 import subprocess
 import sys
 
-from estimator_slim.options import DEFAULT
+from estimator_slim.presets import DEFAULT
 from estimator_slim.transforms import transform_list
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -45,11 +45,12 @@ def remove_slims(options: argparse.Namespace) -> None:
     shutil.rmtree(os.path.join(options.work, "slims"), ignore_errors=True)
 
 
-def optimized(source: str, destination: str, transforms: str) -> dict[str, float]:
+def optimized(source: str, destination: str, transforms: str, checkpoint: str = "") -> dict[str, float]:
     """Optimizes in a fresh process, over what is at `destination`; returns what it took."""
     shutil.rmtree(destination, ignore_errors=True)
     os.makedirs(os.path.dirname(destination), exist_ok=True)
-    command = [sys.executable, os.path.join(HERE, "optimize_once.py"), source, destination, transforms]
+    command = [sys.executable, os.path.join(HERE, "optimize_once.py"), source, destination, transforms,
+               checkpoint]
     process = subprocess.run(command, capture_output=True, text=True)
     if process.returncode:
         sys.exit(f"optimizing {source} with {transforms!r} failed:\n{process.stderr[-4000:]}")
