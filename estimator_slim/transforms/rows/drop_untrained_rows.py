@@ -59,11 +59,13 @@ class DropUntrainedRows(Transform):
 
     def rewrite(self, graph: Graph) -> list[Told]:
         looped = inside_loops(graph)
-        told: list[Told] = []
-        found = [table for table in tables_of(graph) if table.lookups and table.weight.dtype.is_floating]
+        tables = [table for table in tables_of(graph) if table.weight.dtype.is_floating]
+        found = [table for table in tables if table.lookups]
         if found and all(table.weight.training is None for table in found):
             return [Skip("", "there is no training checkpoint; an exporter has one, and otherwise give "
                              "checkpoint=...")]
+        told: list[Told] = [Skip(table.name, "a loop, a branch or a function reads it by its handle")
+                            for table in tables if table.weight.by_handle and table.weight.shape[1:]]
         kept: list[tuple[Table, np.ndarray]] = []
         for table in found:
             ids = trained_ids(table)
@@ -76,7 +78,8 @@ class DropUntrainedRows(Transform):
             forget_untrained_words(graph, kept)
         for table, ids in kept:
             rest = np.zeros(table.weight.shape[1:], table.weight.dtype.as_numpy_dtype)
-            told.append(keep_rows(graph, table, ids if len(ids) else np.zeros(1, np.int64), rest))
+            told.append(keep_rows(graph, table, ids if len(ids) else np.zeros(1, np.int64), rest,
+                                  is_lossless=False))
         return told
 
 

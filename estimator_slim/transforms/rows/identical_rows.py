@@ -90,7 +90,7 @@ class SparsifyGather(MergeIdenticalRows):
 
 def _keep(graph: Graph, table: Table, ids: np.ndarray, row: np.ndarray) -> Told:
     rest = row.view(table.weight.dtype.as_numpy_dtype).reshape(table.weight.shape[1:])
-    return keep_rows(graph, table, ids if len(ids) else np.zeros(1, np.int64), rest)
+    return keep_rows(graph, table, ids if len(ids) else np.zeros(1, np.int64), rest, is_lossless=True)
 
 
 def _has_rows(weight: Weight) -> bool:

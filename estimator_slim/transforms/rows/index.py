@@ -36,6 +36,7 @@ from estimator_slim.transforms.rows._selecting import selected
 
 NODE_BYTES = 4096  # what the nodes of an index take in saved_model.pb, about
 _INDEXED = "_slim_rest"  # attribute of the SelectV2 that sends ids without a row to the last row
+_DROPPED = "_slim_dropped"  # and where that is not the row that the original has for them
 _STEPS = (tf.uint8, tf.uint16, tf.int32, tf.int64)
 
 
@@ -44,7 +45,8 @@ def entry_bytes(count: int, row_count: int) -> int:
     return count * (2 if row_count < count << 12 else 4)
 
 
-def keep_rows(graph: Graph, table: Table, ids: np.ndarray, rest: np.ndarray) -> Treatment:
+def keep_rows(graph: Graph, table: Table, ids: np.ndarray, rest: np.ndarray, *,
+              is_lossless: bool) -> Treatment:
     """Leaves rows `ids` of a table [n, ...] that only lookups read; all others become the row `rest`.
 
     Args:
@@ -52,6 +54,7 @@ def keep_rows(graph: Graph, table: Table, ids: np.ndarray, rest: np.ndarray) -> 
       table: of `graph`, read by lookups alone.
       ids: int64 [m], rising, one at least.
       rest: the row for all other ids.
+      is_lossless: all others are equal to `rest`, so no answer may change.
 
     Returns:
       What became of it.
@@ -65,8 +68,10 @@ def keep_rows(graph: Graph, table: Table, ids: np.ndarray, rest: np.ndarray) -> 
         if dtype not in lists:
             lists[dtype] = add_list(graph, f"{table.name}/ids", ids, table.weight.row_count, dtype)
         shape = symbols.shape(lookup.input[1])
-        _look_up(graph, lookup, rows, lists[dtype], len(ids), table.weight.row_count,
-                 is_flat=shape is not None and len(shape) == 1)
+        chosen = _look_up(graph, lookup, rows, lists[dtype], len(ids), table.weight.row_count,
+                          is_flat=shape is not None and len(shape) == 1)
+        if not is_lossless:
+            chosen.attr[_DROPPED].b = True
     steps = [part for tensor in lists.values() for part in _stored(graph, tensor).parts()]
     return treatment_of(table.name, table.weight, [kept, *steps], rows=len(ids))
 
@@ -97,8 +102,11 @@ def _stored(graph: Graph, tensor: str) -> Weight:
 
 
 def _look_up(graph: Graph, lookup: NodeDef, rows: str, sorted_ids: str, count: int,
-             row_count: int, *, is_flat: bool) -> None:
-    """Makes `lookup` gather from the kept `rows` what it gathered from a table of `row_count` rows."""
+             row_count: int, *, is_flat: bool) -> NodeDef:
+    """Makes `lookup` gather from the kept `rows` what it gathered from a table of `row_count` rows.
+
+    Returns the SelectV2 that sends ids without a row to the last one.
+    """
     name, ids = lookup.name, lookup.input[1]
     dtype, index = attributes.dtype(lookup, "Tparams"), attributes.dtype(lookup, "Tindices")
     if not (sparse_facts.never_negative(graph, ids) and sparse_facts.all_below(graph, ids, row_count)):
@@ -110,6 +118,7 @@ def _look_up(graph: Graph, lookup: NodeDef, rows: str, sorted_ids: str, count: i
     axis = graph.add_constant(f"{name}/axis", np.int32(0))
     graph.become(lookup, "GatherV2", [rows, chosen, axis], Tparams=dtype, Tindices=tf.int32,
                  Taxis=tf.int32, batch_dims=0)
+    return graph.nodes[chosen]
 
 
 def add_search(graph: Graph, name: str, ids: str, sorted_ids: str, dtype: tf.DType, *,
@@ -157,18 +166,19 @@ def _checked(graph: Graph, name: str, ids: str, row_count: int, dtype: tf.DType)
 def send_to_first_row(graph_def: tf.compat.v1.GraphDef) -> bool:
     """Sends ids that have lost their row to the first row in place of the last.
 
-    Answers of a servable change by it exactly where they hang on such ids.
+    Answers of a servable change by it exactly where they hang on such ids. An id whose row is stored
+    once with others that are equal has not lost it.
 
     Returns:
       False where no id has lost its row, and nothing is edited.
     """
-    indexed = [node for node in graph_def.node if _INDEXED in node.attr]
-    for node in indexed:
+    dropped = [node for node in graph_def.node if _DROPPED in node.attr]
+    for node in dropped:
         first = graph_def.node.add(name=f"{node.name}/first", op="Const")
         attributes.put(first, "dtype", tf.int32)
         attributes.put(first, "value", np.int32(0))
         node.input[2] = first.name
-    return bool(indexed)
+    return bool(dropped)
 
 
 def kept_ids(graph: Graph) -> dict[str, np.ndarray]:

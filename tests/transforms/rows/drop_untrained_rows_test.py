@@ -128,6 +128,35 @@ def test_tables_of_which_many_rows_were_trained_stay(tmp_path: Path) -> None:
     assert "not worth the index" in reasons(report)
 
 
+@pytest.mark.parametrize("kind", ["loop", "branch"])
+def test_a_table_that_a_loop_or_a_branch_reads_stays_and_the_report_says_why(
+        tmp_path: Path, kind: str) -> None:
+    def model_fn(features: Any, labels: Any, mode: str) -> Any:
+        ids, table = features["ids"], tf.compat.v1.get_variable("table", [2000, 4])
+        if kind == "branch":
+            found = tf.cond(tf.size(ids) > 2, lambda: tf.gather(table, ids),
+                            lambda: -tf.gather(table, ids))
+        else:
+            found = tf.map_fn(lambda one: tf.gather(table, one), ids, fn_output_signature=tf.float32)
+        scores = tf.reshape(found, [-1, 4])
+        if mode == tf.estimator.ModeKeys.PREDICT:
+            return tf.estimator.EstimatorSpec(mode, predictions={"scores": scores}, export_outputs={
+                "serving_default": tf.estimator.export.PredictOutput({"scores": scores})})
+        loss = tf.compat.v1.losses.sparse_softmax_cross_entropy(labels, scores)
+        step = tf.compat.v1.train.AdagradOptimizer(0.1).minimize(
+            loss, tf.compat.v1.train.get_global_step())
+        return tf.estimator.EstimatorSpec(mode, loss=loss, train_op=step)
+
+    estimator = tf.estimator.Estimator(model_fn, config=config(tmp_path))
+    ids = np.arange(8).reshape(-1, 1)
+    estimator.train(inputs({"ids": ids}, ids % 4), steps=1)
+    export = os.fsdecode(estimator.export_saved_model(
+        str(tmp_path / "export"), raw_receiver(ids=(tf.int64, [None, 1]))))
+    path, report = slim(export, "drop_untrained_rows", checkpoint=estimator.model_dir)
+    assert "table: a loop, a branch or a function reads it by its handle" in reasons(report)
+    assert_same_answers(path, export, {"ids": ids}, {"ids": ids[:1] + 1999})
+
+
 def test_an_exporter_drops_by_the_checkpoint_that_it_exports(tmp_path: Path) -> None:
     columns = [tf.feature_column.embedding_column(hashed(), 16)]
     receiver = tf.estimator.export.build_parsing_serving_input_receiver_fn(

@@ -27,7 +27,7 @@ from tests.support.by_hand import (
     variable,
 )
 from tests.support.models.canned_dnn import ASKED, IDS, train
-from tests.support.models.zoo import config, export_parsing, texts
+from tests.support.models.zoo import config, export_parsing, inputs, texts
 from tests.support.old_control_flow import old_control_flow
 
 ROWS = 20_000
@@ -251,6 +251,18 @@ def test_a_linear_model_of_ftrl_with_l1_loses_no_answer_and_most_of_its_bytes(tm
     path, _ = slim(source, "simplify_lookups merge_identical_rows")
     assert bytes_of(path) < bytes_of(source) / 10
     assert_same_answers(path, source, *ASKED)
+
+
+@pytest.mark.parametrize("transform", ["merge_identical_rows", "sparsify_gather"])
+def test_answers_of_rows_that_are_stored_once_are_held_to_the_bounds_like_any_other(
+        tmp_path: Path, transform: str) -> None:
+    source = servable(tmp_path, lookup(sparse(ROWS, 3)))
+    _, report = slim(source, transform, verify="enforce",
+                     verify_input_fn=inputs({"ids": np.tile(ROW_IDS, 3)}, np.zeros(21)))
+    found = report.verification
+    assert report.steps[0].treated and found is not None and found.apart is None
+    (rows,) = found.outputs
+    assert rows.examples is not None and rows.examples.rows == found.examples
 
 
 def test_an_init_op_without_a_name_is_an_error_at_construction() -> None:
