@@ -12,7 +12,7 @@ from estimator_slim.training.drawn import require_drawn
 from estimator_slim.training.evidence import Evidence
 from estimator_slim.training.unknown import KEEP_FIRST, Unknown
 
-_FAINT = 0.001  # of the trained rows: more, and there are others of which nothing shows
+_FAINT = 0.05  # of the trained rows: more, and there are many others of which nothing shows
 _FEW = 8  # importance is kept where at most one row in so many was trained
 
 
