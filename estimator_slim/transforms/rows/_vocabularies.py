@@ -8,9 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from estimator_slim.graph import Consumers, Graph, NodeDef, Table, names
-from estimator_slim.transforms.rows.index import add_list, add_search, source_of
+from estimator_slim.transforms.rows.index import FINDS, FORGOTTEN, add_list, add_search, source_of
 
-_FINDS = ("LookupTableFindV2", "LookupTableFind")
 _MOVED = ("Reshape", "Identity", "Cast", "Squeeze", "ExpandDims", "Unique", "SparseFillEmptyRows",
           "SelectV2", "Select", "GatherV2")
 _ASKED = ("GreaterEqual", "NotEqual", "Equal", "Shape", "Size", "ZerosLike")
@@ -31,7 +30,7 @@ def forget_untrained_words(graph: Graph, kept: Sequence[tuple[Table, np.ndarray]
     for table, ids in kept:
         for lookup in table.lookups:
             source = source_of(graph, lookup.input[1])
-            if graph.nodes[names.node_of(source)].op in _FINDS:
+            if graph.nodes[names.node_of(source)].op in FINDS:
                 trained[source] = np.union1d(trained.get(source, ids), ids)
     consumers = Consumers(graph)
     for source, ids in trained.items():
@@ -61,5 +60,6 @@ def _forget(graph: Graph, consumers: Consumers, source: str, ids: np.ndarray, ro
     listed = add_list(graph, f"{name}/ids", ids, row_count, tf.int64)
     found, _ = add_search(graph, name, source, listed, tf.int64, is_flat=False)
     known = graph.add("SelectV2", f"{find.name}/known", [found, source, find.input[2]], T=tf.int64)
+    graph.nodes[known].attr[FORGOTTEN].b = True
     for node, index in readers:
         node.input[index] = known

@@ -34,9 +34,11 @@ from estimator_slim.report import Treatment
 from estimator_slim.transforms.base import treatment_of
 from estimator_slim.transforms.rows._selecting import selected
 
+FINDS = ("LookupTableFindV2", "LookupTableFind")
 NODE_BYTES = 4096  # what the nodes of an index take in saved_model.pb, about
 _INDEXED = "_slim_rest"  # attribute of the SelectV2 that sends ids without a row to the last row
-_DROPPED = "_slim_dropped"  # and where that is not the row that the original has for them
+_DROPPED = "_slim_dropped"  # and the place of another row, where the original has none of the two
+FORGOTTEN = "_slim_forgotten"  # of the SelectV2 that answers for words of no row as for unknown ones
 _STEPS = (tf.uint8, tf.uint16, tf.int32, tf.int64)
 
 
@@ -67,13 +69,21 @@ def keep_rows(graph: Graph, table: Table, ids: np.ndarray, rest: np.ndarray, *,
         dtype = attributes.dtype(lookup, "Tindices")
         if dtype not in lists:
             lists[dtype] = add_list(graph, f"{table.name}/ids", ids, table.weight.row_count, dtype)
-        shape = symbols.shape(lookup.input[1])
+        lookup_ids = lookup.input[1]
+        shape = symbols.shape(lookup_ids)
         chosen = _look_up(graph, lookup, rows, lists[dtype], len(ids), table.weight.row_count,
                           is_flat=shape is not None and len(shape) == 1)
         if not is_lossless:
-            chosen.attr[_DROPPED].b = True
+            chosen.attr[_DROPPED].i = _another_place(graph, lookup_ids, ids)
     steps = [part for tensor in lists.values() for part in _stored(graph, tensor).parts()]
     return treatment_of(table.name, table.weight, [kept, *steps], rows=len(ids))
+
+
+def _another_place(graph: Graph, tensor: str, ids: np.ndarray) -> int:
+    """The place of a row that no word of a vocabulary is answered with because it is unknown."""
+    node = graph.producer(source_of(graph, tensor))
+    unknown = graph.constant(node.input[2]) if node.op in FINDS else None
+    return int(unknown is not None and len(ids) > 1 and unknown == ids[0])
 
 
 def add_list(graph: Graph, name: str, ids: np.ndarray, row_count: int, dtype: tf.DType) -> str:
@@ -164,10 +174,11 @@ def _checked(graph: Graph, name: str, ids: str, row_count: int, dtype: tf.DType)
 
 
 def send_to_first_row(graph_def: tf.compat.v1.GraphDef) -> bool:
-    """Sends ids that have lost their row to the first row in place of the last.
+    """Sends ids that have lost their row to one of the first two in place of the last.
 
-    Answers of a servable change by it exactly where they hang on such ids. An id whose row is stored
-    once with others that are equal has not lost it.
+    Answers of a servable change by it exactly where they hang on such ids, words that are answered as
+    unknown ones (fill=keep_oov) among them. An id whose row is stored once with others that are equal
+    has not lost it.
 
     Returns:
       False where no id has lost its row, and nothing is edited.
@@ -176,8 +187,11 @@ def send_to_first_row(graph_def: tf.compat.v1.GraphDef) -> bool:
     for node in dropped:
         first = graph_def.node.add(name=f"{node.name}/first", op="Const")
         attributes.put(first, "dtype", tf.int32)
-        attributes.put(first, "value", np.int32(0))
+        attributes.put(first, "value", np.int32(node.attr[_DROPPED].i))
         node.input[2] = first.name
+    for node in graph_def.node:
+        if FORGOTTEN in node.attr:
+            node.input[2] = node.input[1]
     return bool(dropped)
 
 

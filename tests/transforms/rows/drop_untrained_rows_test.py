@@ -190,6 +190,21 @@ def test_answers_that_hang_on_dropped_rows_are_set_apart_and_the_others_are_held
     assert "hang on rows that were never trained" in str(found)
 
 
+@pytest.mark.parametrize("unknown", [0, 3])
+def test_words_that_are_answered_like_a_trained_word_are_set_apart_too(
+        tmp_path: Path, unknown: int) -> None:
+    """The vocabulary answers for unknown words as for one of its own, which was trained."""
+    source = make(tmp_path, listed(tmp_path, default_value=unknown))
+    asked = inputs({"words": np.array(WORDS).reshape(15, 4)}, np.zeros((15, 1)))
+    path, report = slim(source.export, f"{EXACT}(fill=keep_oov)", checkpoint=source.model_dir,
+                        verify="enforce", fallback=False, verify_input_fn=asked)
+    found = report.verification
+    assert found is not None and found.apart is not None
+    assert found.apart.rows >= found.examples / 3  # 5 of 15 texts are of words that were not trained
+    new, known = logits(path, OTHERS[:1], [WORDS[unknown]])
+    np.testing.assert_array_equal(new, known)
+
+
 def test_made_up_questions_are_made_of_words_that_were_trained(made: Made) -> None:
     _, report = slim(made.export, EXACT, checkpoint=made.model_dir, verify="require")
     assert report.verification is not None
