@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from estimator_slim.graph import CALLS, Consumers, Graph, Interface, NodeDef, attribute, operations
 
 READS = ("ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape")
+_GATHERS = ("ResourceGather", "ResourceGatherNd")
 _PASS_ON = ("Identity", "Enter", "Switch")
 # Operation → the input at which the arguments of its functions begin, and the attributes that name them.
 _FUNCTIONS = {
@@ -29,6 +30,14 @@ class Handles:
 
     def writers(self, variable: str) -> Iterator[tuple[NodeDef, int, str]]:
         """(node, input index, function) of what may change the VarHandleOp `variable`; ``: the graph."""
+        return (user for user in self._users(variable) if user[0].op not in READS)
+
+    def gathers_rows(self, variable: str) -> bool:
+        """True if something that gets the handle of the VarHandleOp `variable` looks up rows of it."""
+        return any(node.op in _GATHERS for node, _, _ in self._users(variable))
+
+    def _users(self, variable: str) -> Iterator[tuple[NodeDef, int, str]]:
+        """(node, input index, function) of all that gets its handle and does not just pass it on."""
         todo, seen = [("", variable)], set()
         while todo:
             function, name = todo.pop()
@@ -38,7 +47,7 @@ class Handles:
             for node, index in self._consumers_in(function).of_node(name):
                 if node.op in _PASS_ON:
                     todo.append((function, node.name))
-                elif node.op not in READS:
+                else:
                     passed = list(self._arguments(node, index))
                     if not passed:
                         yield node, index, function

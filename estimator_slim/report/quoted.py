@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from estimator_slim.report.verification import Part, Verification, accuracies, floor_percent, percent
+from estimator_slim.report.shares import floor_percent, percent
+from estimator_slim.report.verification import Part, Verification, accuracies
 
 
 def quoted(before: int, after: int, found: Verification | None) -> str:
@@ -22,16 +23,26 @@ def _answers(found: Verification | None) -> str:
     examples = [one.examples for one in found.outputs if one.examples is not None]
     if examples:
         known = ", ".join(accuracies(found.outputs, "→"))
-        return (f"{_nearness(examples)} {found.examples:,} of your examples"
-                f"{f' ({known})' if known else ''}{failed}")
+        return (f"{_nearness(examples)} {found.judged(found.examples, examples):,} of your examples"
+                f"{_apart(found)}{f' ({known})' if known else ''}{failed}")
     made_up = [one.made_up for one in found.outputs if one.made_up is not None]
     if not made_up:  # a report of version 0.1.0, which did not tell them apart
         rows, agreement = max(one.rows for one in found.outputs), found.agreement
         if agreement is None:
             return f"compared on {rows:,} rows{failed}"
         return f"same answer on {floor_percent(round(agreement * rows), rows)} of {rows:,} rows{failed}"
-    questions = f"{found.made_up:,} made-up question{'s' * (found.made_up != 1)}"
-    return f"{_nearness(made_up)} {questions}{failed}"
+    count = found.judged(found.made_up, made_up)
+    return (f"{_nearness(made_up)} {count:,} made-up question{'s' * (count != 1)}{_apart(found)}"
+            f"{failed}")
+
+
+def _apart(found: Verification) -> str:
+    """What became of the answers that hang on rows that were dropped."""
+    those = found.apart
+    if those is None or not those.rows:
+        return ""
+    share = f"{floor_percent(those.same, those.decisions)} of " if those.decisions else ""
+    return f", {'on ' if share else ''}{share}{those.rows:,} rows that hang on what was never trained"
 
 
 def _nearness(parts: list[Part]) -> str:

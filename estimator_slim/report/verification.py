@@ -6,9 +6,10 @@ your examples and one for those to made-up questions, and a Failure for each thi
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+
+from estimator_slim.report.shares import floor_percent, percent
 
 
 @dataclass(frozen=True)
@@ -88,13 +89,14 @@ class Verification:
         if not self.outputs and self.passed:
             return f"not verified: {self._why_nothing()}"
         signatures = len({o.signature for o in self.outputs})
+        examples, made_up = [o.examples for o in self.outputs], [o.made_up for o in self.outputs]
+        count = self.judged(self.made_up, made_up)
         return "; ".join([
             f"{'verified' if self.passed else 'verification failed'}: "
             f"{signatures} signature{'s' * (signatures != 1)}",
-            *self._told(f"{self.examples:,} of your examples", [o.examples for o in self.outputs],
+            *self._told(f"{self.judged(self.examples, examples):,} of your examples", examples,
                         list(accuracies(self.outputs, "->"))),
-            *self._told(f"{self.made_up:,} made-up row{'s' * (self.made_up != 1)}",
-                        [o.made_up for o in self.outputs], []),
+            *self._told(f"{count:,} made-up row{'s' * (count != 1)}", made_up, []),
             *self._set_apart()])
 
     def _set_apart(self) -> Iterator[str]:
@@ -102,6 +104,12 @@ class Verification:
             same = (f", of which {floor_percent(self.apart.same, self.apart.decisions)} decide the same"
                     if self.apart.decisions else "")
             yield f"{self.apart.rows:,} rows hang on rows that were never trained{same}"
+
+    def judged(self, asked: int, parts: Iterable[Part | None]) -> int:
+        """How many of `asked` rows are in these parts: all, but for those that are set apart."""
+        if not self.apart or not self.apart.rows:
+            return asked
+        return min(asked, max((part.rows for part in parts if part), default=0))
 
     def _told(self, what: str, parts: Sequence[Part | None], more: Sequence[str]) -> Iterator[str]:
         known = [part for part in parts if part is not None]
@@ -237,19 +245,6 @@ def accuracies(outputs: Sequence[OutputResult], arrow: str) -> Iterator[str]:
             known.setdefault((one.accuracy, one.slim_accuracy), one.output)
     for (before, after), output in known.items():
         yield f"accuracy{f' of {output!r}' if len(known) > 1 else ''} {before:.4f} {arrow} {after:.4f}"
-
-
-def percent(share: float) -> str:
-    """A share with two digits that count."""
-    value = 100 * share
-    if 0 < value < 0.01:
-        return "less than 0.01 %"
-    return f"{value:.2g} %" if value < 10 else f"{value:.0f} %"
-
-
-def floor_percent(count: int, of: int) -> str:
-    """Such that 100 % are all of them."""
-    return f"{math.floor(count * 10_000 / of) / 100:g} %"
 
 
 def _mean(shares: Iterable[tuple[float | None, int]]) -> float | None:

@@ -92,8 +92,9 @@ def start_of(graph: Graph, tensor: str) -> np.ndarray:
 
 def _named(node: NodeDef) -> str:
     if node.op in ("RestoreV2", "Restore", "RestoreSlice", "LoadAndRemapMatrix"):
-        return (f"it starts from a checkpoint ({node.name!r} restores it, as warm_start_from and "
-                "init_from_checkpoint do), so untrained rows may hold what was learned before")
+        return (f"it starts from a checkpoint ({node.name!r} restores it, as warm_start_from, "
+                "init_from_checkpoint and model_to_estimator do), so untrained rows may hold what was "
+                "learned before; if they do not, name it in drop_untrained_rows(random=...)")
     what = {"Placeholder": "a value that is fed", "PyFunc": "a Python function",
             "EagerPyFunc": "a Python function"}.get(node.op, f"an operation {node.op}")
     return (f"it is set from {what} ({node.name!r}), not from random numbers or a constant alone, so "

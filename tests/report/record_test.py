@@ -59,6 +59,23 @@ def test_the_line_to_quote_tells_of_made_up_questions_where_there_are_no_example
         "answers off by less than 0.01 % of their range on 310 made-up questions"]
 
 
+def test_the_lines_tell_how_many_answers_were_compared_and_how_many_hang_on_dropped_rows() -> None:
+    found = {"examples": 2404, "made_up": 310, "apart": Part(900, decisions=900, same=846)}
+    held = dataclasses.replace(SCORES, examples=Part(1600, decisions=1600, same=1600),
+                               made_up=Part(214, decisions=214, same=214),
+                               accuracy=0.9089, slim_accuracy=0.9087)
+    assert quoted(held, **found) == (
+        "same answer on 100 % of 1,600 of your examples, on 94 % of 900 rows that hang on what was "
+        "never trained (accuracy 0.9089 → 0.9087)")
+    alone = dataclasses.replace(held, examples=None)
+    assert quoted(alone, **found) == (
+        "same answer on 100 % of 214 made-up questions, on 94 % of 900 rows that hang on what was never "
+        "trained")
+    assert "; 1,600 of your examples: " not in str(Verification((alone,), **found))
+    assert "; 1,600 of your examples: " in str(Verification((held,), **found))
+    assert "; 214 made-up rows: " in str(Verification((held,), **found))
+
+
 def test_the_line_to_quote_says_so_where_nothing_was_verified_or_it_failed() -> None:
     assert quoted() == "not verified"
     assert quoted(SCORES, examples=2404, failures=(Failure("", "", "it is off"),)) == (

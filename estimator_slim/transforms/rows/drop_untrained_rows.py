@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from estimator_slim.errors import OptionError
+from estimator_slim.freezing import Handles
 from estimator_slim.graph import SLICE_BYTES, Graph, Table, inside_loops, tables_of
 from estimator_slim.transforms.base import Skip, Told, Transform
 from estimator_slim.transforms.bounds import LOSSLESS, Bounds
@@ -37,7 +38,8 @@ class DropUntrainedRows(Transform):
       fill: `zero`: an id without a row adds zeros. `keep_oov`: a word of a vocabulary that was never
         trained is answered like one that is out of it; other ids add zeros.
       random: tables (by the names of their variables) that are known to have started from random
-        numbers, where no `.meta` file beside the checkpoint says what they started from.
+        numbers, where no `.meta` file beside the checkpoint says what they started from, or where it
+        says that a checkpoint did, as model_to_estimator writes one of any Keras model.
     """
 
     text_name: ClassVar[str] = "drop_untrained_rows"
@@ -58,14 +60,15 @@ class DropUntrainedRows(Transform):
         return LOSSLESS
 
     def rewrite(self, graph: Graph) -> list[Told]:
-        looped = inside_loops(graph)
+        looped, handles = inside_loops(graph), Handles(graph)
         tables = [table for table in tables_of(graph) if table.weight.dtype.is_floating]
         found = [table for table in tables if table.lookups]
         if found and all(table.weight.training is None for table in found):
             return [Skip("", "there is no training checkpoint; an exporter has one, and otherwise give "
                              "checkpoint=...")]
-        told: list[Told] = [Skip(table.name, "a loop, a branch or a function reads it by its handle")
-                            for table in tables if table.weight.by_handle and table.weight.shape[1:]]
+        told: list[Told] = [
+            Skip(table.name, "a loop, a branch or a function reads it by its handle")
+            for table in tables if table.weight.by_handle and handles.gathers_rows(table.name)]
         kept: list[tuple[Table, np.ndarray]] = []
         for table in found:
             ids = trained_ids(table)
