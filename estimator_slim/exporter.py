@@ -32,7 +32,7 @@ class OptimizingExporter(tf.estimator.Exporter):
     servable appears by one rename as `export/<name>-slim/<version>`. When an original is gone
     (garbage collection), its slim twin goes at the next export. A failed optimization is logged and
     changes nothing else, unless `on_error` is `raise`. Each optimization leaves a record of what was
-    done, or of what failed, as `export/<name>-slim-report/<version>.json` (docs/record.md).
+    done, or of what failed, as `export/<name>-slim-report/<version>.json` (see report/record.md).
     """
 
     def __init__(self, exporter: tf.estimator.Exporter, transforms: TransformList | None = None, *,

@@ -57,8 +57,8 @@ def from_json(text: Union[str, bytes]) -> Report:  # noqa: UP007  for typing.get
     try:
         return _built(Report, _of_this_version(document))
     except (TypeError, KeyError, AttributeError, ValueError) as e:
-        raise RecordError(f"a damaged record: expected the fields of schema {SCHEMA} as docs/record.md "
-                          f"has them ({type(e).__name__}: {e})") from e
+        raise RecordError(f"a damaged record: expected the fields of schema {SCHEMA}, which "
+                          f"estimator_slim/report/record.md lists ({type(e).__name__}: {e})") from e
 
 
 def load_report(path: Union[str, bytes, os.PathLike]) -> Report:  # noqa: UP007

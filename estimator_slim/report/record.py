@@ -1,6 +1,6 @@
 """The record of one optimization, as plain data: a Report, with all that was done and found.
 
-It is kept as JSON, see document.py; docs/record.md tells of every field.
+It is kept as JSON, see document.py; estimator_slim/report/record.md tells of every field.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The page that tells of every field of a record, made of what the classes say of themselves.
 
-    python -m tests.report.described    # writes docs/record.md anew
+    python -m tests.report.described    # writes estimator_slim/report/record.md anew
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from estimator_slim.report import (
     Verification,
 )
 
-PAGE = Path(__file__).parents[2] / "docs/record.md"
+PAGE = Path(__file__).parents[2] / "estimator_slim/report/record.md"
 CLASSES = (Report, Problem, Chosen, Phase, Step, Treatment, Tried, Verification, OutputResult, Part,
            Failure, Asked)
 MARK = "<!-- below: python -m tests.report.described -->\n"
