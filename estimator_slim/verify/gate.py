@@ -16,7 +16,7 @@ from estimator_slim.report import Asked, Failure, Report, Verification
 from estimator_slim.saved_model import Servable
 from estimator_slim.transforms import LOSSLESS, Bounds
 from estimator_slim.verify.advice import refusal, unasked
-from estimator_slim.verify.answers import Heard, Job, ask
+from estimator_slim.verify.answers import Heard, Job, ask, thinned_like
 from estimator_slim.verify.comparison import (
     Hanging,
     changed_by_requests,
@@ -102,7 +102,8 @@ class Original:
           bounds: what is allowed.
 
         Returns:
-          A number for each of the choices; None where the servable did not answer all questions.
+          A number for each of the choices; None where the servable did not answer all questions, or
+          where too little of the answers is kept to compare them.
         """
         asked = self.requests[:max(_FEWEST, _MOST_QUESTIONS // len(choices))]
         requests = [replace(one, inputs={**one.inputs, key: choice})
@@ -115,9 +116,15 @@ class Original:
             return None
         parts = [heard.answers[start:start + len(asked)]
                  for start in range(0, len(requests), len(asked))]
-        signatures = self._heard.signatures
-        return [times_allowed(self._compared(self._heard, Heard(signatures, part), bounds), bounds)
-                for part in parts]
+        signatures, errors = self._heard.signatures, []
+        for part in parts:
+            alike = [thinned_like(*both) for both in zip(self._heard.answers, part)]
+            original = [one for one in alike if one is not None]
+            if len(original) < len(part):
+                return None
+            errors.append(times_allowed(self._compared(
+                Heard(signatures, original), Heard(signatures, part), bounds), bounds))
+        return errors
 
     def _ask(self, directory: str, requests: Sequence[Request]) -> Heard:
         return ask([Job(directory, requests, self._tags)], seconds=self._seconds)[0]

@@ -80,7 +80,7 @@ def _coded(before: Graph, after: Graph) -> Iterator[Coded]:
         rows = [node.name for node in table.lookups if after.nodes[node.name].op != node.op]
         reads = [node.name for node in after.nodes.values()
                  if node.op == "ReadVariableOp" and _is_stored(after, node, table.name)]
-        if (rows or reads) and not table.weight.by_handle:
+        if (rows or reads) and table.weight.stored is None and not table.weight.by_handle:
             yield Coded(table.name, table.weight, rows or reads, by_rows=not table.others)
 
 

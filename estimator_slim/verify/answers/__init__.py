@@ -3,6 +3,7 @@
 from estimator_slim.verify.answers.asking import CRASH, Heard, Job
 from estimator_slim.verify.answers.child import ask
 from estimator_slim.verify.answers.serving import fetched, refusal
+from estimator_slim.verify.answers.thinning import thinned_like
 from estimator_slim.verify.answers.worker import end_worker
 
 __all__ = [
@@ -13,4 +14,5 @@ __all__ = [
     "end_worker",
     "fetched",
     "refusal",
+    "thinned_like",
 ]

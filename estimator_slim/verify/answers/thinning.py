@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from estimator_slim.verify.request import Basis, Output, Request, evenly
+from estimator_slim.verify.request import Answer, Basis, Output, Refusal, Request, evenly
 
 _MOST = 1 << 22  # values of one output that are kept of all answers to one signature
 
@@ -67,6 +67,30 @@ def thin(outputs: Mapping[str, np.ndarray], share: Share,
         if value.ndim:
             rows[len(value)] = min(rows.get(len(value), len(value)), _rows(value, share))
     return {key: _output(value, bases.get(key, ()), rows, share) for key, value in outputs.items()}
+
+
+def thinned_like(answer: Answer, other: Answer) -> Answer | None:
+    """An answer of which all is kept, with the rows alone that are kept of another to the same question.
+
+    None where more than rows is left out of one of them, so that they cannot be compared.
+    """
+    if isinstance(answer, Refusal) or isinstance(other, Refusal):
+        return answer
+    found = {key: _like(output, other[key]) if key in other else output
+             for key, output in answer.items()}
+    alike = all(one.values.shape == other[key].values.shape
+                for key, one in found.items() if key in other and one.shape == other[key].shape)
+    return found if alike else None
+
+
+def _like(output: Output, other: Output) -> Output:
+    count = len(other.values) if other.shape else 0
+    if not output.shape or output.shape != other.shape or len(output.values) != output.shape[0]:
+        return output
+    few = tuple(one and one.each(lambda array: _some(array, count))
+                if one and all(len(array) == len(output.values) for array in one.arrays().values())
+                else None for one in output.bases)
+    return Output(_some(output.values, count), output.shape, few)
 
 
 def _output(value: np.ndarray, bases: Sequence[Basis | None], rows: Mapping[int, int],

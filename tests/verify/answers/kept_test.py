@@ -14,9 +14,9 @@ from estimator_slim import Verification
 from estimator_slim.transforms.bounds import LOSSLESS
 from estimator_slim.verify.answers.asking import Heard, Job, ask_here
 from estimator_slim.verify.answers.child import ask
-from estimator_slim.verify.answers.thinning import Share, shares, thin
+from estimator_slim.verify.answers.thinning import Share, shares, thin, thinned_like
 from estimator_slim.verify.comparison.judging import compare
-from estimator_slim.verify.request import Request
+from estimator_slim.verify.request import Basis, Request
 from tests.support.by_hand import servable, v1
 from tests.support.processes import run_python
 
@@ -144,6 +144,24 @@ def crashing(crashes: bool) -> Callable[[], Any]:
 
 
 @pytest.mark.usefixtures("warm")
+def test_a_whole_answer_is_compared_with_one_of_which_less_is_kept() -> None:
+    """A servable that is asked each question once for every weight keeps less of each answer."""
+    scores = np.arange(500 * 3000, dtype=np.float32).reshape(500, 3000)
+    outputs = {"best": np.arange(500), "count": np.float32(3), "scores": scores}
+    bases = {"best": [Basis("ArgMax", np.arange(500), scores, (), True)]}
+    whole, few = (thin(outputs, Share(0, count), bases) for count in (1, 20))
+    assert len(whole["scores"].values) == 500 > len(few["scores"].values)
+    alike = thinned_like(whole, few)
+    assert isinstance(alike, dict)
+    for key, output in few.items():
+        np.testing.assert_array_equal(alike[key].values, output.values)
+        assert alike[key].shape == output.shape
+    (want,), (got,) = few["best"].bases, alike["best"].bases
+    assert want is not None and got is not None
+    np.testing.assert_array_equal(got.floats, want.floats)
+    assert thinned_like(few, thin(outputs, Share(0, 50), bases)) is None
+
+
 def test_what_is_kept_is_the_same_after_a_crash(tmp_path: Path) -> None:
     requests = [Request(key, {"x": LARGE}, "asked") for key in ("a", "a", "b", "a", "a")]
     crashed, whole = (ask([Job(servable(tmp_path, crashing(crashes)), requests)], seconds=300)[0]
