@@ -91,6 +91,8 @@ def _meta_graph(path: str) -> meta_graph_pb2.MetaGraphDef:
                       f"({e.message}). {advice}") from e
     except DecodeError as e:
         raise Unknown(f"{path} is damaged ({e}). {advice}") from e
+    if not result.graph_def.node:
+        raise Unknown(f"{path} has no graph: it is empty or cut off. {advice}")
     return result
 
 
