@@ -19,16 +19,21 @@ from estimator_slim.report import Report, Verification, load_report
 from estimator_slim.version import VERSION as __version__
 
 if TYPE_CHECKING:
+    from estimator_slim.estimating import Estimate, TableEstimate, estimate
     from estimator_slim.exporter import OptimizingExporter
     from estimator_slim.optimize import optimize_saved_model
 
-__all__ = ["DestinationError", "EstimatorSlimError", "OptimizingExporter", "OptionError", "RecordError",
-           "Report", "SourceError", "TransformError", "Verification", "VerificationError",
-           "__version__", "load_report", "optimize_saved_model", "options"]
+__all__ = ["DestinationError", "Estimate", "EstimatorSlimError", "OptimizingExporter", "OptionError",
+           "RecordError", "Report", "SourceError", "TableEstimate", "TransformError", "Verification",
+           "VerificationError", "__version__", "estimate", "load_report", "optimize_saved_model",
+           "options"]
 
 flags = options  # its name before
 
-_WITH_TENSORFLOW = {"OptimizingExporter": "estimator_slim.exporter",
+_WITH_TENSORFLOW = {"Estimate": "estimator_slim.estimating",
+                    "TableEstimate": "estimator_slim.estimating",
+                    "estimate": "estimator_slim.estimating",
+                    "OptimizingExporter": "estimator_slim.exporter",
                     "optimize_saved_model": "estimator_slim.optimize"}
 
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Optional
 
 from estimator_slim import log
-from estimator_slim.attempts import Work, bytes_of, climb
-from estimator_slim.errors import DestinationError, SourceError
+from estimator_slim.attempts import climb
+from estimator_slim.errors import DestinationError, EstimatorSlimError, SourceError
+from estimator_slim.estimating import estimated
 from estimator_slim.libraries import import_libraries
 from estimator_slim.options import FUNCTION, OFF, RAISE, Options, given, resolve
 from estimator_slim.paths import Path, as_text, require_loadable
+from estimator_slim.presets import SMALLEST
 from estimator_slim.recording import choices, recorded
 from estimator_slim.report import Report, phase
 from estimator_slim.saved_model import Servable, published, read_servable
 from estimator_slim.transforms import TransformList
 from estimator_slim.verify import Request, questions_for, write_warm_up
+from estimator_slim.work import Work, bytes_of
 
 
 def optimize_saved_model(
@@ -138,6 +142,20 @@ def optimize(report: Report, options: Options, *, tags: Sequence[str] = ("serve"
             with phase(report.phases, "warm up"):
                 write_warm_up(directory, work.asked, options.warmup, model, tags=tags)
             report.bytes_after = bytes_of(directory)
+    if options.is_default_list and options.checkpoint:
+        _tell_of_auto(work, report.bytes_after)
+
+
+def _tell_of_auto(work: Work, byte_count: int) -> None:
+    """Says what the preset would bring, where that is less than half; a failure changes nothing."""
+    try:
+        smallest = estimated(replace(work, report=Report(work.report.source, ""))).byte_counts[SMALLEST]
+    except EstimatorSlimError as e:
+        log.debug("estimator_slim: no estimate: %s", e)
+        return
+    if 2 * smallest < byte_count:
+        log.info("estimator_slim: --slim_preset=auto would make it about %.1f MB, if your examples do "
+                 "not tell it from the original", smallest / 1e6)
 
 
 def _questions(servable: Servable, options: Options) -> list[Request]:

@@ -138,6 +138,11 @@ class Options:
         return tuple(checks.transforms("preset", one) for one in PRESETS[self.preset])
 
     @property
+    def is_default_list(self) -> bool:
+        """Nobody chose what is run."""
+        return all(self.chosen_by.get(name) == BY_DEFAULT for name in _LISTS)
+
+    @property
     def is_auto(self) -> bool:
         """The person's own examples decide."""
         return self.preset == AUTO

@@ -15,10 +15,10 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "estimator_slim"
 
 # A module imports what stands in its own line or below it. "": the package's own `__init__.py`.
-ORDER = ["cli", "", "exporter", "optimize", "recording", "record_files", "attempts", "ladder",
-         "options", "_option_checks", "presets", "verify", "transforms", "training", "freezing",
-         "saved_model", "checkpoint", "quantization", "graph", "report", "usage", "log", "libraries",
-         "paths", "errors", "version"]
+ORDER = ["cli", "", "exporter", "optimize", "recording", "record_files", "attempts", "estimating",
+         "work", "ladder", "options", "_option_checks", "presets", "verify", "transforms", "training",
+         "freezing", "saved_model", "checkpoint", "quantization", "graph", "report", "usage", "log",
+         "libraries", "paths", "errors", "version"]
 
 Edge = tuple[str, str]
 

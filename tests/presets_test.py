@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from absl import flags
 
-from estimator_slim import OptionError
+from estimator_slim import OptionError, estimate
 from estimator_slim.options import EXPORTER, FUNCTION, resolve
 from estimator_slim.presets import DEFAULT, PRESETS
 from estimator_slim.transforms import transform_list
@@ -98,6 +99,29 @@ def test_auto_drops_rows_where_labels_say_that_nothing_is_lost(made: Made) -> No
                         fallback=True, verify_input_fn=texts(TRAINED, LABELS))
     assert "drop_untrained_rows" in report.tried[-1].transforms
     assert bytes_of(path) < bytes_of(made.export) / 10
+
+
+def test_the_estimate_is_near_what_is_made(made: Made) -> None:
+    found = estimate(made.export, checkpoint=made.model_dir)
+    assert found.byte_count == bytes_of(made.export)
+    for name, options in {"lossless": {"preset": "lossless"}, "balanced": {}, "4 bits": {"bits": 4},
+                          "16 bits": {"bits": 16}, "smallest": {"preset": "smallest"}}.items():
+        path, _ = slim(made.export, None, checkpoint=made.model_dir, **options)
+        assert found.byte_counts[name] == pytest.approx(bytes_of(path), rel=0.05, abs=15_000), name
+    (table,) = found.tables
+    assert (table.shape, table.byte_count) == ((30_000, 16), 30_000 * 16 * 4)
+    assert table.byte_counts["smallest"] < table.byte_counts["4 bits"] < table.byte_counts["balanced"]
+    assert "smallest" in str(found)
+
+
+def test_the_last_line_of_an_export_says_what_auto_would_bring(made: Made, caplog: Any) -> None:
+    caplog.set_level("INFO", "absl")
+    slim(made.export, None, checkpoint=made.model_dir)
+    assert re.search(r"--slim_preset=auto would make it about 0\.\d MB", caplog.text)
+    caplog.clear()
+    slim(made.export, None)
+    slim(made.export, None, preset="smallest", checkpoint=made.model_dir)
+    assert "auto" not in caplog.text
 
 
 def test_auto_keeps_all_rows_where_only_agreement_can_tell(made: Made) -> None:

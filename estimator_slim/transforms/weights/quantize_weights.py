@@ -21,7 +21,13 @@ from estimator_slim.graph import (
     shared_name,
     tables_of,
 )
-from estimator_slim.quantization import NonFiniteError, PrecisionError, feedback_for
+from estimator_slim.quantization import (
+    NonFiniteError,
+    PrecisionError,
+    feedback_for,
+    packed_width,
+    rows_per_block,
+)
 from estimator_slim.report import Treatment
 from estimator_slim.transforms.base import Skip, Told, Transform
 from estimator_slim.transforms.bounds import COARSE, INFINITIES, Bounds
@@ -138,6 +144,23 @@ class QuantizeWeights(Transform):
         why = "its values may change after loading, or it is not known what reads it"
         return told + [Skip(name, why) for name in changing]
 
+    def sizes(self, graph: Graph) -> dict[str, int]:
+        """Node → bytes of its weight, for those that would be coded; no values are read."""
+        found = tables_of(graph)
+        least = self._least_kernel(found)
+        sizes: dict[str, int] = {}
+        for table in found:
+            bits = self.bits_of(table.name, by_rows=not table.others)
+            is_coded = CODED in graph.nodes[table.name].attr
+            is_small = bool(table.others) and table.weight.byte_count <= CONSTANT_BYTES
+            if is_coded or self._reason_to_skip(table.weight, bits):
+                continue
+            if not is_small:
+                sizes[table.name] = _coded_bytes(table.weight, int(bits))
+            elif table.weight.byte_count >= least:
+                sizes[table.name] = 2 * table.weight.value_count
+        return sizes
+
     def _reason_to_skip(self, weight: Weight, bits: str) -> str | None:
         if weight.dtype not in _FLOATS or (bits == "16" and weight.dtype.size == 2):
             return f"it holds {weight.dtype.name}"
@@ -199,6 +222,14 @@ class QuantizeWeights(Transform):
 def _is_shard(table: Table) -> bool:
     """True if the weight is a part of a larger one, which is joined at each request."""
     return any(node.op in ("ConcatV2", "Concat") for node in table.others)
+
+
+def _coded_bytes(weight: Weight, bits: int) -> int:
+    """Bytes of codes of a weight [..., width], and of their scales and offsets."""
+    width = weight.shape[-1]
+    rows = weight.value_count // width
+    grids = 0 if bits == 16 else -(-rows // rows_per_block(width)) * (8 if bits == 4 else 4)
+    return rows * (packed_width(width) if bits == 4 else width * bits // 8) + grids
 
 
 def _halve(graph: Graph, table: Table, coding: Coding) -> None:
