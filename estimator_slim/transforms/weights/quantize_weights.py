@@ -17,6 +17,7 @@ from estimator_slim.graph import (
     Graph,
     Table,
     Weight,
+    attributes,
     names,
     shared_name,
     tables_of,
@@ -238,6 +239,6 @@ def _halve(graph: Graph, table: Table, coding: Coding) -> None:
     A variable would be as small, but products with what is no Const take TensorFlow longer.
     """
     half = graph.add_constant(f"{table.name}/half", coding.codes.value().reshape(table.weight.shape))
-    graph.nodes[half].attr[CODED].b = True
+    attributes.put(graph.nodes[half], CODED, True)
     graph.become(graph.nodes[table.name], "Cast", [half], SrcT=tf.float16, DstT=table.weight.dtype,
                  Truncate=False)
