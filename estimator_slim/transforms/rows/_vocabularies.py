@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from estimator_slim.graph import Consumers, Graph, NodeDef, Table, names
+from estimator_slim.graph import Consumers, Graph, NodeDef, Table, attributes, names
 from estimator_slim.transforms.rows.index import FINDS, FORGOTTEN, add_list, add_search, source_of
 
 _MOVED = ("Reshape", "Identity", "Cast", "Squeeze", "ExpandDims", "Unique", "SparseFillEmptyRows",
@@ -60,6 +60,6 @@ def _forget(graph: Graph, consumers: Consumers, source: str, ids: np.ndarray, ro
     listed = add_list(graph, f"{name}/ids", ids, row_count, tf.int64)
     found, _ = add_search(graph, name, source, listed, tf.int64, is_flat=False)
     known = graph.add("SelectV2", f"{find.name}/known", [found, source, find.input[2]], T=tf.int64)
-    graph.nodes[known].attr[FORGOTTEN].b = True
+    attributes.put(graph.nodes[known], FORGOTTEN, True)
     for node, index in readers:
         node.input[index] = known

@@ -25,6 +25,7 @@ from estimator_slim.graph import (
     Symbols,
     Table,
     Weight,
+    attribute,
     attributes,
     names,
     shared_name,
@@ -74,7 +75,7 @@ def keep_rows(graph: Graph, table: Table, ids: np.ndarray, rest: np.ndarray, *,
         chosen = _look_up(graph, lookup, rows, lists[dtype], len(ids), table.weight.row_count,
                           is_flat=shape is not None and len(shape) == 1)
         if not is_lossless:
-            chosen.attr[_DROPPED].i = _another_place(graph, lookup_ids, ids)
+            attributes.put(chosen, _DROPPED, int(_another_place(graph, lookup_ids, ids)))
     steps = [part for tensor in lists.values() for part in _stored(graph, tensor).parts()]
     return treatment_of(table.name, table.weight, [kept, *steps], rows=len(ids))
 
@@ -187,7 +188,7 @@ def send_to_first_row(graph_def: tf.compat.v1.GraphDef) -> bool:
     for node in dropped:
         first = graph_def.node.add(name=f"{node.name}/first", op="Const")
         attributes.put(first, "dtype", tf.int32)
-        attributes.put(first, "value", np.int32(node.attr[_DROPPED].i))
+        attributes.put(first, "value", np.int32(attribute(node, _DROPPED).i))
         node.input[2] = first.name
     for node in graph_def.node:
         if FORGOTTEN in node.attr:
