@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 
 from estimator_slim.transforms import DropUntrainedRows, QuantizeWeights, ReduceRank, Transform
 
-AS_ASKED, PRECISE, CODES, LOSSLESS, EMPTY = "as asked", "more precise", "codes", "lossless", "empty"
+AS_ASKED, NEXT, PRECISE = "as asked", "next of the preset", "more precise"
+CODES, LOSSLESS, EMPTY = "codes", "lossless", "empty"
 _LESS = (DropUntrainedRows, ReduceRank)
 _STEPS = {"4": "8", "8": "16", "16": "float"}
 # What is left of an error after each step: 16 times as many codes; the 11 digits of a float16 against
@@ -67,8 +68,8 @@ def rungs(lists: Sequence[Sequence[Transform]], effects: Callable[[Rung], Effect
       effects: measures what each coded weight of a list does to the answers by itself; {} where it
         cannot be told, or where the list would fail without any of them.
     """
-    for one in lists:
-        yield Rung(AS_ASKED, tuple(one))
+    for number, one in enumerate(lists):
+        yield Rung(AS_ASKED if number == 0 else NEXT, tuple(one))
     asked = tuple(lists[-1])
     lossless = tuple(one for one in asked if not one.lossy)
     coded = tuple(one for one in asked
