@@ -24,6 +24,7 @@ _LEAST_ROWS = 2  # for each column: a smaller table is less than its kernel
 _POWER = 0.5  # of how much a row counts
 _SAMPLES, _SAMPLE_ROWS = 64, 128
 _FINE = 20.0  # decibels
+_READ_BYTES = 1 << 20  # of rows that are multiplied at once
 
 Read = Callable[[int, int], np.ndarray]
 
@@ -179,8 +180,14 @@ def _directions(gram: np.ndarray, kernel: np.ndarray) -> tuple[np.ndarray, np.nd
 
 def _projected(weight: Weight, onto: np.ndarray) -> Weight:
     """The rows [n, D] of a weight times `onto` [D, r]."""
+    step = max(1, _READ_BYTES // (4 * weight.shape[1]))
+
     def read(start: int, stop: int) -> np.ndarray:
-        return weight.read(start, stop) @ onto
+        rows = np.empty((stop - start, onto.shape[1]), np.float32)
+        for at in range(start, stop, step):
+            end = min(at + step, stop)
+            np.matmul(weight.read(at, end), onto, out=rows[at - start:end - start])
+        return rows
 
     return Weight(weight.dtype, (weight.row_count, onto.shape[1]), read, origin=weight.origin,
                   training=weight.training)
