@@ -5,17 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 import tensorflow as tf
 
 from estimator_slim import OptimizingExporter, OptionError, TransformError
-from estimator_slim.graph.graph import Graph
-from estimator_slim.transforms.base import Transform
 from tests.faults.exporting import Prepared, Then
+from tests.support.failing import Failing
 from tests.support.training import (
     LOSSLESS,
     contents,
@@ -25,20 +23,6 @@ from tests.support.training import (
     train,
     versions,
 )
-
-
-@dataclass(frozen=True)
-class Failing(Transform):
-    """Fails at those of its runs, counted from 0, that are in `at`."""
-
-    text_name: ClassVar[str] = "failing"
-    at: tuple[int, ...] = (0,)
-    runs: ClassVar[list[int]] = []
-
-    def rewrite(self, graph: Graph) -> None:
-        self.runs.append(len(self.runs))
-        if self.runs[-1] in self.at:
-            raise RuntimeError("the fuse is lit")
 
 
 @pytest.fixture(autouse=True)

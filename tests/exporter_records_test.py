@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from absl.testing import flagsaver
@@ -19,27 +18,12 @@ from estimator_slim import (
     load_report,
     optimize_saved_model,
 )
-from estimator_slim.graph.graph import Graph
-from estimator_slim.transforms.base import Transform
 from tests.faults.exporting import Prepared
+from tests.support.failing import Failing
 from tests.support.training import LOSSLESS, contents, versions
 
 REPORTS = "latest-slim-report"
 pytestmark = pytest.mark.usefixtures("warm")
-
-
-@dataclass(frozen=True)
-class Failing(Transform):
-    """Fails at those of its runs, counted from 0, that are in `at`."""
-
-    text_name: ClassVar[str] = "failing"
-    at: tuple[int, ...] = (0,)
-    runs: ClassVar[list[int]] = []
-
-    def rewrite(self, graph: Graph) -> None:
-        self.runs.append(len(self.runs))
-        if self.runs[-1] in self.at:
-            raise RuntimeError("the fuse is lit")
 
 
 @pytest.fixture(autouse=True)
@@ -203,7 +187,7 @@ def test_a_record_tells_nothing_that_is_no_plain_data(trained: str, tmp_path: Pa
     document = json.loads((tmp_path / "slim-report.json").read_text(encoding="utf-8"))
     chosen = {one["name"]: one["value"] for one in document["options"]}
     assert chosen["transforms"] == "failing"
-    assert chosen["verify_input_fn"].endswith("exporter_records_test.Failing")
+    assert chosen["verify_input_fn"].endswith("tests.support.failing.Failing")
 
 
 @pytest.mark.parametrize("wrong", [7, "", True])
