@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
@@ -82,13 +82,13 @@ def estimate(src: Path, *, checkpoint: Optional[Path] = None,  # noqa: UP045
                           Report(source, source)))
 
 
-def estimated(work: Work) -> Estimate:
-    """The estimate for what is about to be worked on."""
+def estimated(work: Work, names: Iterable[str] = _LISTS) -> Estimate:
+    """The estimate of the lists of these names, for the original of `work`."""
     totals: dict[str, int] = {}
     tables: dict[str, dict[str, int]] = defaultdict(dict)
     graphs: dict[str, Graph] = {}
-    for name, text in _LISTS.items():
-        transforms = transform_list(text)
+    for name in names:
+        transforms = transform_list(_LISTS[name])
         before = [one for one in transforms if not isinstance(one, QuantizeWeights)]
         key = " ".join(map(str, before))
         if key not in graphs:

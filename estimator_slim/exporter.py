@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from estimator_slim import log
 from estimator_slim.errors import OptionError
-from estimator_slim.optimize import optimize, slim_directory
+from estimator_slim.optimize import optimize, slim_directory, tell_of_auto
 from estimator_slim.options import EXPORTER, RAISE, Options, are_parsed, chosen, given, resolve
 from estimator_slim.paths import as_text
 from estimator_slim.record_files import forget
@@ -107,9 +107,11 @@ class OptimizingExporter(tf.estimator.Exporter):
     def _follow(self, estimator: Any, original: str, checkpoint: str | None) -> None:
         """Writes the slim twin of a new original; removes the twins of those that are gone."""
         slim, place = slim_directory(original, self._chosen("suffix")), self._chosen("report")
-        with self._failing(f"no slim servable of {original}"), recorded(original, slim, place) as report:
-            self._require_own_suffix(chosen("suffix", None))
-            optimize(report, _for(estimator, checkpoint, resolve(EXPORTER, self._arguments)))
+        with self._failing(f"no slim servable of {original}"):
+            with recorded(original, slim, place) as report:
+                self._require_own_suffix(chosen("suffix", None))
+                work = optimize(report, _for(estimator, checkpoint, resolve(EXPORTER, self._arguments)))
+            tell_of_auto(work)
         _mirror_collection(original, os.path.dirname(slim), place)
 
     def _chosen(self, name: str) -> Any:

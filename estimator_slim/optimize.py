@@ -9,7 +9,7 @@ from typing import Any, Optional
 
 from estimator_slim import log
 from estimator_slim.attempts import climb
-from estimator_slim.errors import DestinationError, EstimatorSlimError, SourceError
+from estimator_slim.errors import DestinationError, SourceError
 from estimator_slim.estimating import estimated
 from estimator_slim.libraries import import_libraries
 from estimator_slim.options import FUNCTION, OFF, RAISE, Options, given, resolve
@@ -98,7 +98,8 @@ def optimize_saved_model(
     try:
         with recorded(source, destination, options.report,
                       failures=options.on_error != RAISE or options.report is not None) as record:
-            optimize(record, options, tags=tags)
+            work = optimize(record, options, tags=tags)
+        tell_of_auto(work)
         return record
     except Exception:
         if options.on_error == RAISE:
@@ -114,7 +115,7 @@ def slim_directory(source: str, suffix: str) -> str:
     return os.path.join(parent + suffix, version)
 
 
-def optimize(report: Report, options: Options, *, tags: Sequence[str] = ("serve",)) -> None:
+def optimize(report: Report, options: Options, *, tags: Sequence[str] = ("serve",)) -> Work:
     """The work of `optimize_saved_model`, with everything chosen; fills in the report."""
     source, destination = report.source, report.destination
     report.options, report.tags = choices(options), list(tags)
@@ -142,18 +143,23 @@ def optimize(report: Report, options: Options, *, tags: Sequence[str] = ("serve"
             with phase(report.phases, "warm up"):
                 write_warm_up(directory, work.asked, options.warmup, model, tags=tags)
             report.bytes_after = bytes_of(directory)
-    if options.is_default_list and options.checkpoint:
-        _tell_of_auto(work, report.bytes_after)
+    return work
 
 
-def _tell_of_auto(work: Work, byte_count: int) -> None:
-    """Says what the preset would bring, where that is less than half; a failure changes nothing."""
+def tell_of_auto(work: Work) -> None:
+    """Says what the preset would bring, where the default list was run and that is less than half.
+
+    What is published stands: a failure of the estimate changes nothing.
+    """
+    if not (work.options.is_default_list and work.options.checkpoint):
+        return
     try:
-        smallest = estimated(replace(work, report=Report(work.report.source, ""))).byte_counts[SMALLEST]
-    except EstimatorSlimError as e:
+        fresh = replace(work, report=Report(work.report.source, ""))  # the record has no phases of this
+        smallest = estimated(fresh, [SMALLEST]).byte_counts[SMALLEST]
+    except Exception as e:
         log.debug("estimator_slim: no estimate: %s", e)
         return
-    if 2 * smallest < byte_count:
+    if 2 * smallest < work.report.bytes_after:
         log.info("estimator_slim: --slim_preset=auto would make it about %.1f MB, if your examples do "
                  "not tell it from the original", smallest / 1e6)
 

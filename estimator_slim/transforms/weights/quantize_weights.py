@@ -41,7 +41,7 @@ from estimator_slim.transforms.weights._decoding import (
 from estimator_slim.transforms.weights._measuring import coded
 from estimator_slim.transforms.weights._next_layer import NextLayers
 
-_SHARE = 1 / 32         # of the bytes of all codes: smaller kernels are not worth a variable
+_SHARE = 1 / 32         # of the bytes of all codes: smaller kernels are not worth a Cast
 _LEAST_KERNEL = 1 << 14  # bytes
 _WIDEST = 1024  # passing errors on takes time with the square of the width
 _BOUNDS = {("row", 16): Bounds(max_error=0.01, min_agreement=0.99, snr=50.0, row_snr=40.0),
@@ -65,11 +65,16 @@ class QuantizeWeights(Transform):
 
     A kernel that requests read as a whole is decoded once, at load, by the restore op, and so is what
     loops and branches read, and a table of up to 256 KiB, where that much memory is worth less than the
-    time of every request. Kernels of up to 256 KiB stay constants; beside tables that take little more
-    than they do (32 times as much), they are stored as float16:
+    time of every request:
 
         Before: variables/: kernel float32                kernel ─ ReadVariableOp ─ MatMul
         After:  variables/: kernel/codes, kernel/scale    (the same)
+
+    Kernels of up to 256 KiB stay constants. Where they are more than 1/32 of all codes, they are stored
+    as float16, and TensorFlow computes the Cast ahead when it loads the graph:
+
+        Before: Const(kernel float32) ─ MatMul
+        After:  Const(kernel float16) ─ Cast ─ MatMul
 
     The engine's transform of this name decodes the whole table for every request. Here weights are
     read and encoded in slices. With 8 bits no value moves by more than half its row's scale, which is
