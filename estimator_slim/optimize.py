@@ -11,6 +11,7 @@ from estimator_slim import log
 from estimator_slim.attempts import climb
 from estimator_slim.errors import DestinationError, SourceError
 from estimator_slim.estimating import estimated
+from estimator_slim.layout import slim_directory
 from estimator_slim.libraries import import_libraries
 from estimator_slim.options import FUNCTION, OFF, RAISE, Options, given, resolve
 from estimator_slim.paths import Path, as_text, require_loadable
@@ -107,12 +108,6 @@ def optimize_saved_model(
         log.exception("estimator_slim: no slim servable of %s; the original is as it was",
                       source)
         return None
-
-
-def slim_directory(source: str, suffix: str) -> str:
-    """`export/best/1700000000` → `export/best-slim/1700000000`."""
-    parent, version = os.path.split(source if "://" in source else os.path.abspath(source))
-    return os.path.join(parent + suffix, version)
 
 
 def optimize(report: Report, options: Options, *, tags: Sequence[str] = ("serve",)) -> Work:

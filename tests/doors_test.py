@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).parents[1] / "estimator_slim"
 ORDER = ["cli", "", "exporter", "optimize", "recording", "record_files", "attempts", "estimating",
          "work", "ladder", "options", "_option_checks", "presets", "verify", "transforms", "training",
          "freezing", "saved_model", "checkpoint", "quantization", "graph", "report", "usage", "log",
-         "libraries", "paths", "errors", "version"]
+         "libraries", "layout", "paths", "errors", "version"]
 
 Edge = tuple[str, str]
 
