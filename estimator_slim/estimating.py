@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
+from estimator_slim.choosing import resolve
 from estimator_slim.graph import Graph, tables_of
-from estimator_slim.options import FUNCTION, OFF, resolve
+from estimator_slim.options import FUNCTION, OFF
 from estimator_slim.paths import Path, as_text
 from estimator_slim.presets import BALANCED, LOSSLESS, PRESETS, SMALLEST, with_bits
 from estimator_slim.report import Report

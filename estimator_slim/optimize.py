@@ -9,11 +9,12 @@ from typing import Any, Optional
 
 from estimator_slim import log
 from estimator_slim.attempts import climb
+from estimator_slim.choosing import given, resolve
 from estimator_slim.errors import DestinationError, SourceError
 from estimator_slim.estimating import estimated
 from estimator_slim.layout import slim_directory
 from estimator_slim.libraries import import_libraries
-from estimator_slim.options import FUNCTION, OFF, RAISE, Options, given, resolve
+from estimator_slim.options import FUNCTION, OFF, RAISE, Options
 from estimator_slim.paths import Path, as_text, require_loadable
 from estimator_slim.presets import SMALLEST
 from estimator_slim.recording import choices, recorded

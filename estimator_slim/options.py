@@ -1,8 +1,7 @@
 """Every option once: its type, its default, what it may be, and the help of its flag.
 
 An option `x` is a keyword argument of OptimizingExporter and optimize_saved_model and, where it can be
-written in a shell, the absl flag `--slim_x`. An argument in code wins over the flag, and the flag over
-the default; where nobody parsed the flags (a notebook), the defaults hold.
+written in a shell, the absl flag `--slim_x`. Who chose among them is another module's: choosing.py.
 
 TensorFlow is loaded when a list of transforms or a file is looked at, not when the flags are defined.
 """
@@ -19,7 +18,7 @@ from absl import flags
 
 from estimator_slim import _option_checks as checks
 from estimator_slim.errors import OptionError
-from estimator_slim.presets import AUTO, DEFAULT, MOST_LOST, PRESETS, with_bits
+from estimator_slim.presets import AUTO, DEFAULT, MOST_LOST, PRESETS
 
 if TYPE_CHECKING:
     from estimator_slim.transforms import Transform
@@ -28,6 +27,7 @@ KEEP_ORIGINAL, RAISE = "keep_original", "raise"                # on_error
 REPORT, OFF = "report", "off"                                    # verify
 EXPORTER, FUNCTION = "OptimizingExporter", "optimize_saved_model"
 BY_CODE, BY_FLAG, BY_DEFAULT = "code", "flag", "default"
+LISTS = ("transforms", "preset", "bits")  # each says what is run
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class Options:
     @property
     def is_default_list(self) -> bool:
         """Nobody chose what is run."""
-        return all(self.chosen_by.get(name) == BY_DEFAULT for name in _LISTS)
+        return all(self.chosen_by.get(name) == BY_DEFAULT for name in LISTS)
 
     @property
     def is_auto(self) -> bool:
@@ -189,80 +189,6 @@ for _name, _one in OPTIONS.items():
         _define(_name, _one)
 
 
-# ---- what was chosen
-
-
-def given(taker: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The options among the arguments of a taker's function, which are its `locals()`."""
-    return {name: arguments[name] for name, one in OPTIONS.items() if taker in one.takers}
-
-
-def resolve(taker: str, arguments: Mapping[str, Any] | None = None, **defaults: Any) -> Options:
-    """The options: each argument, or its flag's value where it is None.
-
-    Args:
-      taker: EXPORTER or FUNCTION; what it does not take stays at its default.
-      arguments: what code chose, by option; None: nothing.
-      defaults: of this taker, where they are others than the table's.
-
-    Raises:
-      OptionError: a value is not one of those that the flag takes.
-    """
-    values: dict[str, Any] = {}
-    chosen_by: dict[str, str] = {}
-    arguments = arguments or {}
-    list_by = _source_of_the_list(arguments)
-    for name, one in OPTIONS.items():
-        value, by = one.default, BY_DEFAULT
-        if taker in one.takers:
-            value, by = _choose(name, arguments.get(name))
-        if name in _LISTS and by != list_by:
-            value, by = one.default, BY_DEFAULT
-        if by == BY_DEFAULT:
-            value = defaults.get(name, value)
-        values[name], chosen_by[name] = one.check(name, value), by
-    if values["bits"] is not None or values["preset"] is not None:
-        text = with_bits(values["bits"]) if values["bits"] else PRESETS[values["preset"]][0]
-        values["transforms"] = checks.transforms("preset", text)
-    if values["preset"] == AUTO and values["max_accuracy_loss"] is None:
-        values["max_accuracy_loss"] = MOST_LOST
-    return Options(**values, chosen_by=chosen_by)
-
-
-_LISTS = ("transforms", "preset", "bits")  # of one source, one at most
-
-
-def _source_of_the_list(arguments: Mapping[str, Any]) -> str:
-    """Who chose what is run: `code`, which beats flags, or the flags, or the default.
-
-    Raises:
-      OptionError: one source chose two of the three.
-    """
-    for source, prefix in (BY_CODE, ""), (BY_FLAG, "--slim_"):
-        found = [f"{prefix}{name}" for name in _LISTS if _choose(name, arguments.get(name))[1] == source]
-        if len(found) > 1:
-            raise OptionError(f"{found[0]} and {found[1]} exclude each other: each says which list of "
-                              "transforms is run; give one of them")
-        if found:
-            return source
-    return BY_DEFAULT
-
-
-def chosen(name: str, argument: Any) -> Any:
-    """The argument, or the value of `--slim_<name>` where it is None; not checked."""
-    return _choose(name, argument)[0]
-
-
 def are_parsed() -> bool:
     """False before absl.app.run, and for ever in a notebook."""
     return bool(flags.FLAGS.is_parsed())
-
-
-def _choose(name: str, argument: Any) -> tuple[Any, str]:
-    """What was chosen, and by whom: a flag chose if it stands on the command line or was set in code."""
-    if argument is not None:
-        return argument, BY_CODE
-    if OPTIONS[name].flag is None:
-        return OPTIONS[name].default, BY_DEFAULT
-    flag = flags.FLAGS[f"slim_{name}"]
-    return flag.value, BY_FLAG if flag.present or not flag.using_default_value else BY_DEFAULT

@@ -16,9 +16,9 @@ PACKAGE = Path(__file__).parents[1] / "estimator_slim"
 
 # A module imports what stands in its own line or below it. "": the package's own `__init__.py`.
 ORDER = ["cli", "", "exporter", "optimize", "recording", "record_files", "attempts", "estimating",
-         "work", "ladder", "options", "_option_checks", "presets", "verify", "transforms", "training",
-         "freezing", "saved_model", "checkpoint", "quantization", "graph", "report", "usage", "log",
-         "libraries", "layout", "paths", "errors", "version"]
+         "work", "ladder", "choosing", "options", "_option_checks", "presets", "verify", "transforms",
+         "training", "freezing", "saved_model", "checkpoint", "quantization", "graph", "report", "usage",
+         "log", "libraries", "layout", "paths", "errors", "version"]
 
 Edge = tuple[str, str]
 

@@ -18,7 +18,8 @@ from absl.testing import flagsaver
 from tensorflow.python.saved_model import loader_impl
 
 import estimator_slim
-from estimator_slim.options import DEFAULT, EXPORTER, FUNCTION, OPTIONS, Option, resolve
+from estimator_slim.choosing import resolve
+from estimator_slim.options import DEFAULT, EXPORTER, FUNCTION, OPTIONS, Option
 from estimator_slim.transforms import transform_list
 from tests.support import by_hand
 from tests.support.by_hand import v1, variable

@@ -13,7 +13,8 @@ import pytest
 from absl import flags
 
 from estimator_slim import OptionError, estimate
-from estimator_slim.options import EXPORTER, FUNCTION, resolve
+from estimator_slim.choosing import resolve
+from estimator_slim.options import EXPORTER, FUNCTION
 from estimator_slim.presets import DEFAULT, PRESETS
 from estimator_slim.transforms import transform_list
 from tests.support.by_hand import bytes_of, slim

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
+from estimator_slim.choosing import resolve
 from estimator_slim.errors import SourceError
 from estimator_slim.libraries import import_libraries
-from estimator_slim.options import FUNCTION, resolve
+from estimator_slim.options import FUNCTION
 from estimator_slim.paths import as_text, require_loadable
 from estimator_slim.report import verification_text
 

@@ -7,7 +7,8 @@ import argparse
 from absl import flags
 
 import estimator_slim
-from estimator_slim.options import FUNCTION, resolve
+from estimator_slim.choosing import resolve
+from estimator_slim.options import FUNCTION
 
 flags.DEFINE_string("checkpoint", None, "The training checkpoint that SRC was exported from, or its "
                     "model_dir: it tells which rows of tables were trained.")

@@ -11,10 +11,11 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_slim import log
+from estimator_slim.choosing import chosen, given, resolve
 from estimator_slim.errors import OptionError
 from estimator_slim.layout import slim_directory
 from estimator_slim.optimize import optimize, tell_of_auto
-from estimator_slim.options import EXPORTER, RAISE, Options, are_parsed, chosen, given, resolve
+from estimator_slim.options import EXPORTER, RAISE, Options, are_parsed
 from estimator_slim.paths import as_text
 from estimator_slim.record_files import forget
 from estimator_slim.recording import recorded

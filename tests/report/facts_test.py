@@ -142,8 +142,9 @@ def test_the_lists_that_fell_are_told_before_the_one_that_passed(original: str) 
 
 
 def test_a_failure_leaves_what_had_been_found_out_before_it(original: str, tmp_path: Path) -> None:
+    from estimator_slim.choosing import resolve
     from estimator_slim.optimize import optimize
-    from estimator_slim.options import FUNCTION, resolve
+    from estimator_slim.options import FUNCTION
     from estimator_slim.recording import recorded
     with pytest.raises(TransformError), recorded(original, str(tmp_path / "slim/1"), "off") as report:
         optimize(report, resolve(FUNCTION, {"transforms": ["remove_device", Failing()]}))
