@@ -11,12 +11,14 @@ from estimator_slim.errors import (
     EstimatorSlimError,
     OptionError,
     RecordError,
+    RequirementError,
     SourceError,
     TransformError,
     VerificationError,
 )
 from estimator_slim.report import Report, Verification, load_report
 from estimator_slim.version import VERSION as __version__
+from estimator_slim.version import require_tensorflow
 
 if TYPE_CHECKING:
     from estimator_slim.estimating import Estimate, TableEstimate, estimate
@@ -24,9 +26,9 @@ if TYPE_CHECKING:
     from estimator_slim.optimize import optimize_saved_model
 
 __all__ = ["DestinationError", "Estimate", "EstimatorSlimError", "OptimizingExporter", "OptionError",
-           "RecordError", "Report", "SourceError", "TableEstimate", "TransformError", "Verification",
-           "VerificationError", "__version__", "estimate", "load_report", "optimize_saved_model",
-           "options"]
+           "RecordError", "Report", "RequirementError", "SourceError", "TableEstimate",
+           "TransformError", "Verification", "VerificationError", "__version__", "estimate",
+           "load_report", "optimize_saved_model", "options"]
 
 flags = options  # its name before
 
@@ -41,6 +43,7 @@ def __getattr__(name: str) -> Any:
     """Loads TensorFlow, which takes seconds, when a name that needs it is asked for."""
     if name not in _WITH_TENSORFLOW:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    require_tensorflow()
     return getattr(importlib.import_module(_WITH_TENSORFLOW[name]), name)
 
 

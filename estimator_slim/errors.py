@@ -39,3 +39,7 @@ class VerificationError(EstimatorSlimError):
     def __init__(self, message: str, report: Any = None) -> None:
         super().__init__(message)
         self.report = report
+
+
+class RequirementError(EstimatorSlimError, ImportError):
+    """A package that the work needs is missing, TensorFlow say, or of a version that does not fit."""

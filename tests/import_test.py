@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 import estimator_slim
+from estimator_slim import RequirementError, version
 
 LOADED = "\nimport sys; print({'tensorflow', 'numpy'} & {*sys.modules})"
 HELP = """
@@ -69,3 +71,17 @@ def test_every_public_name_is_there_and_is_listed() -> None:
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'estimator_slim' has no attribute 'optimise'"):
         estimator_slim.optimise  # noqa: B018
+
+
+def test_without_tensorflow_the_error_says_what_to_install() -> None:
+    done = run("import sys\nsys.modules['tensorflow'] = None\nimport estimator_slim\n"
+               "try:\n    estimator_slim.optimize_saved_model\n"
+               "except estimator_slim.RequirementError as e:\n    print(e)")
+    assert "needs TensorFlow 2.12 to 2.15" in done.stdout, done.stderr
+    assert "pip install 'estimator-slim[tensorflow]'" in done.stdout
+
+
+def test_a_tensorflow_that_does_not_fit_is_named_with_what_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(version, "LAST", (2, 11))
+    with pytest.raises(RequirementError, match=f"this Python has {tf.__version__}: pip install"):
+        estimator_slim.estimate  # noqa: B018

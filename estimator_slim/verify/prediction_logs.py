@@ -1,7 +1,6 @@
 """TensorFlow Serving's warm-up records: what they ask, how one is written, which a servable answers.
 
-A record is a serialized PredictionLog. The proto is of the package `tensorflow-serving-api`, which is
-imported when a record is read or written; without records it need not be installed.
+A record is a serialized PredictionLog.
 """
 
 from __future__ import annotations
@@ -17,12 +16,12 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from estimator_slim.saved_model import Servable
+from estimator_slim.serving_api import message
 from estimator_slim.verify.answers import Job, ask
 from estimator_slim.verify.request import Answer, Refusal, Request
 from estimator_slim.verify.tfrecords import read_records
 
 WARM_UP_FILE = os.path.join("assets.extra", "tf_serving_warmup_requests")
-INSTALL = "pip install tensorflow-serving-api (with --no-deps beside tensorflow-cpu)"
 MOST_RECORDS = 1000  # TensorFlow Serving loads no servable that has more
 _ORIGIN = "warm-up"
 _SECONDS = 600.0
@@ -41,15 +40,6 @@ class WarmUpRecord:
     content: bytes
     requests: tuple[Request, ...] = ()
     fault: str = ""
-
-
-def is_installed() -> bool:
-    """True if PredictionLogs can be read and written."""
-    try:
-        _protos()
-    except ImportError:
-        return False
-    return True
 
 
 def read_warm_up(path: str) -> Iterator[WarmUpRecord]:
@@ -84,7 +74,7 @@ def replay_faults(servable: Servable, records: Sequence[WarmUpRecord], tags: Seq
 
 def predict_record(request: Request, model_name: str) -> bytes:
     """A record that asks `request`, of arrays only, by Serving's Predict."""
-    log = _protos().PredictionLog()
+    log = message("PredictionLog")()
     asked = log.predict_log.request
     asked.model_spec.name, asked.model_spec.signature_name = model_name, request.signature
     for key, value in request.inputs.items():
@@ -96,10 +86,9 @@ def parse_log(record: bytes) -> Any:
     """The PredictionLog in a record.
 
     Raises:
-      ImportError: the package is not installed.
       google.protobuf.message.DecodeError: it is none.
     """
-    return _protos().PredictionLog.FromString(record)
+    return message("PredictionLog").FromString(record)
 
 
 def requests_of(log: Any) -> list[Request]:
@@ -121,11 +110,6 @@ def requests_of(log: Any) -> list[Request]:
         return [_request(task.model_spec, {"inputs": _examples(request.input)})
                 for task in request.tasks]
     return []
-
-
-def _protos() -> Any:
-    from tensorflow_serving.apis import prediction_log_pb2
-    return prediction_log_pb2
 
 
 def _request(model_spec: Any, inputs: dict[str, Any]) -> Request:

@@ -17,11 +17,9 @@ from estimator_slim.errors import OptionError
 from estimator_slim.graph import Consumers
 from estimator_slim.saved_model import Servable, read_servable
 from estimator_slim.verify.prediction_logs import (
-    INSTALL,
     MOST_RECORDS,
     WARM_UP_FILE,
     WarmUpRecord,
-    is_installed,
     predict_record,
     read_warm_up,
     replay_faults,
@@ -48,12 +46,9 @@ def write_warm_up(directory: str, requests: Sequence[Request], count: int, model
       How many records the file has now.
 
     Raises:
-      OptionError: tensorflow-serving-api is not installed, or there would be over 1,000 records.
+      OptionError: there would be over 1,000 records.
       VerificationError: asking the servable hangs or crashes again and again.
     """
-    if not is_installed():
-        raise OptionError(f"warmup={count} needs the package tensorflow-serving-api, which is not "
-                          f"installed: {INSTALL}, or set warmup=0")
     path = os.path.join(directory, WARM_UP_FILE)
     old = list(read_warm_up(path))
     servable = read_servable(directory, tags)

@@ -376,7 +376,6 @@ def test_compare_fails_and_says_why_where_answers_are_too_far_apart(compared: Ca
 
 
 def test_warm_up_records_are_written_for_what_was_asked(source: str, tmp_path: Path) -> None:
-    pytest.importorskip("tensorflow_serving")
     report = optimized(source, tmp_path, "", verify="enforce", warmup=2)
     file = tmp_path / "slim/assets.extra/tf_serving_warmup_requests"
     assert len(list(tf.data.TFRecordDataset(str(file)))) == 2

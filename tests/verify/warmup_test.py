@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -30,8 +29,6 @@ Copied = Callable[[str], str]
 @pytest.fixture()
 def copied(exported: Callable[[str], str], tmp_path: Path) -> Copied:
     """`copied(name)`: a SavedModel of that model which a test may change."""
-    pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
-
     def copy(name: str) -> str:
         shutil.copytree(exported(name), tmp_path / name)
         return str(tmp_path / name)
@@ -107,7 +104,7 @@ def test_writing_again_adds_nothing_that_is_there(copied: Copied) -> None:
 
 def session_run() -> bytes:
     log = parse_log(b"")
-    log.session_run_log.request.target.append("init")
+    log.session_run_log.SetInParent()
     return log.SerializeToString()
 
 
@@ -150,15 +147,6 @@ def test_more_records_than_a_server_loads_are_refused(copied: Copied) -> None:
         write_warm_up(directory, requests, 2, "m")
     assert records(directory) == old
     assert write_warm_up(directory, requests, 1, "m") == 1000
-
-
-def test_without_the_package_the_error_says_what_to_install(
-        exported: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "tensorflow_serving", None)
-    monkeypatch.delitem(sys.modules, "tensorflow_serving.apis.prediction_log_pb2", raising=False)
-    monkeypatch.delitem(sys.modules, "tensorflow_serving.apis", raising=False)
-    with pytest.raises(OptionError, match="pip install tensorflow-serving-api"):
-        write_warm_up(exported("raw_text_ragged_characters"), [], 1, "m")
 
 
 @pytest.mark.usefixtures("warm")

@@ -10,11 +10,9 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import tensorflow as tf
-
 from estimator_slim import log
 from estimator_slim.saved_model import Servable
-from estimator_slim.verify.prediction_logs import INSTALL, WARM_UP_FILE, is_installed, read_warm_up
+from estimator_slim.verify.prediction_logs import WARM_UP_FILE, read_warm_up
 from estimator_slim.verify.questions.cases import TYPICAL
 from estimator_slim.verify.questions.files import read_rows
 from estimator_slim.verify.questions.input_fn import input_fn_requests
@@ -47,15 +45,9 @@ def questions_for(servable: Servable, *, input_fn: Callable[..., Any] | None = N
 def warm_up_requests(directory: str) -> list[Request]:
     """The requests in `assets.extra/tf_serving_warmup_requests` of the SavedModel in `directory`.
 
-    None where there is no such file, or where the package tensorflow-serving-api is not installed.
+    None where there is no such file.
     """
     path = os.path.join(directory, WARM_UP_FILE)
-    if not tf.io.gfile.exists(path):
-        return []
-    if not is_installed():
-        log.info("estimator_slim: %s is not read; to verify with the requests in it, %s", path,
-                 INSTALL)
-        return []
     records = list(read_warm_up(path))
     for number, record in enumerate(records):
         if record.fault:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -126,16 +125,6 @@ def test_recorded_requests_are_answered(logs: Any, tmp_path: Path,
 
 def test_without_warm_up_records_there_are_none(exported: Callable[[str], str]) -> None:
     assert warm_up_requests(exported(MODEL)) == []
-
-
-def test_without_the_package_nothing_is_read_and_how_to_install_it_is_said(
-        monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setitem(sys.modules, "tensorflow_serving", None)
-    monkeypatch.delitem(sys.modules, "tensorflow_serving.apis.prediction_log_pb2", raising=False)
-    monkeypatch.delitem(sys.modules, "tensorflow_serving.apis", raising=False)
-    caplog.set_level("INFO", "absl")
-    assert warm(tmp_path, [b"record"]) == []
-    assert "pip install tensorflow-serving-api" in caplog.text
 
 
 def test_examples_are_asked_of_every_signature_that_parses_them(
