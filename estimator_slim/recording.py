@@ -8,7 +8,7 @@ import importlib.metadata
 import os
 import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,8 @@ from estimator_slim.version import VERSION
 
 @contextlib.contextmanager
 def recorded(source: str, destination: str, place: str | os.PathLike | None, *,
-             failures: bool = True) -> Iterator[Report]:
+             failures: bool = True,
+             tell: Callable[[Report], None] | None = None) -> Iterator[Report]:
     """A report to be filled in by the block; it is kept with what the block took and how it ended.
 
     Args:
@@ -33,6 +34,7 @@ def recorded(source: str, destination: str, place: str | os.PathLike | None, *,
       destination: of the slim servable.
       place: where records are kept, see `record_path`.
       failures: whether it is kept where the block raises, too.
+      tell: who else is told of it, however it ended.
     """
     report = Report(source, destination, versions=versions(),
                     started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
@@ -45,10 +47,14 @@ def recorded(source: str, destination: str, place: str | os.PathLike | None, *,
         _note(report, usage)
         if failures:
             keep(report, place)
+        if tell:
+            tell(report)
         raise
     _note(report, usage)
     log.info("estimator_slim: %s: %s", destination, report)
     keep(report, place)
+    if tell:
+        tell(report)
 
 
 def _note(report: Report, usage: Usage) -> None:

@@ -22,6 +22,7 @@ exporter
 optimize
 recording
 record_files
+events
 attempts
 estimating
 work

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -13,12 +14,14 @@ import tensorflow as tf
 from estimator_slim import log
 from estimator_slim.choosing import chosen, given, resolve
 from estimator_slim.errors import OptionError
+from estimator_slim.events import events_folder, step_of, write_events
 from estimator_slim.layout import slim_directory
 from estimator_slim.optimize import optimize, tell_of_auto
-from estimator_slim.options import EXPORTER, RAISE, Options, are_parsed
+from estimator_slim.options import EXPORTER, OFF, RAISE, Options, are_parsed
 from estimator_slim.paths import as_text
 from estimator_slim.record_files import forget
 from estimator_slim.recording import recorded
+from estimator_slim.report import Report
 from estimator_slim.saved_model import is_marked, withdraw
 from estimator_slim.transforms import TransformList
 from estimator_slim.verify import as_called_by
@@ -34,7 +37,8 @@ class OptimizingExporter(tf.estimator.Exporter):
     servable appears by one rename as `export/<name>-slim/<version>`. When an original is gone
     (garbage collection), its slim twin goes at the next export. A failed optimization is logged and
     changes nothing else, unless `on_error` is `raise`. Each optimization leaves a record of what was
-    done, or of what failed, as `export/<name>-slim-report/<version>.json` (see report/record.md).
+    done, or of what failed, as `export/<name>-slim-report/<version>.json` (see report/record.md), and
+    TensorBoard shows its numbers as the run `slim/<name>` of the model_dir.
     """
 
     def __init__(self, exporter: tf.estimator.Exporter, transforms: TransformList | None = None, *,
@@ -102,19 +106,28 @@ class OptimizingExporter(tf.estimator.Exporter):
             eval_result=eval_result, is_the_final_export=is_the_final_export)
         if result is not None and self._chosen("enabled"):
             with self._failing(f"the folder beside {result!r} may hold versions whose original is gone"):
+                checkpoint = as_text(checkpoint_path, "checkpoint_path") if checkpoint_path else None
                 self._follow(estimator, as_text(result, "what the wrapped exporter returned"),
-                             as_text(checkpoint_path, "checkpoint_path") if checkpoint_path else None)
+                             checkpoint, step_of(eval_result, checkpoint))
         return result
 
-    def _follow(self, estimator: Any, original: str, checkpoint: str | None) -> None:
+    def _follow(self, estimator: Any, original: str, checkpoint: str | None, step: int) -> None:
         """Writes the slim twin of a new original; removes the twins of those that are gone."""
         slim, place = slim_directory(original, self._chosen("suffix")), self._chosen("report")
         with self._failing(f"no slim servable of {original}"):
-            with recorded(original, slim, place) as report:
+            with recorded(original, slim, place, tell=self._tell(estimator, step, place)) as report:
                 self._require_own_suffix(chosen("suffix", None))
                 work = optimize(report, _for(estimator, checkpoint, resolve(EXPORTER, self._arguments)))
             tell_of_auto(work)
         _mirror_collection(original, os.path.dirname(slim), place)
+
+    def _tell(self, estimator: Any, step: int, place: Any) -> Callable[[Report], None] | None:
+        """What shows a report in TensorBoard, among what the Estimator's model_dir holds."""
+        model_dir = getattr(estimator, "model_dir", None)
+        if model_dir is None or place == OFF:
+            return None
+        folder = events_folder(model_dir, self.name, self._chosen("suffix"))
+        return functools.partial(write_events, folder, step)
 
     def _chosen(self, name: str) -> Any:
         return chosen(name, self._arguments[name])

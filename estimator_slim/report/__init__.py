@@ -5,7 +5,14 @@ from estimator_slim.report.record import FAILED, PUBLISHED, REFUSED, Chosen, Pro
 from estimator_slim.report.steps import Phase, Step, Tried, phase, verdict
 from estimator_slim.report.text import verification_text
 from estimator_slim.report.treatment import Treatment
-from estimator_slim.report.verification import Asked, Failure, OutputResult, Part, Verification
+from estimator_slim.report.verification import (
+    Asked,
+    Failure,
+    OutputResult,
+    Part,
+    Verification,
+    accuracies,
+)
 
 __all__ = [
     "Asked",
@@ -24,6 +31,7 @@ __all__ = [
     "Treatment",
     "Tried",
     "Verification",
+    "accuracies",
     "from_json",
     "load_report",
     "phase",

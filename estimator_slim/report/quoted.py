@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from estimator_slim.report.shares import floor_percent, percent
-from estimator_slim.report.verification import Part, Verification, accuracies
+from estimator_slim.report.verification import Part, Verification, told_accuracies
 
 
 def quoted(before: int, after: int, found: Verification | None) -> str:
@@ -22,7 +22,7 @@ def _answers(found: Verification | None) -> str:
     failed = "" if found.passed else ", verification failed"
     examples = [one.examples for one in found.outputs if one.examples is not None]
     if examples:
-        known = ", ".join(accuracies(found.outputs, "→"))
+        known = ", ".join(told_accuracies(found.outputs, "→"))
         return (f"{_nearness(examples)} {found.judged(found.examples, examples):,} of your examples"
                 f"{_apart(found)}{f' ({known})' if known else ''}{failed}")
     made_up = [one.made_up for one in found.outputs if one.made_up is not None]

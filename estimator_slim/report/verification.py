@@ -82,6 +82,13 @@ class Verification:
         """The same, near ties not counted."""
         return _mean((o.clear_agreement, o.clear) for o in self.outputs)
 
+    @property
+    def largest_share(self) -> float | None:
+        """How far the farthest row is off, as a share of its range; None where no float was compared."""
+        parts = [part for one in self.outputs for part in (one.examples, one.made_up) if part]
+        return max((error for part in parts for error in (part.error, part.farthest)
+                    if error is not None), default=None)
+
     def __str__(self) -> str:
         """One line: `verified: 1 signature; 900 of your examples: same decision in 99.9 %, largest error
         0.8 % of the range (5 % allowed), accuracy 0.9089 -> 0.9087; 310 made-up rows: ...`.
@@ -95,7 +102,7 @@ class Verification:
             f"{'verified' if self.passed else 'verification failed'}: "
             f"{signatures} signature{'s' * (signatures != 1)}",
             *self._told(f"{self.judged(self.examples, examples):,} of your examples", examples,
-                        list(accuracies(self.outputs, "->"))),
+                        list(told_accuracies(self.outputs, "->"))),
             *self._told(f"{count:,} made-up row{'s' * (count != 1)}", made_up, []),
             *self._set_apart()])
 
@@ -193,6 +200,8 @@ class Part:
       same: of these, those with the same decision.
       clear: of these, those that are no near ties.
       clear_same: of those, the ones with the same decision.
+      row_errors: how far all of these rows are off, as shares of that range, as 21 quantiles: the
+        smallest, that which 5 % of rows do not exceed, 10 %, … the largest. None for what is no float.
     """
 
     rows: int
@@ -203,6 +212,7 @@ class Part:
     same: int = 0
     clear: int = 0
     clear_same: int = 0
+    row_errors: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -237,13 +247,19 @@ def _agreements(parts: Sequence[Part]) -> Iterator[str]:
         yield f"same decision in {share}{without if same < decisions else ''}"
 
 
-def accuracies(outputs: Sequence[OutputResult], arrow: str) -> Iterator[str]:
-    """Each pair once; with the names of outputs where there is more than one."""
+def accuracies(outputs: Sequence[OutputResult]) -> dict[str, tuple[float, float]]:
+    """Output → accuracy of the original and of the slim servable; each pair once."""
     known: dict[tuple[float, float], str] = {}
     for one in outputs:
         if one.accuracy is not None and one.slim_accuracy is not None:
             known.setdefault((one.accuracy, one.slim_accuracy), one.output)
-    for (before, after), output in known.items():
+    return {output: pair for pair, output in known.items()}
+
+
+def told_accuracies(outputs: Sequence[OutputResult], arrow: str) -> Iterator[str]:
+    """`accuracy 0.9089 -> 0.9087`; with the names of outputs where there is more than one."""
+    known = accuracies(outputs)
+    for output, (before, after) in known.items():
         yield f"accuracy{f' of {output!r}' if len(known) > 1 else ''} {before:.4f} {arrow} {after:.4f}"
 
 

@@ -27,6 +27,7 @@ from estimator_slim.verify.comparison.numbers import (
 )
 from estimator_slim.verify.questions import EXTREME
 
+_QUANTILES = np.linspace(0, 1, 21)
 _PART = 4.0  # what all rows are off alike is held to this part of what a row may be off
 
 
@@ -93,7 +94,8 @@ def _part(floats: Floats, rows: np.ndarray) -> Part | None:
             else part_of_decisions(~decided.moved, decided.clear, rows))
     return replace(part, error=float(off.share[rows & off.counted].max(initial=0.0)),
                    beyond=int(let_pass.sum()),
-                   farthest=float(off.share[let_pass].max()) if let_pass.any() else None)
+                   farthest=float(off.share[let_pass].max()) if let_pass.any() else None,
+                   row_errors=tuple(map(float, np.quantile(off.share[rows], _QUANTILES))))
 
 
 def failure(floats: Floats, bounds: Bounds) -> Failure | None:
