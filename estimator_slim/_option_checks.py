@@ -86,7 +86,7 @@ def checkpoint(name: str, value: Any) -> str | None:
     path = as_text(value, name) if isinstance(value, (str, bytes, os.PathLike)) else ""
     found = tf.train.latest_checkpoint(path) if tf.io.gfile.isdir(path) else path
     if found and has_content(f"{found}.index"):
-        return str(found)
+        return as_text(found, name)
     raise OptionError(f"{name}: expected a training checkpoint, such as model_dir/model.ckpt-1000 (with "
                       f"a file of this name and .index), or a model_dir that has one, got {value!r}")
 

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import os
 
+from estimator_slim.errors import DestinationError
+
 
 def slim_directory(source: str, suffix: str) -> str:
     """`export/best/1700000000` → `export/best-slim/1700000000`."""
     parent, version = os.path.split(source if "://" in source else os.path.abspath(source))
     return os.path.join(parent + suffix, version)
+
+
+def require_outside(original: str, path: str, what: str) -> None:
+    """Refuses to write into an original, by whatever links and spellings. `what`: lies at `path`."""
+    if f"{os.path.realpath(path)}/".startswith(f"{os.path.realpath(original)}/"):
+        raise DestinationError(f"{path} is inside the original {original}, which is never changed; give "
+                               f"{what} outside of it")

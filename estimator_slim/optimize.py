@@ -115,9 +115,6 @@ def optimize(report: Report, options: Options, *, tags: Sequence[str] = ("serve"
     """The work of `optimize_saved_model`, with everything chosen; fills in the report."""
     source, destination = report.source, report.destination
     report.options, report.tags = choices(options), list(tags)
-    if _inside(destination, source):
-        raise DestinationError(f"{destination} is inside the original {source}, which is never "
-                               "changed; give a destination outside of it")
     require_loadable(destination, DestinationError)
     import_libraries(options.imports)
     with phase(report.phases, "read"):
@@ -164,7 +161,3 @@ def _questions(servable: Servable, options: Options) -> list[Request]:
     if options.verify == OFF and not options.warmup:
         return []
     return questions_for(servable, input_fn=options.verify_input_fn, examples=options.verify_examples)
-
-
-def _inside(path: str, folder: str) -> bool:
-    return f"{os.path.realpath(path)}/".startswith(f"{os.path.realpath(folder)}/")

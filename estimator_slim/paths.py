@@ -1,21 +1,36 @@
-"""Paths as people give them, and which of them TensorFlow can open and load from."""
+"""Paths as people give them, as TensorFlow reads them, and which of them it can load from.
+
+    export/./best//1/   →  export/best/1       as TensorFlow cleans it, without a look at the disk
+    link/../best        →  best                likewise, whatever `link` leads to
+    file:///a/best      →  /a/best             a path of this machine, whatever host is named before it
+    file:///link/../b   →  what the disk says  TensorFlow cleans no URL
+    file:/a             →  file:/a             a folder named `file:`; a scheme ends with ://
+    gs://bucket/best/   →  gs://bucket/best    other file systems read their paths themselves
+
+So each path is read once, where it comes in, and behind that `://` in a path tells that it is not on
+this machine's disks.
+"""
 
 from __future__ import annotations
 
 import fnmatch
 import os
+import re
 from typing import Union
 
 from estimator_slim.errors import EstimatorSlimError, OptionError
 
 Path = Union[str, bytes, os.PathLike]
 
+_SCHEME = re.compile("([a-zA-Z][0-9a-zA-Z.]*)://")  # TensorFlow's own rule
+_UP = ".."
+
 
 def as_text(path: Path, name: str) -> str:
-    """The path as TensorFlow takes it, without slashes at its end. `name`: of the argument.
+    """The path in its one spelling, without slashes at its end. `name`: of the argument.
 
     Raises:
-      OptionError: it is empty, or no UTF-8.
+      OptionError: it is empty, no UTF-8, or a `file://` without a path.
     """
     text = os.fsdecode(path)
     if not text:
@@ -25,7 +40,27 @@ def as_text(path: Path, name: str) -> str:
     except UnicodeEncodeError as e:
         raise OptionError(f"{name}: expected a path in UTF-8, since TensorFlow opens no other, got "
                           f"{ascii(text)}; rename the folder") from e
-    return text.rstrip("/") or "/"
+    scheme = _SCHEME.match(text)
+    if scheme is None:
+        return _cleaned(text)
+    if scheme[1] == "file":
+        return _on_disk(text, text[scheme.end():], name)
+    return scheme[0] + text[scheme.end():].rstrip("/")
+
+
+def _cleaned(text: str) -> str:
+    return re.sub("^//", "/", os.path.normpath(text))  # normpath leaves two slashes in front
+
+
+def _on_disk(url: str, rest: str, name: str) -> str:
+    """The path in a `file://` URL, of which `rest` is what stands behind these letters."""
+    _, slash, path = rest.partition("/")
+    if not slash:
+        raise OptionError(f"{name}: expected a path of this machine behind file://, as in "
+                          f"file:///export/best/1, got {url!r}")
+    parts = path.split("/")
+    count = len(parts) - parts[::-1].index(_UP) if _UP in parts else 0
+    return _cleaned("/".join([os.path.realpath("/" + "/".join(parts[:count])), *parts[count:]]))
 
 
 def has_content(path: str) -> bool:

@@ -13,6 +13,7 @@ import tensorflow as tf
 from estimator_slim import log
 from estimator_slim.errors import RecordError
 from estimator_slim.options import OFF
+from estimator_slim.paths import as_text
 from estimator_slim.report import PUBLISHED, Report, from_json, to_json
 
 _UNFINISHED = ".part"
@@ -34,9 +35,9 @@ def record_path(destination: str, place: str | os.PathLike | None) -> str | None
     home, name = os.path.split(path)
     root, folder = os.path.split(home)
     if name.isdigit() and folder and not root.endswith(("/", ":")):
-        return os.path.join(root if place is None else os.fsdecode(place), f"{folder}-report",
+        return os.path.join(root if place is None else as_text(place, "report"), f"{folder}-report",
                             f"{name}.json")
-    return os.path.join(home if place is None else os.fsdecode(place), f"{name}-report.json")
+    return os.path.join(home if place is None else as_text(place, "report"), f"{name}-report.json")
 
 
 def keep(report: Report, place: str | os.PathLike | None) -> None:

@@ -16,8 +16,9 @@ import tensorflow as tf
 
 from estimator_slim import log
 from estimator_slim.errors import VerificationError
+from estimator_slim.layout import require_outside
 from estimator_slim.options import OPTIONS, Options
-from estimator_slim.record_files import keep
+from estimator_slim.record_files import keep, record_path
 from estimator_slim.report import FAILED, REFUSED, Chosen, Problem, Report
 from estimator_slim.usage import Usage, measured
 from estimator_slim.version import VERSION
@@ -35,7 +36,14 @@ def recorded(source: str, destination: str, place: str | os.PathLike | None, *,
       place: where records are kept, see `record_path`.
       failures: whether it is kept where the block raises, too.
       tell: who else is told of it, however it ended.
+
+    Raises:
+      DestinationError: before the block, where one of the two would be written into the original.
     """
+    require_outside(source, destination, "a destination")
+    record = record_path(destination, place)
+    if record is not None:
+        require_outside(source, record, "a folder for records")
     report = Report(source, destination, versions=versions(),
                     started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
     try:

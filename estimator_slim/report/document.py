@@ -15,7 +15,8 @@ import os
 from collections.abc import Callable
 from typing import Any, Union
 
-from estimator_slim.errors import RecordError
+from estimator_slim.errors import OptionError, RecordError
+from estimator_slim.paths import as_text
 from estimator_slim.report.record import Chosen, Problem, Report
 from estimator_slim.report.steps import Phase, Step, Tried
 from estimator_slim.report.treatment import Treatment
@@ -70,9 +71,9 @@ def load_report(path: Union[str, bytes, os.PathLike]) -> Report:  # noqa: UP007
       RecordError: it cannot be read, is no record, or one that a newer estimator_slim wrote.
     """
     try:
-        with open(path, "rb") as file:
+        with open(as_text(path, "path"), "rb") as file:
             return from_json(file.read())
-    except (OSError, RecordError) as e:
+    except (OSError, OptionError, RecordError) as e:
         raise RecordError(f"{os.fsdecode(path)}: {e}") from e
 
 
