@@ -20,6 +20,7 @@ from estimator_slim.checkpoint.checksum import masked_crc
 from estimator_slim.checkpoint.data_file import check_data_files, damaged, read_octets, stream
 from estimator_slim.checkpoint.index import Piece, TensorEntry, read_index
 from estimator_slim.checkpoint.region import Region, parse_region, tile
+from estimator_slim.checkpoint.scattered import scattered_rows
 from estimator_slim.checkpoint.strings import decode_strings, encode_strings
 from estimator_slim.errors import SourceError
 from estimator_slim.graph import Weight
@@ -68,6 +69,26 @@ class CheckpointReader:
         if not 0 <= start <= stop <= box.lengths[0]:
             raise ValueError(f"{name!r} has rows 0..{box.lengths[0]}, not {start}..{stop}.")
         return self._read(name, box.rows(start, stop))
+
+    def rows_at(self, name: str, places: np.ndarray, region: Region | None = None) -> np.ndarray:
+        """Rows of a tensor of numbers, or of a region of it, in the order of `places`: [n, ...].
+
+        Args:
+          places: integers [n]; the same may be there several times.
+
+        Raises:
+          SourceError: no such tensor or region, or its data cannot be read.
+          ValueError: there are no such rows.
+        """
+        box = self._region(name, region)
+        outside = places[(places < 0) | (places >= box.lengths[0])]
+        if outside.size:
+            raise ValueError(f"{name!r} has rows 0..{box.lengths[0]}, not {outside[0]}.")
+        unique, where = np.unique(places, return_inverse=True)
+        found = scattered_rows(name, self.entry(name), box, unique)
+        if found is None:
+            found = np.stack([self._read(name, box.rows(one, one + 1))[0] for one in unique.tolist()])
+        return found[where]
 
     def value(self, name: str, region: Region | None = None) -> np.ndarray:
         """A whole tensor, or a region of it; strings are an object array of bytes.
@@ -203,4 +224,7 @@ def stored_weight(reader: CheckpointReader, key: str, shape_and_slice: str = "")
     def read(start: int, stop: int) -> np.ndarray:
         return reader.rows(key, start, stop, region)
 
-    return Weight(entry.dtype, tuple(shape), read, origin=key)
+    def rows_at(places: np.ndarray) -> np.ndarray:
+        return reader.rows_at(key, places, region)
+
+    return Weight(entry.dtype, tuple(shape), read, rows_at=rows_at, origin=key)

@@ -65,6 +65,8 @@ class Weight:
       shape: static; `()` for a scalar.
       read: `read(start, stop)` → rows start..stop of the first axis, an array of shape
         [stop - start, *shape[1:]]; a scalar is read as rows 0..1 of shape [1].
+      rows_at: of a stored tensor of numbers, `rows_at(places)` → rows at these places, int [n], in their
+        order; None for any other weight.
       stored: the form on disk, where that differs from the value.
       mutable: requests may change it, so the value is only where it starts.
       by_handle: loops or branches read it by its handle, so it stays a variable; it never changes.
@@ -76,6 +78,7 @@ class Weight:
     dtype: tf.DType
     shape: tuple[int, ...]
     read: Callable[[int, int], np.ndarray]
+    rows_at: Callable[[np.ndarray], np.ndarray] | None = None
     stored: Stored | None = None
     mutable: bool = False
     by_handle: bool = False

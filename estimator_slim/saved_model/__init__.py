@@ -2,6 +2,7 @@
 
 from estimator_slim.saved_model.another_graph import rewritten
 from estimator_slim.saved_model.files import ASSET_FOLDERS, copy_assets
+from estimator_slim.saved_model.meta_graph import interface_of
 from estimator_slim.saved_model.publish import published, withdraw
 from estimator_slim.saved_model.reader import Servable, is_marked, read_servable, require_importable
 from estimator_slim.saved_model.soundness import faults
@@ -13,6 +14,7 @@ __all__ = [
     "Servable",
     "copy_assets",
     "faults",
+    "interface_of",
     "is_marked",
     "published",
     "read_servable",

@@ -16,7 +16,7 @@ from estimator_slim.report import Asked, Failure, Report, Verification
 from estimator_slim.saved_model import Servable
 from estimator_slim.transforms import LOSSLESS, Bounds
 from estimator_slim.verify.advice import refusal, unasked
-from estimator_slim.verify.answers import Heard, Job, ask, thinned_like
+from estimator_slim.verify.answers import LARGE_BYTES, Heard, Job, ask, thinned_like
 from estimator_slim.verify.comparison import (
     Hanging,
     changed_by_requests,
@@ -127,7 +127,8 @@ class Original:
         return errors
 
     def _ask(self, directory: str, requests: Sequence[Request]) -> Heard:
-        return ask([Job(directory, requests, self._tags)], seconds=self._seconds)[0]
+        in_files = LARGE_BYTES if directory == self._servable.directory else None
+        return ask([Job(directory, requests, self._tags, in_files=in_files)], seconds=self._seconds)[0]
 
     def _compared(self, original: Heard, slim: Heard, bounds: Bounds,
                   unsteady: frozenset[tuple[str, str]] = frozenset()) -> Verification:

@@ -136,7 +136,18 @@ def test_rows_of_regions_cross_the_slices_they_were_saved_in(
     region = Region((20, 2), (60, 3))
     np.testing.assert_array_equal(reader.value("table", region), TABLE[20:80, 2:5])
     np.testing.assert_array_equal(reader.rows("table", 5, 50, region), TABLE[25:70, 2:5])
+    places = np.array([59, 0, 7, 59, 44])
+    np.testing.assert_array_equal(reader.rows_at("table", places), TABLE[places])
+    np.testing.assert_array_equal(reader.rows_at("table", places, region), TABLE[20 + places, 2:5])
     reader.verify("table")
+
+
+@pytest.mark.parametrize("places", [[-1], [3, 100]], ids=str)
+def test_places_that_are_no_rows_are_an_error(tmp_path: Path, places: list[int]) -> None:
+    reader = CheckpointReader(save(tmp_path / "c", table=TABLE))
+    assert reader.rows_at("table", np.array([], np.int64)).shape == (0, 6)
+    with pytest.raises(ValueError, match=r"has rows 0\.\.100"):
+        reader.rows_at("table", np.array(places))
 
 
 def test_the_variables_of_a_partitioned_saver_read_by_their_slices(tmp_path: Path) -> None:

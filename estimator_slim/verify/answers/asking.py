@@ -42,6 +42,7 @@ class Job:
       tags: of the MetaGraph.
       grappler: with TensorFlow's graph optimizer, as servers run it.
       start: number of the request to begin with; those before it were asked.
+      in_files: bytes from which tables stay in their files, see from_files.py; None: none does.
     """
 
     directory: str
@@ -49,6 +50,7 @@ class Job:
     tags: Sequence[str] = ("serve",)
     grappler: bool = True
     start: int = 0
+    in_files: int | None = None
 
 
 @dataclass
@@ -106,7 +108,8 @@ def _tell_of(job: Job) -> Iterator[tuple[str, Any]]:
     yield "load", None
     with contextlib.ExitStack() as loaded:
         try:
-            servable = loaded.enter_context(served(job.directory, job.tags, grappler=job.grappler))
+            servable = loaded.enter_context(served(
+                job.directory, job.tags, grappler=job.grappler, in_files=job.in_files))
         except Exception as error:
             yield "refused", refusal(error)
             return

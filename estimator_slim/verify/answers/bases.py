@@ -39,7 +39,8 @@ _TEXTS = frozenset((
     "Substr"))
 _PASSES = _MOVES | _COUNTS | _TEXTS | CHOICES | STEPS  # the last two where they read what is exact
 _GATHERS = frozenset(("Gather", "GatherNd", "GatherV2", "ResourceGather", "ResourceGatherNd"))
-_CROSSINGS = _GATHERS | {"Cast", "OneHot"}  # by which floats are made from what is exact
+_FROM_FILE = "PyFunc"  # looks rows up, see from_files.py; its only input are the ids
+_CROSSINGS = _GATHERS | {"Cast", "OneHot", _FROM_FILE}  # by which floats are made from what is exact
 _STARTS = frozenset((  # what they answer is the request's, or does not go by values
     "Const", "OnesLike", "ParseExample", "ParseExampleV2", "ParseSequenceExample",
     "ParseSequenceExampleV2", "ParseSingleExample", "Rank", "Shape", "ShapeN", "Size", "ZerosLike"))
@@ -131,6 +132,8 @@ class Search:
         op = tensor.op
         if op.type in _STARTS:
             return ()
+        if op.type == _FROM_FILE and not _inexact(tensor):
+            return self._behind(op.inputs[0], depth + 1)
         if op.type in _GATHERS and not _inexact(tensor):
             return self._gathered(op, depth)
         if op.type in _PASSES and not (op.type in CHOICES and _inexact(tensor)):

@@ -16,7 +16,8 @@ _LENGTH = 600
 _RESTORING = "Original error:"  # stands behind three lines about checkpoints, whatever went wrong
 _PREFACE = re.compile(r"\s*(Graph execution error:|Detected at node.*?\nNode: [^\n]*)\s*", re.DOTALL)
 _AFTERWARDS = re.compile(r"Original stack trace for|Errors may have originated|Input Source operations|"
-                         r"Function call stack|Registered devices:|Stack trace for op definition")
+                         r"Traceback \(most recent|Function call stack|Registered devices:|"
+                         r"Stack trace for op definition")
 _NODE = re.compile(r"\s*\[\[.*\]\]\s*")
 _FUNCTION = re.compile(r"\{\{function_node \S*\}\}")
 

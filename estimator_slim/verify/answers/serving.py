@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ from tensorflow.python.saved_model import loader_impl
 from estimator_slim.graph import INIT_SIGNATURE, drop_recorded_shapes, names
 from estimator_slim.verify.answers.bases import MadeBy, Search
 from estimator_slim.verify.answers.cause import cause_of
+from estimator_slim.verify.answers.from_files import leave_in_files
 from estimator_slim.verify.answers.reduced import bases_of
 from estimator_slim.verify.answers.thinning import Share, thin
 from estimator_slim.verify.request import Answer, Refusal, Request
@@ -90,10 +92,12 @@ class Served:
 
 
 @contextlib.contextmanager
-def served(directory: str, tags: Sequence[str], *, grappler: bool = True) -> Iterator[Served]:
+def served(directory: str, tags: Sequence[str], *, grappler: bool = True,
+           in_files: int | None = None) -> Iterator[Served]:
     """The MetaGraph with these tags, loaded: variables restored, init op run with its assets.
 
     `grappler`: with TensorFlow's graph optimizer, as servers run it; without, small graphs load faster.
+    `in_files`: bytes from which tables stay in their files, see from_files.py; None: none does.
     Raises whatever TensorFlow raises where it cannot load it.
     """
     config = tf.compat.v1.ConfigProto(device_count={"GPU": 0}, allow_soft_placement=True)
@@ -102,7 +106,17 @@ def served(directory: str, tags: Sequence[str], *, grappler: bool = True) -> Ite
         loader = loader_impl.SavedModelLoader(directory)
         for meta_graph in loader.saved_model.meta_graphs:
             drop_recorded_shapes(meta_graph.graph_def)
+        kept = _left_in_files(loader, directory, tags, in_files)
         yield Served(session, loader.load(session, list(tags)))
+        del kept
+
+
+def _left_in_files(loader: Any, directory: str, tags: Sequence[str], in_files: int | None) -> list[Any]:
+    """Leaves the tables of what is to be loaded in their files; what has to be kept for that."""
+    prefix = os.path.join(directory, "variables", "variables")
+    if in_files is None or not tf.io.gfile.exists(prefix + ".index"):
+        return []
+    return leave_in_files(loader.get_meta_graph_def_from_tags(list(tags)), prefix, in_files)
 
 
 def refusal(error: Exception) -> Refusal:
