@@ -30,8 +30,9 @@ def check_data_files(tensors: Mapping[str, TensorEntry]) -> None:
                 raise SourceError(damaged(name, piece, detail))
 
 
-def stream(name: str, piece: Piece, start: int, stop: int, step: int) -> Iterator[np.ndarray]:
-    """Bytes start..stop of a piece, uint8 [step] at a time.
+def stream(name: str, piece: Piece, start: int, stop: int, step: int,
+           into: np.ndarray | None = None) -> Iterator[np.ndarray]:
+    """Bytes start..stop of a piece, uint8 [step] at a time; where `into` is given, they are put there.
 
     Raises:
       SourceError: they cannot be read; or they are the whole piece, and at the end of it
@@ -39,33 +40,43 @@ def stream(name: str, piece: Piece, start: int, stop: int, step: int) -> Iterato
     """
     crc, whole = 0, (start, stop) == (0, piece.size)
     for at in range(start, stop, step):
-        octets = read_octets(name, piece, at, min(step, stop - at))
+        size = min(step, stop - at)
+        room = np.empty(size, np.uint8) if into is None else into[at - start:at - start + size]
+        octets = read_octets(name, piece, at, room)
         crc = google_crc32c.extend(crc, octets) if whole else crc
         yield octets
     if whole and masked_crc(crc) != piece.crc:
         raise SourceError(damaged(name, piece, "its bytes do not match their checksum"))
 
 
-def read_octets(name: str, piece: Piece, at: int, size: int) -> np.ndarray:
-    """So many bytes of a piece, from its byte `at` on, uint8 [size].
+def read_octets(name: str, piece: Piece, at: int, room: np.ndarray) -> np.ndarray:
+    """Fills `room`, uint8 [size], with so many bytes of a piece, from its byte `at` on, and returns it.
 
     Raises:
       SourceError: they cannot be read.
     """
     offset = piece.offset + at
     try:
-        if "://" not in piece.path:  # a local disk: 2 to 4 times as fast as GFile
-            octets = np.fromfile(piece.path, np.uint8, size, offset=offset)
-        else:
-            with tf.io.gfile.GFile(piece.path, "rb") as file:
-                file.seek(offset)
-                octets = np.frombuffer(file.read(size), np.uint8)
+        count = _fill(piece.path, offset, room)
     except (OSError, tf.errors.OpError) as error:
         raise SourceError(damaged(name, piece, str(error))) from error
-    if len(octets) != size:
-        detail = f"expected {size} bytes at byte {offset}, got {len(octets)}"
+    if count != len(room):
+        detail = f"expected {len(room)} bytes at byte {offset}, got {count}"
         raise SourceError(damaged(name, piece, detail))
-    return octets
+    return room
+
+
+def _fill(path: str, offset: int, room: np.ndarray) -> int:
+    """Reads bytes of a file into `room`; returns how many there were."""
+    if "://" not in path:  # a local disk: straight to where they are wanted, without a copy
+        with open(path, "rb") as file:
+            file.seek(offset)
+            return file.readinto(room.data)
+    with tf.io.gfile.GFile(path, "rb") as file:
+        file.seek(offset)
+        octets = file.read(len(room))
+    room[:len(octets)] = np.frombuffer(octets, np.uint8)
+    return len(octets)
 
 
 def damaged(name: str, piece: Piece, detail: str) -> str:

@@ -179,6 +179,11 @@ class CheckpointReader:
 
 def _copy(name: str, piece: Piece, wanted: Region, box: Region, result: np.ndarray) -> None:
     """Puts into `result`, which holds `box`, the part of it that is `wanted` of the piece."""
+    if result.dtype != object and wanted.lengths[1:] == box.lengths[1:] == piece.region.lengths[1:]:
+        into = result[wanted.inside(box)].reshape(-1).view(np.uint8)
+        for _ in _rows(name, piece, wanted, into):
+            pass
+        return
     blocks = _strings(name, piece) if result.dtype == object else _rows(name, piece, wanted)
     for region, octets in blocks:
         part = wanted.overlap(region)
@@ -186,13 +191,13 @@ def _copy(name: str, piece: Piece, wanted: Region, box: Region, result: np.ndarr
         result[part.inside(box)] = block[part.inside(region)]
 
 
-def _rows(name: str, piece: Piece, wanted: Region) -> Iterator[Block]:
-    """The rows of a piece that `wanted` touches, in blocks of full rows."""
+def _rows(name: str, piece: Piece, wanted: Region, into: np.ndarray | None = None) -> Iterator[Block]:
+    """The rows of a piece that `wanted` touches, in blocks of full rows; see `stream` for `into`."""
     first = wanted.starts[0] - piece.region.starts[0]
     last, row = first + wanted.lengths[0], piece.size // piece.region.lengths[0]
     step = max(1, BLOCK_BYTES // row)
     # The blocks come first in zip: at their end the checksum is compared.
-    blocks = stream(name, piece, first * row, last * row, step * row)
+    blocks = stream(name, piece, first * row, last * row, step * row, into)
     for octets, start in zip(blocks, range(first, last, step)):
         yield piece.region.rows(start, start + len(octets) // row), octets
 
@@ -202,7 +207,7 @@ def _strings(name: str, piece: Piece) -> Iterator[Block]:
     if piece.size > MOST_STRING_BYTES:
         detail = f"expected at most {MOST_STRING_BYTES:,} bytes of strings, got {piece.size:,}"
         raise SourceError(damaged(name, piece, detail))
-    content = read_octets(name, piece, 0, piece.size).tobytes()
+    content = read_octets(name, piece, 0, np.empty(piece.size, np.uint8)).tobytes()
     try:
         strings = decode_strings(content, piece.region.size)
     except ValueError as error:

@@ -6,6 +6,7 @@ from estimator_slim.graph import _operations as operations
 from estimator_slim.graph import _sparse_facts as sparse_facts
 from estimator_slim.graph._operations import attribute
 from estimator_slim.graph._shape_rules import Dims
+from estimator_slim.graph.ahead import computed_ahead
 from estimator_slim.graph.bodies import edit_bodies
 from estimator_slim.graph.consumers import Consumers
 from estimator_slim.graph.control_flow import inside_branches, inside_loops, reached
@@ -42,6 +43,7 @@ __all__ = [
     "attribute",
     "attributes",
     "called_by",
+    "computed_ahead",
     "drop_recorded_shapes",
     "edit_bodies",
     "extents",

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-SLICE_BYTES = 4 << 20
+from estimator_slim.graph.ahead import computed_ahead
+
+SLICE_BYTES = 2 << 20  # some of these are in memory at once, see ahead.py
 CONSTANT_BYTES = 1 << 18  # up to this size a weight is a Const, unless a person places it otherwise
 
 
@@ -115,15 +117,19 @@ class Weight:
         """Bytes of the value in memory (a string counts as 16)."""
         return self.value_count * (self.dtype.size if self.dtype != tf.string else 16)
 
+    def rows_within(self, byte_count: int, multiple: int = 1) -> int:
+        """How many rows take about so many bytes: a multiple of `multiple`, and at least that."""
+        row_bytes = max(1, self.byte_count // max(1, self.row_count))
+        return max(multiple, byte_count // row_bytes // multiple * multiple)
+
     def slices(self, multiple: int = 1) -> Iterator[tuple[int, np.ndarray]]:
-        """(first row, rows) over the whole weight, each of about SLICE_BYTES.
+        """(first row, rows) over the whole weight, each of about SLICE_BYTES, read ahead in threads.
 
         Every slice but the last has a number of rows that `multiple` divides.
         """
-        row_bytes = max(1, self.byte_count // max(1, self.row_count))
-        step = max(multiple, SLICE_BYTES // row_bytes // multiple * multiple)
-        for start in range(0, self.row_count, step):
-            yield start, self.read(start, min(start + step, self.row_count))
+        step = self.rows_within(SLICE_BYTES, multiple)
+        return computed_ahead(lambda start: (start, self.read(start, min(start + step, self.row_count))),
+                              range(0, self.row_count, step))
 
     def matrix(self) -> Weight:
         """The same values as rows of the last axis: [a, b, c] → [a * b, c]."""

@@ -17,7 +17,6 @@ The grid stays that of the row. Single values move by more than half a step, whi
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +24,7 @@ import numpy as np
 from estimator_slim.quantization.grid import Grid
 
 _DAMPING = 0.1    # of the mean diagonal of h: how much the values themselves count beside the layer
-_ROWS = 4096      # at once
+_ROWS = 2048      # at once
 
 
 class Feedback(NamedTuple):
@@ -70,8 +69,8 @@ def encode_with_feedback(rows: np.ndarray, grid: Grid, last: int, given: Feedbac
         _round_in_order(steps, in_order, np.float32(last), given.pass_on)
         codes[part, given.order] = in_order.T
 
-    with ThreadPoolExecutor() as threads:  # numpy computes without holding the interpreter's lock
-        list(threads.map(encode_part, range(0, len(rows), _ROWS)))
+    for start in range(0, len(rows), _ROWS):
+        encode_part(start)
     return codes
 
 
@@ -83,9 +82,7 @@ def _round_in_order(steps: np.ndarray, codes: np.ndarray, last: np.float32, pass
     """
     width = len(steps)
     if width == 1:
-        code = np.rint(steps)
-        np.maximum(code, np.float32(0), out=code)
-        np.minimum(code, last, out=code)
+        code = np.clip(np.rint(steps), np.float32(0), last)
         codes[:] = code
         steps -= code
         return

@@ -17,7 +17,7 @@ _KEPT_BYTES = 16 << 20  # of rows that are read once and then kept, as they may 
 def selected(weight: Weight, ids: np.ndarray, rest: np.ndarray | None = None) -> Weight:
     """Rows `ids` [m], rising, of a weight [n, ...], and behind them one row `rest`: [m (+ 1), ...]."""
     last = len(ids) + (rest is not None)
-    step = max(1, SLICE_BYTES * weight.row_count // max(1, weight.byte_count))
+    step = weight.rows_within(SLICE_BYTES)
     is_small = last * weight.byte_count // max(1, weight.row_count) <= _KEPT_BYTES
 
     @functools.cache

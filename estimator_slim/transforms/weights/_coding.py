@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 import tensorflow as tf
 
-from estimator_slim.graph import Weight
+from estimator_slim.graph import Weight, computed_ahead
 from estimator_slim.log import tracked
 from estimator_slim.quantization import (
     VALUES_PER_BLOCK,
@@ -41,6 +41,7 @@ from estimator_slim.quantization import (
 )
 
 WHOLE_TABLE = 0
+_READ_BYTES = 1 << 20  # of rows that are encoded at once
 _SAMPLES, _SAMPLE_ROWS = 16, 256
 
 
@@ -81,6 +82,16 @@ class Coding:
         return Weight.of_array(values.reshape(shape), self.weight.origin)
 
     def _read_codes(self, start: int, stop: int) -> np.ndarray:
+        """Rows start..stop of `codes`, worked out a megabyte of the original at a time."""
+        shape = self.codes.shape[1:]
+        codes = np.empty((stop - start, *shape), self.codes.dtype.as_numpy_dtype)
+        step = self.weight.rows_within(_READ_BYTES, max(1, self.per_block))
+        for at in range(start, stop, step):
+            end = min(at + step, stop)
+            codes[at - start:end - start] = self._some_codes(at, end)
+        return codes
+
+    def _some_codes(self, start: int, stop: int) -> np.ndarray:
         first = start // self.per_block * self.per_block if self.per_block else start
         rows = _matrix(self.weight.read(first, stop))
         if self.grid is None:
@@ -118,8 +129,9 @@ def fit_coding(weight: Weight, *, bits: int, granularity: str) -> Coding:
     with_offset = bits == 4 or _gains_from_offset(weight, per_block, bits)
     if per_block == WHOLE_TABLE:
         return Coding(weight, bits, _fit_table(weight, bits, with_offset), WHOLE_TABLE)
-    grids = [_fit_slice(rows, start, per_block, bits, with_offset)
-             for start, rows in tracked(f"fitting {weight.origin}", weight.byte_count, _slices(weight))]
+    slices = tracked(f"fitting {weight.origin}", weight.byte_count, _slices(weight))
+    grids = list(computed_ahead(
+        lambda one: _fit_slice(one[1], one[0], per_block, bits, with_offset), slices))
     scale = np.concatenate([g.scale for g in grids])
     offset = np.concatenate([g.offset for g in grids]) if with_offset else None
     return Coding(weight, bits, Grid(scale, offset), per_block)

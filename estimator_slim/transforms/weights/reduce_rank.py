@@ -180,7 +180,7 @@ def _directions(gram: np.ndarray, kernel: np.ndarray) -> tuple[np.ndarray, np.nd
 
 def _projected(weight: Weight, onto: np.ndarray) -> Weight:
     """The rows [n, D] of a weight times `onto` [D, r]."""
-    step = max(1, _READ_BYTES // (4 * weight.shape[1]))
+    step = weight.rows_within(_READ_BYTES)
 
     def read(start: int, stop: int) -> np.ndarray:
         rows = np.empty((stop - start, onto.shape[1]), np.float32)
