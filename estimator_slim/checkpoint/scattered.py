@@ -13,7 +13,7 @@ from estimator_slim.checkpoint.index import Piece, TensorEntry
 from estimator_slim.checkpoint.region import Region
 from estimator_slim.errors import SourceError
 
-_ReadRow = Callable[[int, np.ndarray], None]  # puts the row that begins at a byte into an array
+_ReadRow = Callable[[int, np.ndarray], object]  # puts the row that begins at a byte into an array
 
 
 def scattered_rows(name: str, entry: TensorEntry, box: Region, places: np.ndarray) -> np.ndarray | None:
@@ -55,7 +55,7 @@ def _read(name: str, piece: Piece, row: np.ndarray, numbers: np.ndarray, rows: n
 @contextlib.contextmanager
 def _opened(name: str, piece: Piece, size: int) -> Iterator[_ReadRow]:
     if "://" in piece.path:
-        yield lambda at, octets: np.copyto(octets, read_octets(name, piece, at, size))
+        yield lambda at, octets: read_octets(name, piece, at, octets)
         return
 
     def read(at: int, octets: np.ndarray) -> None:
