@@ -107,7 +107,7 @@ def modules(name: str, value: Any) -> tuple[str, ...]:
     found = tuple(one.strip() for one in names if one.strip())
     for one in found:
         if not is_there(one):
-            raise OptionError(f"{name} (--slim_{name}): there is no Python module {one!r}; expected one "
+            raise OptionError(f"{name}: there is no Python module {one!r}; expected one "
                               "that defines operations, such as tensorflow_text. Install what it is in, "
                               "or leave it out")
     return found

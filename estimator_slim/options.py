@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from estimator_slim import _option_checks as checks
-from estimator_slim.errors import OptionError
+from estimator_slim._option_flags import define
 from estimator_slim.presets import AUTO, DEFAULT, MOST_LOST, PRESETS
 
 if TYPE_CHECKING:
@@ -158,35 +158,9 @@ OPTIONS: dict[str, Option] = {one.name: one.metadata["option"] for one in datacl
                               if one.metadata}
 
 
-# ---- the flags
-
-
-_DEFINE: dict[Any, Callable[..., Any]] = {
-    str: flags.DEFINE_string, bool: flags.DEFINE_boolean, int: flags.DEFINE_integer,
-    float: flags.DEFINE_float}
-
-
-def _define(name: str, one: Option) -> None:
-    if isinstance(one.flag, tuple):
-        flags.DEFINE_enum(f"slim_{name}", one.default, one.flag, one.help)
-    else:
-        _DEFINE[one.flag](f"slim_{name}", one.default, one.help)
-    flags.register_validator(f"slim_{name}", functools.partial(_is_valid, name))
-
-
-def _is_valid(name: str, value: Any) -> bool:
-    """As absl asks it; of a default it is known, so that parsing the flags loads no TensorFlow."""
-    try:
-        if value != OPTIONS[name].default:
-            OPTIONS[name].check(name, value)
-    except OptionError as e:
-        raise flags.ValidationError(str(e)) from e
-    return True
-
-
 for _name, _one in OPTIONS.items():
     if _one.flag is not None:
-        _define(_name, _one)
+        define(_name, _one.flag, _one.default, _one.check, _one.help)
 
 
 def are_parsed() -> bool:

@@ -16,6 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "estimator_slim"
 
 # A module imports what stands in its own line or below it.
 ORDER = """
+__main__
 cli
 (the package's own __init__)
 exporter
@@ -29,6 +30,7 @@ work
 ladder
 choosing
 options
+_option_flags
 _option_checks
 presets
 verify

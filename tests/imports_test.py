@@ -53,11 +53,11 @@ def test_what_a_module_makes_known_is_known_in_the_process_that_asks(
 
 
 @pytest.mark.parametrize("imports, message", [
-    ("no_such_module", r"imports \(--slim_imports\): there is no Python module 'no_such_module'"),
+    ("no_such_module", "imports: there is no Python module 'no_such_module'"),
     ("json.no_such_part", "there is no Python module 'json.no_such_part'"),
     ("json, ..", "there is no Python module '..'"), (7, "imports: expected names of Python modules"),
     (["library_of_old"], "imports: the module 'library_of_old' cannot be imported .RuntimeError")])
-def test_a_module_that_is_not_there_is_an_error_that_names_the_flag(
+def test_a_module_that_is_not_there_is_an_error_that_names_the_argument(
         doubling: str, tmp_path: Path, imports: Any, message: str) -> None:
     with pytest.raises(OptionError, match=message):
         optimize_saved_model(doubling, tmp_path / "slim", imports=imports)

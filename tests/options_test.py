@@ -184,14 +184,14 @@ def test_flags_decide_what_becomes_of_a_servable_that_answers_otherwise(
 def wrong_values() -> list:
     return [
         ("--slim_transforms=strip_unused_nodes fold_constnts",
-         "transforms, column 20: unknown transform 'fold_constnts'; "
+         ": column 20: unknown transform 'fold_constnts'; "
          "did you mean 'fold_constants'?"),
         ("--slim_transforms=quantize_weights(minimum_sice=1024)",
-         "transforms, column 18: quantize_weights has no option 'minimum_sice'; "
+         ": column 18: quantize_weights has no option 'minimum_sice'; "
          "did you mean 'minimum_size'?"),
         ("--slim_preset=tiny", "value should be one of <lossless|balanced|smallest|auto>"),
-        ("--slim_bits=5", "bits: expected 4, 8 or 16, got 5"),
-        ("--slim_max_accuracy_loss=-1", "max_accuracy_loss: expected a number from 0 to 1, got -1.0"),
+        ("--slim_bits=5", ": expected 4, 8 or 16, got 5"),
+        ("--slim_max_accuracy_loss=-1", ": expected a number from 0 to 1, got -1.0"),
         ("--slim_enabled=perhaps", "perhaps"),
         ("--slim_fallback=sometimes", "sometimes"),
         ("--slim_on_error=ignore", "value should be one of <keep_original|raise>"),
@@ -200,13 +200,13 @@ def wrong_values() -> list:
         ("--slim_suffix=", "expected a text that is not empty and has no '/'"),
         ("--slim_suffix=/slim", "expected a text that is not empty and has no '/'"),
         ("--slim_verify=maybe", "value should be one of <enforce|require|report|off>"),
-        ("--slim_max_error=2", "max_error: expected a number from 0 to 1, got 2.0"),
-        ("--slim_min_agreement=nan", "min_agreement: expected a number from 0 to 1, got nan"),
+        ("--slim_max_error=2", ": expected a number from 0 to 1, got 2.0"),
+        ("--slim_min_agreement=nan", ": expected a number from 0 to 1, got nan"),
         ("--slim_verify_examples=/no/such/file",
          "expected a TFRecord file of tf.Examples that is there"),
-        ("--slim_imports=no_text", "imports (--slim_imports): there is no Python module 'no_text'"),
-        ("--slim_warmup=-1", "warmup: expected a number of records, 0 or more, got -1"),
-        ("--slim_report=", "report: expected a path, got an empty one"),
+        ("--slim_imports=no_text", ": there is no Python module 'no_text'"),
+        ("--slim_warmup=-1", ": expected a number of records, 0 or more, got -1"),
+        ("--slim_report=", ": expected a path, got an empty one"),
     ]
 
 
@@ -288,7 +288,7 @@ def test_what_an_argument_may_be_is_checked_at_once(taker: str, name: str, tmp_p
 
 
 def test_every_flag_is_of_the_table_and_of_this_package_by_its_name() -> None:
-    defined = flags.FLAGS.flags_by_module_dict()[estimator_slim.options.__name__]
+    defined = flags.FLAGS.flags_by_module_dict()[estimator_slim.__name__]
     assert {flag.name: (flag.default, re.sub("^<.*>: ", "", flag.help)) for flag in defined} == {
         name: (one.default, one.help) for name, one in with_flags().items()}
     assert {name for name in flags.FLAGS if name.startswith("slim_")} == {*with_flags()}

@@ -1,65 +1,77 @@
-"""The command `estimator-slim`, the offline way from a shell: a file a command, and absl's flags."""
+"""The command `estimator-slim`, the offline way from a shell: a file a command, and a table of them.
+
+A command is added by one file in this folder and its line in `_COMMANDS`. The file has
+
+    TAKES = "SRC [DST]"                  what stands behind the command's name
+    HELP = "what it does."               one sentence, which the list of commands shows
+    OPTIONS = ("transforms", "imports")  those of the library's options (options.py) that it reads
+    def add_arguments(parser): ...       what it takes besides, by argparse; see `add_json`, `add_tags`
+    def run(arguments) -> int: ...       does it, prints results to stdout, returns one of exit_codes.py
+
+`run` raises an EstimatorSlimError for whatever is wrong, and this module makes one sentence of it. It
+finds the options that were given as `options.resolve(FUNCTION)` does, in the flags. Help has to come at
+once: no file of this folder imports TensorFlow, or what imports it, but in `run`. It is loaded, without
+its noise, before `run` of a command that has OPTIONS; another calls `quiet.load_tensorflow()`.
+"""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from typing import NoReturn
+import traceback
+from collections.abc import Sequence
 
-from absl import app, flags, logging
+from absl import flags
 
-from estimator_slim.cli import compare, optimize
-from estimator_slim.errors import EstimatorSlimError
+from estimator_slim.cli import compare, exit_codes, optimize, quiet
+from estimator_slim.cli.parsing import PROGRAM, Command, parse, set_flags
+from estimator_slim.errors import EstimatorSlimError, OptionError
 
 __all__ = ["main"]
 
-_COMMANDS = {"optimize": optimize, "compare": compare}
-
-flags.DEFINE_list("tags", ["serve"], "Tags of the MetaGraph to optimize.")
+_COMMANDS: dict[str, Command] = {"optimize": optimize, "compare": compare}
 
 
-def main() -> None:
-    """The `estimator-slim` command."""
-    _explain()
-    app.run(_run)
-
-
-class _Parser(argparse.ArgumentParser):
-    """Reads what absl leaves of the command line when it has taken the flags."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"estimator-slim: {message}\n\n{_usage()}\n")
-
-
-def _run(argv: list[str]) -> int:
-    arguments = _parser().parse_args(argv[1:])
-    logging.set_verbosity(logging.WARNING)
+def main(argv: Sequence[str] | None = None) -> int:
+    """The `estimator-slim` command; returns its exit code. `argv`: what stands behind its name."""
+    quiet.log_plainly()
+    given = sys.argv[1:] if argv is None else argv
     try:
-        return _COMMANDS[arguments.command].run(arguments)
-    except EstimatorSlimError as e:
-        print(f"estimator-slim: {e}", file=sys.stderr)
-        return 1
+        return _run(parse(given, _COMMANDS))
+    except KeyboardInterrupt:
+        return _told("interrupted", exit_codes.INTERRUPTED)
+    except BrokenPipeError:  # whoever reads has seen enough, as in `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exit_codes.DONE
+    except Exception as e:
+        if "--debug" in given:
+            traceback.print_exc()
+        return _told(*_explained(e))
 
 
-def _parser() -> _Parser:
-    parser = _Parser(add_help=False)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, command in _COMMANDS.items():
-        command.add_arguments(commands.add_parser(name, add_help=False))
-    return parser
+def _run(arguments: argparse.Namespace) -> int:
+    command = _COMMANDS[arguments.command]
+    if command.OPTIONS:
+        quiet.load_tensorflow()
+    set_flags(arguments)
+    code = command.run(arguments)
+    sys.stdout.flush()
+    return code
 
 
-def _usage() -> str:
-    lines = [f"estimator-slim {name} {command.TAKES} [--slim_transforms='...'] [--tags=serve]"
-             for name, command in _COMMANDS.items()]
-    does = [f"{name} {command.DOES}" for name, command in _COMMANDS.items()]
-    return "\n".join(["usage: " + "\n       ".join(lines), "", *does,
-                      "`estimator-slim --help` lists the flags."])
+def _explained(error: Exception) -> tuple[str, int]:
+    """What is said of an error, and the exit code."""
+    if isinstance(error, flags.Error):
+        return str(error).removeprefix("flag ").strip(), exit_codes.WRONG_CALL
+    if isinstance(error, OptionError):
+        return str(error), exit_codes.WRONG_CALL
+    if isinstance(error, EstimatorSlimError):
+        return str(error), exit_codes.FAILED
+    return (f"{type(error).__name__}: {error}; this should not happen. Please report it, with what "
+            "--debug shows"), exit_codes.FAILED
 
 
-def _explain() -> None:
-    """Lets --help show the usage and these flags; absl asks the module that was started for them."""
-    sys.modules["__main__"].__doc__ = f"{_usage()}\n"
-    for module, defined in flags.FLAGS.flags_by_module_dict().items():
-        for flag in defined if module.startswith("estimator_slim.") else []:
-            flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
+def _told(message: str, code: int) -> int:
+    print(f"{PROGRAM}: {message}", file=sys.stderr)
+    return code

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from absl import flags
-
 from estimator_slim.choosing import resolve
+from estimator_slim.cli import exit_codes
+from estimator_slim.cli.parsing import add_tags
 from estimator_slim.errors import SourceError
 from estimator_slim.libraries import import_libraries
 from estimator_slim.options import FUNCTION
@@ -18,21 +18,23 @@ if TYPE_CHECKING:
     from estimator_slim.saved_model import Servable
 
 TAKES = "ORIGINAL SLIM"
-DOES = """asks both servables the same and shows how near their answers are; it fails if they are
-farther apart than these transforms explain."""
+HELP = "Asks two servables the same and shows how near their answers are."
+OPTIONS = ("transforms", "preset", "bits", "max_error", "min_agreement", "verify_examples", "imports")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Says to `parser` what stands behind the command."""
-    parser.add_argument("original", metavar="ORIGINAL")
-    parser.add_argument("slim", metavar="SLIM")
+    parser.add_argument("original", metavar="ORIGINAL", help="folder of one exported version")
+    parser.add_argument("slim", metavar="SLIM", help="what was made of it; it fails if its answers are "
+                        "farther off than the transforms explain")
+    add_tags(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints what the comparison found; returns the exit code."""
     from estimator_slim.transforms import allowed_by  # loads TensorFlow, as those below do
     from estimator_slim.verify import Original, questions_for
-    options, tags = resolve(FUNCTION), flags.FLAGS.tags
+    options, tags = resolve(FUNCTION), arguments.tags
     import_libraries(options.imports)
     servable = _loadable(as_text(arguments.original, "ORIGINAL"), tags)
     slim = _loadable(as_text(arguments.slim, "SLIM"), tags)
@@ -41,7 +43,9 @@ def run(arguments: argparse.Namespace) -> int:
     requests = questions_for(servable, examples=options.verify_examples)
     found = Original(servable, requests, tags=tags).compare(slim.directory, allowed)
     print(verification_text(found))
-    return 0 if found.passed and found.outputs else 1
+    if not found.passed:
+        return exit_codes.FAILED
+    return exit_codes.DONE if found.outputs else exit_codes.HARDLY_VERIFIED
 
 
 def _loadable(directory: str, tags: list[str]) -> Servable:

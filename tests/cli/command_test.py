@@ -14,12 +14,20 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import estimator_slim
+from estimator_slim.cli import _COMMANDS, exit_codes
+from estimator_slim.options import OPTIONS
 from tests.support.by_hand import servable, v1, variable
-from tests.support.processes import ROOT, run_python
+from tests.support.processes import ROOT, environment, run_python
 
 pytestmark = pytest.mark.usefixtures("warm")
 COLD = sys.executable
-MODULE = ["-m", "estimator_slim.cli"]
+MODULE = ["-m", "estimator_slim"]
+
+
+def noisy() -> dict[str, str]:
+    """An environment in which TensorFlow writes all that it writes by itself."""
+    return {name: value for name, value in environment().items() if name != "TF_CPP_MIN_LOG_LEVEL"}
 
 
 def adding() -> Any:
@@ -48,32 +56,72 @@ def command(request: Any, installed: list[str]) -> list[str]:
     return MODULE if request.param == "module" else installed
 
 
-def test_help_shows_the_commands_and_their_flags_and_no_others(command: list[str]) -> None:
+def test_help_shows_the_commands_and_what_the_exit_codes_mean(command: list[str]) -> None:
     done = run_python(*command, "--help")
-    assert done.returncode == 1  # as every program of absl
-    assert "estimator-slim optimize SRC [DST]" in done.stdout
-    assert "estimator-slim compare ORIGINAL SLIM" in done.stdout
-    flags = re.findall(r"^ +--(?:\[no\])?(\w+)", done.stdout, re.MULTILINE)
-    assert "slim_transforms" in flags
-    assert {flag for flag in flags if not flag.startswith("slim_")} == {"tags", "checkpoint"}
+    assert done.returncode == exit_codes.DONE
+    assert done.stderr == ""
+    for name, one in _COMMANDS.items():
+        assert re.search(f"^ +{name} +{one.HELP[:20]}", done.stdout, re.MULTILINE)
+    assert exit_codes.table() in done.stdout
 
 
-def test_without_a_command_the_usage_is_shown(command: list[str]) -> None:
+@pytest.mark.parametrize("name", _COMMANDS)
+def test_every_command_has_a_help_of_its_own(name: str) -> None:
+    done = run_python(*MODULE, name, "--help")
+    assert done.returncode == exit_codes.DONE
+    assert done.stdout.startswith(f"usage: estimator-slim {name} {_COMMANDS[name].TAKES}")
+    flags = re.findall(r"^ +--slim_(\w+)", done.stdout, re.MULTILINE)
+    assert flags == [*_COMMANDS[name].OPTIONS]
+    assert exit_codes.table() in done.stdout
+
+
+def test_the_version_is_the_packages(command: list[str]) -> None:
+    done = run_python(*command, "--version")
+    assert (done.returncode, done.stdout) == (0, f"estimator-slim {estimator_slim.__version__}\n")
+
+
+def test_without_a_command_the_help_is_shown(command: list[str]) -> None:
     done = run_python(*command)
-    assert done.returncode == 2
+    assert done.returncode == exit_codes.WRONG_CALL
     assert done.stdout == ""
-    assert "estimator-slim optimize SRC [DST]" in done.stderr
+    assert done.stderr == run_python(*command, "--help").stdout
 
 
 @pytest.mark.parametrize("arguments, wrong", [
-    (["optimise", "SRC"], r"argument COMMAND: invalid choice: 'optimise' \(choose from .*optimize.*\)"),
-    (["optimize"], "the following arguments are required: SRC"),
-    (["optimize", "a", "b", "c"], "unrecognized arguments: c"),
-    (["compare", "a"], "the following arguments are required: SLIM")], ids=str)
-def test_what_is_wrong_with_a_command_stands_before_the_usage(arguments: list, wrong: str) -> None:
-    done = run_python(*MODULE, *arguments)
-    assert done.returncode == 2
-    assert re.match(f"estimator-slim: {wrong}\n\nusage: estimator-slim optimize", done.stderr)
+    (["optimise", "SRC"], "there is no command 'optimise'; did you mean optimize?; see "
+     "estimator-slim --help"),
+    (["optimize"], "the following arguments are required: SRC; see estimator-slim optimize --help"),
+    (["optimize", "a", "b", "c"], "c is not known; see estimator-slim optimize --help"),
+    (["compare", "a"], "the following arguments are required: SLIM; see estimator-slim compare --help"),
+    (["optimize", "a", "--slim_transform=b"], "--slim_transform=b is not known; did you mean "
+     "--slim_transforms?; see estimator-slim optimize --help"),
+    (["compare", "a", "b", "--slim_warmup=2"], "compare takes no --slim_warmup; see estimator-slim "
+     "compare --help"),
+    (["optimize", "a", "--slim_bits=few"], "argument --slim_bits: invalid int value: 'few'; see "
+     "estimator-slim optimize --help"),
+    (["optimize", "a", "--slim_bits=5"], "--slim_bits=5: expected 4, 8 or 16, got 5"),
+    (["optimize", "a", "--slim_bits=4", "--slim_preset=auto"], "--slim_preset and --slim_bits exclude "
+     "each other: each says which list of transforms is run; give one of them"),
+    (["optimize", "a", "--slim_transforms=fold_constnts"], "--slim_transforms=fold_constnts: column 1: "
+     "unknown transform 'fold_constnts'; did you mean 'fold_constants'?\n  fold_constnts\n  ^"),
+], ids=str)
+def test_a_wrong_call_is_one_sentence_and_nothing_else(arguments: list, wrong: str) -> None:
+    done = run_python(*MODULE, *arguments, env=noisy())
+    assert (done.returncode, done.stdout) == (exit_codes.WRONG_CALL, "")
+    assert done.stderr == f"estimator-slim: {wrong}\n"
+
+
+def test_booleans_are_written_in_every_way_of_absl(original: str, tmp_path: Path) -> None:
+    for off in ("--slim_enabled=false", "--noslim_enabled"):
+        done = run_python(*MODULE, "optimize", off, original, str(tmp_path / "slim"))
+        assert (done.returncode, done.stderr) == (exit_codes.DONE, "")
+        assert not (tmp_path / "slim").exists()
+
+
+def test_where_a_program_errs_debug_shows_the_place(original: str) -> None:
+    arguments = [*MODULE, "compare", original, "/no/such"]
+    assert "Traceback" not in run_python(*arguments).stderr
+    assert "Traceback" in run_python(*arguments, "--debug").stderr
 
 
 def test_switched_off_it_says_so_and_succeeds(original: str, tmp_path: Path) -> None:
@@ -118,8 +166,17 @@ def test_where_temporary_files_find_no_room_one_line_says_where_and_what_to_do(
 
 
 def test_optimize_tells_what_became_of_the_servable(original: str, tmp_path: Path) -> None:
-    done = run_python(*MODULE, "optimize", original, str(tmp_path / "slim/1"), "--slim_transforms=")
-    assert done.returncode == 0, done.stderr
+    done = run_python(*MODULE, "optimize", original, str(tmp_path / "slim/1"), "--slim_transforms=",
+                      env=noisy())
+    assert (done.returncode, done.stderr) == (exit_codes.DONE, "")
     verified, sizes = done.stdout.splitlines()
     assert verified.startswith("verified: 1 signature; ")
     assert re.match(r"\d\.\d kB → \d\.\d kB \(.*\), same answer on ", sizes)
+
+
+def test_help_of_a_program_lists_the_flags_of_the_library(tmp_path: Path) -> None:
+    program = tmp_path / "train.py"
+    program.write_text("import estimator_slim\nfrom absl import app\napp.run(lambda argv: None)\n")
+    done = run_python(program, "--help")
+    flags = re.findall(r"^ +--(?:\[no\])?slim_(\w+)", done.stdout, re.MULTILINE)
+    assert {*flags} == {name for name, one in OPTIONS.items() if one.flag is not None}

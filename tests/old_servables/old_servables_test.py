@@ -131,7 +131,7 @@ def test_operations_of_the_original_get_no_attribute_that_its_tensorflow_lacks(
                                           ("several_tags", "off")])
 def test_the_command_slims_them_in_a_process_of_its_own(
         name: str, verify: str, old: Callable, answers: Callable, tmp_path: Path) -> None:
-    done = run_python("-m", "estimator_slim.cli", "optimize", old(name).directory, tmp_path / "slim",
+    done = run_python("-m", "estimator_slim", "optimize", old(name).directory, tmp_path / "slim",
                       f"--tags={','.join(old(name).tags)}", f"--slim_verify={verify}",
                       f"--slim_transforms={EXACT['simplified']}")
     assert done.returncode == 0, done.stderr

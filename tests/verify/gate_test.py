@@ -352,7 +352,7 @@ def compared(trained: str, tmp_path_factory: Any) -> Callable[..., Any]:
     folder = tmp_path_factory.mktemp("compared")
     optimized(trained, folder, "quantize_weights(minimum_size=1)", verify="off")
 
-    return lambda *arguments: run_python("-m", "estimator_slim.cli", "compare", trained, folder / "slim",
+    return lambda *arguments: run_python("-m", "estimator_slim", "compare", trained, folder / "slim",
                                          *arguments)
 
 
