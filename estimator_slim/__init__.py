@@ -23,12 +23,13 @@ from estimator_slim.version import require_tensorflow
 if TYPE_CHECKING:
     from estimator_slim.estimating import Estimate, TableEstimate, estimate
     from estimator_slim.exporter import OptimizingExporter
+    from estimator_slim.fleet import Summary, optimize_saved_models
     from estimator_slim.optimize import optimize_saved_model
 
 __all__ = ["DestinationError", "Estimate", "EstimatorSlimError", "OptimizingExporter", "OptionError",
-           "RecordError", "Report", "RequirementError", "SourceError", "TableEstimate",
+           "RecordError", "Report", "RequirementError", "SourceError", "Summary", "TableEstimate",
            "TransformError", "Verification", "VerificationError", "__version__", "estimate",
-           "load_report", "optimize_saved_model", "options"]
+           "load_report", "optimize_saved_model", "optimize_saved_models", "options"]
 
 flags = options  # its name before
 
@@ -36,7 +37,9 @@ _WITH_TENSORFLOW = {"Estimate": "estimator_slim.estimating",
                     "TableEstimate": "estimator_slim.estimating",
                     "estimate": "estimator_slim.estimating",
                     "OptimizingExporter": "estimator_slim.exporter",
-                    "optimize_saved_model": "estimator_slim.optimize"}
+                    "Summary": "estimator_slim.fleet",
+                    "optimize_saved_model": "estimator_slim.optimize",
+                    "optimize_saved_models": "estimator_slim.fleet"}
 
 
 def __getattr__(name: str) -> Any:

@@ -19,7 +19,7 @@ from estimator_slim.paths import Path, as_text, require_loadable
 from estimator_slim.presets import SMALLEST
 from estimator_slim.recording import choices, recorded
 from estimator_slim.report import Report, phase
-from estimator_slim.saved_model import Servable, published, read_servable
+from estimator_slim.saved_model import Servable, fingerprint_of, published, read_servable
 from estimator_slim.transforms import TransformList
 from estimator_slim.verify import Request, questions_for, write_warm_up
 from estimator_slim.work import Work, bytes_of
@@ -119,6 +119,7 @@ def optimize(report: Report, options: Options, *, tags: Sequence[str] = ("serve"
     import_libraries(options.imports)
     with phase(report.phases, "read"):
         servable = read_servable(source, tags)
+        report.fingerprint = report.fingerprint or fingerprint_of(source)
     if servable.is_slim:
         raise SourceError(f"{source} is a slim servable, which estimator_slim wrote; expected an "
                           "original. Optimize the export that it was made from, with other transforms "

@@ -6,7 +6,9 @@ rename, and nothing that keeps it from being written keeps a servable from being
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 
 import tensorflow as tf
 
@@ -17,6 +19,7 @@ from estimator_slim.paths import as_text
 from estimator_slim.report import PUBLISHED, Report, from_json, to_json
 
 _UNFINISHED = ".part"
+_ANNOUNCED = ".begun"
 
 
 def record_path(destination: str, place: str | os.PathLike | None) -> str | None:
@@ -58,6 +61,32 @@ def keep(report: Report, place: str | os.PathLike | None) -> None:
             "(report='...', or --slim_report=...), or report='off'", path, e)
 
 
+@contextlib.contextmanager
+def announced(plan: Report, place: str | os.PathLike | None) -> Iterator[None]:
+    """Has it written, while the block runs, what a slim servable is to be made of.
+
+    It lies beside the record to come. Where the process is killed, it stays.
+    """
+    path = f"{record_path(plan.destination, place)}{_ANNOUNCED}"
+    with contextlib.suppress(OSError, tf.errors.OpError):
+        _write(path, to_json(plan))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError, tf.errors.OpError):
+            tf.io.gfile.remove(path)
+
+
+def read_record(destination: str, place: str | os.PathLike | None) -> Report | None:
+    """The record of the slim servable at `destination`; None where there is none that can be read."""
+    return _read(str(record_path(destination, place)), destination)
+
+
+def read_announced(destination: str, place: str | os.PathLike | None) -> Report | None:
+    """What a process that was killed had written by `announced`; None where there is nothing."""
+    return _read(f"{record_path(destination, place)}{_ANNOUNCED}", destination)
+
+
 def forget(slims: str, kept: set[str], place: str | os.PathLike | None) -> None:
     """Removes the records of those versions in the folder `slims` that are not among `kept`."""
     path = record_path(os.path.join(slims, "0"), None if place == OFF else place)
@@ -67,7 +96,7 @@ def forget(slims: str, kept: set[str], place: str | os.PathLike | None) -> None:
     names = sorted(tf.io.gfile.listdir(folder))
     versions = {name.partition(".")[0] for name in names if name.endswith(".json")}
     for version in sorted(one for one in versions - kept if one.isdigit()):
-        if _is_of(os.path.join(folder, f"{version}.json"), os.path.join(slims, version)):
+        if _read(os.path.join(folder, f"{version}.json"), os.path.join(slims, version)):
             log.info("estimator_slim: removing the record of %s, whose original is gone", version)
             for name in names:
                 if name.startswith(f"{version}."):
@@ -81,13 +110,14 @@ def _write(path: str, text: str) -> None:
     tf.io.gfile.rename(path + _UNFINISHED, path, overwrite=True)
 
 
-def _is_of(path: str, destination: str) -> bool:
-    """True if the file at `path` is the record of the slim servable at `destination`."""
+def _read(path: str, destination: str) -> Report | None:
+    """The record in the file at `path`, if it is that of the slim servable at `destination`."""
     try:
         with tf.io.gfile.GFile(path, "rb") as file:
-            return _same(from_json(file.read()).destination, destination)
+            report = from_json(file.read())
     except (RecordError, tf.errors.OpError):
-        return False
+        return None
+    return report if _same(report.destination, destination) else None
 
 
 def _same(one: str, other: str) -> bool:

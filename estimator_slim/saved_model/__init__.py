@@ -2,6 +2,7 @@
 
 from estimator_slim.saved_model.another_graph import rewritten
 from estimator_slim.saved_model.files import ASSET_FOLDERS, copy_assets
+from estimator_slim.saved_model.fingerprint import fingerprint_of
 from estimator_slim.saved_model.meta_graph import interface_of
 from estimator_slim.saved_model.publish import published, withdraw
 from estimator_slim.saved_model.reader import Servable, is_marked, read_servable, require_importable
@@ -14,6 +15,7 @@ __all__ = [
     "Servable",
     "copy_assets",
     "faults",
+    "fingerprint_of",
     "interface_of",
     "is_marked",
     "published",

@@ -1,0 +1,16 @@
+"""Many servables: those that are done are passed over, a pool of processes does the others."""
+
+from estimator_slim.fleet.function import optimize_saved_models
+from estimator_slim.fleet.job import Job, Result, optimize_job
+from estimator_slim.fleet.sources import destination_in, is_pattern
+from estimator_slim.fleet.summary import Summary
+
+__all__ = [
+    "Job",
+    "Result",
+    "Summary",
+    "destination_in",
+    "is_pattern",
+    "optimize_job",
+    "optimize_saved_models",
+]

@@ -1,0 +1,104 @@
+"""Which servables are meant, and where each goes.
+
+    models/*/export/best/*  --out slim   →   slim/a/export/best/1700000000, slim/b/export/best/...
+
+Below the folder that is written to, a servable keeps its path from the folder that all sources have in
+common, patterns up to their first wildcard: so a model that is added later moves no other.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import tensorflow as tf
+
+from estimator_slim.errors import OptionError, SourceError
+from estimator_slim.saved_model import is_marked
+from estimator_slim.work import bytes_of
+
+_FILES = ("saved_model.pb", "saved_model.pbtxt")
+QUESTIONS_AT_ONCE = 16  # questions to a store
+_WILDCARD = re.compile(r"[*?\[]")
+
+
+def is_pattern(path: str) -> bool:
+    """Whether a path stands for all that match it, as `export/*`, and names nothing itself."""
+    return bool(_WILDCARD.search(path)) and not tf.io.gfile.exists(path)
+
+
+def servables(sources: Iterable[str]) -> dict[str, int]:
+    """Directory → bytes of its files, of all that is meant, each once and in the order given.
+
+    A pattern stands for the originals that it matches: what is no SavedModel, what an exporter has not
+    finished and what is a slim servable is passed over. A path that is no pattern is taken as it is.
+
+    Raises:
+      SourceError: a pattern matches no original.
+    """
+    found: dict[str, int] = {}
+    with ThreadPoolExecutor(QUESTIONS_AT_ONCE) as threads:
+        for source in sources:
+            if not is_pattern(source):
+                found[source] = _bytes(source)
+                continue
+            matching = sorted(path.rstrip("/") for path in tf.io.gfile.glob(source))
+            originals = list(itertools.compress(matching, threads.map(_is_original, matching)))
+            if not originals:
+                raise SourceError(f"{source} matches no folder of an exported version (of "
+                                  f"{len(matching)} that match, none has a saved_model.pb of an "
+                                  "original); give the pattern of such folders, in quotes, as "
+                                  "'models/*/export/best/*'")
+            found.update(zip(originals, threads.map(_bytes, originals)))
+    return found
+
+
+def shared_folder(sources: Sequence[str]) -> str:
+    """The deepest folder that all sources are in, patterns up to their first wildcard.
+
+    Raises:
+      OptionError: there is none, as for sources in two stores.
+    """
+    parts = [_split(os.path.dirname(_WILDCARD.split(source)[0] if is_pattern(source) else source))
+             for source in sources]
+    shared = [level[0] for level in itertools.takewhile(lambda level: len({*level}) == 1, zip(*parts))]
+    if not shared:
+        raise OptionError(f"{sources[0]} and others have no folder in common, below which each could "
+                          "keep its path; run once for each store")
+    return "/".join(shared)
+
+
+def destination_in(out: str, source: str, relative_to: str) -> str:
+    """Where the slim servable of `source` goes below `out`: at its path from `relative_to`.
+
+    Raises:
+      OptionError: it is not in there.
+    """
+    path, folder = _split(source), _split(relative_to)
+    if path[:len(folder)] != folder or len(path) == len(folder):
+        raise OptionError(f"relative_to: expected a folder that {source} is in, got {relative_to}")
+    return os.path.join(out, *path[len(folder):])
+
+
+def _split(path: str) -> list[str]:
+    """The folders of an absolute path; a store's name goes with its scheme: `['s3://bucket', 'a']`."""
+    scheme, mark, rest = path.rpartition("://")
+    names = (rest if mark else os.path.abspath(path)).split("/")
+    return [f"{scheme}{mark}{names[0]}", *(name for name in names[1:] if name)]
+
+
+def _is_original(path: str) -> bool:
+    unfinished = os.path.basename(path).startswith("temp-")
+    return (not unfinished and any(tf.io.gfile.exists(os.path.join(path, name)) for name in _FILES)
+            and not is_marked(path))
+
+
+def _bytes(source: str) -> int:
+    """0 where it cannot be told; what is wrong with it is found when it is optimized."""
+    try:
+        return bytes_of(source)
+    except SourceError:
+        return 0
