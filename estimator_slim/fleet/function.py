@@ -59,7 +59,7 @@ def optimize_saved_models(
 
     Raises:
       OptionError: an argument is wrong.
-      SourceError: a pattern matches no servable.
+      SourceError: a pattern matches no servable, or nobody knows its file system.
       DestinationError: the summary cannot be written.
     """
     chosen, paths = _chosen(options), [as_text(one, "sources") for one in sources]
@@ -84,13 +84,14 @@ def optimize_saved_models(
 
 def _jobs(sources: list[str], out: Path | None, relative_to: Path | None, options: Options,
           tags: tuple[str, ...]) -> list[Job]:
+    sizes = servables(sources)
     if out is None:
         return [Job(source, slim_directory(source, options.suffix), options, tags, size)
-                for source, size in servables(sources).items()]
+                for source, size in sizes.items()]
     folder = as_text(out, "out")
     base = shared_folder(sources) if relative_to is None else as_text(relative_to, "relative_to")
     return [Job(source, destination_in(folder, source, base), options, tags, size)
-            for source, size in servables(sources).items()]
+            for source, size in sizes.items()]
 
 
 def _results(jobs: list[Job], processes: int, memory: int) -> Iterator[Result]:

@@ -16,10 +16,10 @@ from typing import Any
 
 from absl import flags, logging
 
-from estimator_slim.choosing import are_parsed
 from estimator_slim.errors import EstimatorSlimError
 from estimator_slim.fleet.job import Job, Result, failed, optimize_job
 from estimator_slim.fleet.memory import PROCESSES, needed_memory
+from estimator_slim.options import are_parsed
 from estimator_slim.usage import resident_memory
 
 GROWTH = 1 << 29  # bytes by which a process may grow before another takes its place

@@ -37,23 +37,31 @@ def servables(sources: Iterable[str]) -> dict[str, int]:
     finished and what is a slim servable is passed over. A path that is no pattern is taken as it is.
 
     Raises:
-      SourceError: a pattern matches no original.
+      SourceError: a pattern matches no original, or nobody knows its file system.
     """
     found: dict[str, int] = {}
     with ThreadPoolExecutor(QUESTIONS_AT_ONCE) as threads:
         for source in sources:
-            if not is_pattern(source):
-                found[source] = _bytes(source)
-                continue
-            matching = sorted(path.rstrip("/") for path in tf.io.gfile.glob(source))
-            originals = list(itertools.compress(matching, threads.map(_is_original, matching)))
-            if not originals:
-                raise SourceError(f"{source} matches no folder of an exported version (of "
-                                  f"{len(matching)} that match, none has a saved_model.pb of an "
-                                  "original); give the pattern of such folders, in quotes, as "
-                                  "'models/*/export/best/*'")
+            originals = _originals(source, threads)
             found.update(zip(originals, threads.map(_bytes, originals)))
     return found
+
+
+def _originals(source: str, threads: ThreadPoolExecutor) -> list[str]:
+    """What a path or pattern stands for."""
+    try:
+        if not is_pattern(source):
+            return [source]
+        matching = sorted(path.rstrip("/") for path in tf.io.gfile.glob(source))
+        originals = list(itertools.compress(matching, threads.map(_is_original, matching)))
+    except tf.errors.OpError as e:
+        raise SourceError(f"{source} cannot be looked at ({e.message}); check that it is there and that "
+                          "this user may read it") from e
+    if not originals:
+        raise SourceError(f"{source} matches no folder of an exported version (of {len(matching)} that "
+                          "match, none has a saved_model.pb of an original); give the pattern of such "
+                          "folders, in quotes, as 'models/*/export/best/*'")
+    return originals
 
 
 def shared_folder(sources: Sequence[str]) -> str:

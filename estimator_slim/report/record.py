@@ -43,8 +43,8 @@ class Report:
       phases: what was done, in order: `read`, `questions`, `freeze`; for each list `transform`, `write`
         and `verify`; `measure`, how each weight's codes change answers, where a list fell; `warm up`.
       options: what was chosen, and by whom.
-      fingerprint: of the original's files, as SHA-256; of tables by the checksums in their index.
       versions: of estimator_slim, python, tensorflow, tensorflow-estimator and numpy.
+      fingerprint: of the original's files, as SHA-256; of tables by the checksums in their index.
     """
 
     source: str
@@ -66,8 +66,8 @@ class Report:
     child_peak_memory: int = 0
     phases: list[Phase] = field(default_factory=list)
     options: list[Chosen] = field(default_factory=list)
-    fingerprint: str = ""
     versions: dict[str, str] = field(default_factory=dict)
+    fingerprint: str = ""
 
     @property
     def ratio(self) -> float:

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from estimator_slim.errors import SourceError
 from estimator_slim.saved_model.files import check_folder
+from estimator_slim.saved_model.reader import saved_model_file
 
 _BLOCK = 1 << 20  # bytes that are read at once
 
@@ -23,11 +24,13 @@ def fingerprint_of(directory: str) -> str:
     Of the data files of a checkpoint the content is left out: their checksums are in its index.
 
     Raises:
-      SourceError: the folder is one that no servable has (`check_folder`), or a file cannot be read.
+      SourceError: it is no SavedModel, its folder has what no servable has (`check_folder`), or a file
+        cannot be read.
     """
-    check_folder(directory)
     found = hashlib.sha256()
     try:
+        saved_model_file(directory)
+        check_folder(directory)
         for name in sorted(_files(directory)):
             path = os.path.join(directory, name)
             found.update(f"{name}\0{tf.io.gfile.stat(path).length}\0".encode())

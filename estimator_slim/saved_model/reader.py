@@ -90,16 +90,12 @@ def require_importable(directory: str, tags: Sequence[str]) -> None:
 
 def parse_saved_model(directory: str) -> saved_model_pb2.SavedModel:
     """The SavedModel in `directory`, as it is. Raises SourceError if there is none, or a damaged one."""
-    binary, text = (os.path.join(directory, f) for f in ("saved_model.pb", "saved_model.pbtxt"))
     saved_model = saved_model_pb2.SavedModel()
     try:
-        path = next((p for p in (binary, text) if tf.io.gfile.exists(p)), None)
-        if path is None:
-            raise SourceError(f"{directory} is no SavedModel: expected saved_model.pb or "
-                              "saved_model.pbtxt in it; give the folder of one exported version")
+        path = saved_model_file(directory)
         check_folder(directory)
         content = _content(path)
-        if path == binary:
+        if path.endswith(".pb"):
             saved_model.ParseFromString(content)
         else:
             text_format.Parse(content.decode(), saved_model)
@@ -110,6 +106,16 @@ def parse_saved_model(directory: str) -> saved_model_pb2.SavedModel:
         raise SourceError(f"{directory}: its saved_model file cannot be read ({e.message}); check "
                           "that the servable is there and that this user may read it") from e
     return saved_model
+
+
+def saved_model_file(directory: str) -> str:
+    """The path of what makes a folder a SavedModel. Raises SourceError if there is none."""
+    for name in ("saved_model.pb", "saved_model.pbtxt"):
+        path = os.path.join(directory, name)
+        if tf.io.gfile.exists(path):
+            return path
+    raise SourceError(f"{directory} is no SavedModel: expected saved_model.pb or saved_model.pbtxt in "
+                      "it; give the folder of one exported version")
 
 
 def is_marked(directory: str) -> bool:

@@ -46,7 +46,8 @@ FULL = Report(
           10, 8, 12)],
     FOUND, [Tried("as asked", "quantize_weights", 250, 0.5, FOUND, "failed")], "refused",
     Problem("VerificationError", "it is off"), ["serve"], "2026-11-27T21:00:00Z", 12, 13,
-    [Phase("write", 0, 0.1, 12, 0, 9, 7, 10, 8)], [Chosen("suffix", "NaN", "code")], {"numpy": "1.26.4"})
+    [Phase("write", 0, 0.1, 12, 0, 9, 7, 10, 8)], [Chosen("suffix", "NaN", "code")], {"numpy": "1.26.4"},
+    "0a1b")
 
 
 def test_everything_comes_back_as_it_was() -> None:
