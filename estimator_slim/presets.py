@@ -35,5 +35,9 @@ MOST_LOST = 0.001  # of the accuracy, where labels are known, by auto
 
 
 def with_bits(bits: int) -> str:
-    """The default list with other bits."""
+    """The default list with other bits.
+
+        >>> with_bits(4).split()[-2:]
+        ['quantize_weights(bits=4)', 'sort_by_execution_order']
+    """
     return DEFAULT.replace("quantize_weights", f"quantize_weights(bits={bits})")

@@ -25,8 +25,10 @@ _ANNOUNCED = ".begun"
 def record_path(destination: str, place: str | os.PathLike | None) -> str | None:
     """Where the record of the slim servable at `destination` is kept.
 
-        export/best-slim/1700000000  →  export/best-slim-report/1700000000.json
-        slim                         →  slim-report.json
+        >>> record_path("/models/export/best-slim/1700000000", None)
+        '/models/export/best-slim-report/1700000000.json'
+        >>> record_path("/models/slim", None)
+        '/models/slim-report.json'
 
     Args:
       destination: a version in a folder of versions, named by a number, or any other folder.

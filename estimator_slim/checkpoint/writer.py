@@ -31,8 +31,8 @@ from estimator_slim.errors import DestinationError
 class CheckpointWriter:
     """A checkpoint in the making; what TensorFlow restores from it is what SaveV2 would give.
 
-    >>> with CheckpointWriter("variables/variables") as writer:
-    ...     writer.add("w", np.int8, (1000, 16), (code(rows) for rows in slices))
+    >>> with CheckpointWriter("variables") as writer:
+    ...     writer.add("w", np.int8, (1000, 16), (np.ones((100, 16), np.int8) for _ in range(10)))
 
     Leaving the block by an exception writes no index, so what is left is no checkpoint.
     """

@@ -17,7 +17,11 @@ def is_control(name: str) -> bool:
 
 
 def split(name: str) -> tuple[str, int]:
-    """`a:3` → (`a`, 3); `a` → (`a`, 0); `^a` → (`a`, -1)."""
+    """The node and the number of its output; -1 for a control dependency.
+
+        >>> split("a:3"), split("a"), split("^a")
+        (('a', 3), ('a', 0), ('a', -1))
+    """
     if is_control(name):
         return name[1:], -1
     node, colon, port = name.rpartition(":")
@@ -25,7 +29,11 @@ def split(name: str) -> tuple[str, int]:
 
 
 def node_of(name: str) -> str:
-    """The node behind a tensor or control name: `a:3`, `a` and `^a` → `a`; so a function's `a:y:3`."""
+    """The node behind the name of a tensor, of a control dependency, or of a function's tensor.
+
+        >>> node_of("a:3"), node_of("^a"), node_of("a:y:3")
+        ('a', 'a', 'a')
+    """
     return name.removeprefix("^").partition(":")[0]
 
 
@@ -40,7 +48,11 @@ def control_inputs(node: NodeDef) -> list[str]:
 
 
 def canonical(name: str) -> str:
-    """The spelling that NodeDef inputs use: `a:0` → `a`; everything else stays."""
+    """The spelling that NodeDef inputs use; everything but output 0 stays.
+
+        >>> canonical("a:0"), canonical("a:1")
+        ('a', 'a:1')
+    """
     return name[:-2] if name.endswith(":0") else name
 
 

@@ -59,11 +59,19 @@ def _nearness(parts: list[Part]) -> str:
 
 
 def _size(count: int) -> str:
+    """
+        >>> _size(1_024_600_000), _size(621_000)
+        ('1,024.6 MB', '621.0 kB')
+    """
     return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.1f} kB"
 
 
 def _ratio(before: int, after: int) -> str:
-    """`1/3.9`; `1.2 times as much` where it has grown."""
+    """How large the second is.
+
+        >>> _ratio(1000, 256), _ratio(1000, 1), _ratio(1000, 1200)
+        ('1/3.9', '1/1000', '1.2 times as much')
+    """
     if after > before:
         return f"{after / max(1, before):.1f} times as much"
     part = before / max(1, after)

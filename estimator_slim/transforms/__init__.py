@@ -122,6 +122,10 @@ TRANSFORMS: dict[str, type[Transform]] = {kind.text_name: kind for kind in (
 def transform_list(spec: TransformList) -> list[Transform]:
     """The transforms that a text, or a sequence of texts and transforms, stands for.
 
+        >>> first, second = transform_list("remove_nodes(op=Identity) quantize_weights(bits=4)")
+        >>> second.bits, str(first)
+        (4, 'remove_nodes(op=Identity)')
+
     Raises:
       OptionError: the text is wrong, or an element is neither a text nor a transform.
     """
