@@ -68,6 +68,14 @@ def place(name: str, value: Any) -> str | None:
     return as_text(value, name)
 
 
+def folder(name: str, value: Any) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, (str, bytes, os.PathLike)):
+        raise OptionError(f"{name}: expected a folder for folders of slim servables, got {value!r}")
+    return as_text(value, name)
+
+
 def examples(name: str, value: Any) -> str | None:
     if value is None:
         return None

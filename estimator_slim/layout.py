@@ -7,10 +7,15 @@ import os
 from estimator_slim.errors import DestinationError
 
 
-def slim_directory(source: str, suffix: str) -> str:
-    """`export/best/1700000000` → `export/best-slim/1700000000`."""
+def slim_directory(source: str, suffix: str, root: str | None = None) -> str:
+    """Where the slim servable of the version `source` goes.
+
+        export/best/1700000000                →  export/best-slim/1700000000
+        export/best/1700000000, root=/served  →  /served/best-slim/1700000000
+    """
     parent, version = os.path.split(source if "://" in source else os.path.abspath(source))
-    return os.path.join(parent + suffix, version)
+    base, name = os.path.split(parent)
+    return os.path.join(base if root is None else root, name + suffix, version)
 
 
 def require_outside(original: str, path: str, what: str) -> None:

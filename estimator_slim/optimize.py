@@ -30,6 +30,7 @@ def optimize_saved_model(
         transforms: TransformList | None = None, *, preset: str | None = None,
         bits: int | None = None, fallback: bool | None = None,
         enabled: bool | None = None, on_error: str | None = None, suffix: str | None = None,
+        root: Optional[Path] = None,  # noqa: UP045
         weights: str | None = None,
         meta_graphs: str | None = None, verify: str | None = None, max_error: float | None = None,
         min_agreement: float | None = None, max_accuracy_loss: float | None = None,
@@ -59,6 +60,8 @@ def optimize_saved_model(
       on_error: `raise`, or `keep_original` to log a failure and return None. None: --slim_on_error
         if it was given, else `raise`: here a caller is waiting for the error.
       suffix: for a `dst` of None; None: --slim_suffix.
+      root: for a `dst` of None, which is then `<root>/<name of src's parent><suffix>/<src's name>`;
+        None: --slim_root, or the folder in which src's parent stands.
       weights: `auto`, `variables` or `constants`: where weights are written; None: --slim_weights.
       meta_graphs: `serve` drops the other MetaGraphs, `all` keeps them; None: --slim_meta_graphs.
       verify: before `dst` appears both servables are asked the same; where answers differ, `enforce`
@@ -96,7 +99,8 @@ def optimize_saved_model(
     if not options.enabled:
         log.info("estimator_slim is off (enabled=False): %s is left as it is", source)
         return None
-    destination = as_text(dst, "dst") if dst is not None else slim_directory(source, options.suffix)
+    destination = (slim_directory(source, options.suffix, options.root) if dst is None
+                   else as_text(dst, "dst"))
     try:
         with recorded(source, destination, options.report,
                       failures=options.on_error != RAISE or options.report is not None) as record:

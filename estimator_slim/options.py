@@ -85,6 +85,10 @@ class Options:
     suffix: str = _option(
         "-slim", str, checks.suffix,
         "What is added to the name of the export's folder to name the slim servables' folder.")
+    root: str | None = _option(
+        None, str, checks.folder,
+        "The folder in which the slim servables' folder is made; by default the one in which the "
+        "export's folder stands.")
     weights: str = _choice(
         "auto", "variables", "constants", help=
         "Where weights are written: auto (small ones as constants, large ones as variables), variables "

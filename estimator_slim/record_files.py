@@ -89,8 +89,11 @@ def read_announced(destination: str, place: str | os.PathLike | None) -> Report 
     return _read(f"{record_path(destination, place)}{_ANNOUNCED}", destination)
 
 
-def forget(slims: str, kept: set[str], place: str | os.PathLike | None) -> None:
-    """Removes the records of those versions in the folder `slims` that are not among `kept`."""
+def forget(slims: str, kept: set[str], place: str | os.PathLike | None, *, of: str) -> None:
+    """Removes the records of those versions in the folder `slims` that are not among `kept`.
+
+    `of`: the folder of the originals; records of others stay.
+    """
     path = record_path(os.path.join(slims, "0"), None if place == OFF else place)
     folder = os.path.dirname(str(path))
     if not tf.io.gfile.isdir(folder):
@@ -98,11 +101,17 @@ def forget(slims: str, kept: set[str], place: str | os.PathLike | None) -> None:
     names = sorted(tf.io.gfile.listdir(folder))
     versions = {name.partition(".")[0] for name in names if name.endswith(".json")}
     for version in sorted(one for one in versions - kept if one.isdigit()):
-        if _read(os.path.join(folder, f"{version}.json"), os.path.join(slims, version)):
+        report = _read(os.path.join(folder, f"{version}.json"), os.path.join(slims, version))
+        if report and is_same(report.source, os.path.join(of, version)):
             log.info("estimator_slim: removing the record of %s, whose original is gone", version)
             for name in names:
                 if name.startswith(f"{version}."):
                     tf.io.gfile.remove(os.path.join(folder, name))
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two paths lead to one place."""
+    return "://" in one + other and one == other or os.path.realpath(one) == os.path.realpath(other)
 
 
 def _write(path: str, text: str) -> None:
@@ -119,8 +128,4 @@ def _read(path: str, destination: str) -> Report | None:
             report = from_json(file.read())
     except (RecordError, tf.errors.OpError):
         return None
-    return report if _same(report.destination, destination) else None
-
-
-def _same(one: str, other: str) -> bool:
-    return "://" in one + other and one == other or os.path.realpath(one) == os.path.realpath(other)
+    return report if is_same(report.destination, destination) else None

@@ -199,6 +199,7 @@ def wrong_values() -> list:
         ("--slim_meta_graphs=train", "value should be one of <serve|all>"),
         ("--slim_suffix=", "expected a text that is not empty and has no '/'"),
         ("--slim_suffix=/slim", "expected a text that is not empty and has no '/'"),
+        ("--slim_root=", "root: expected a path, got an empty one"),
         ("--slim_verify=maybe", "value should be one of <enforce|require|report|off>"),
         ("--slim_max_error=2", ": expected a number from 0 to 1, got 2.0"),
         ("--slim_min_agreement=nan", ": expected a number from 0 to 1, got nan"),

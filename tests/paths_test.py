@@ -87,6 +87,13 @@ def test_the_folder_beside_a_url_is_the_folder_beside_its_path(source: Path, tmp
     assert versions(tmp_path) == ["best", "best-slim", "best-slim-report"]
 
 
+def test_a_root_is_a_door_too(source: Path, tmp_path: Path) -> None:
+    optimize_saved_model(source, transforms=LOSSLESS, root=f"file://{tmp_path}/nowhere/../served")
+    assert versions(tmp_path) == ["best", "served"]
+    with pytest.raises(DestinationError, match="is inside the original"):
+        optimize_saved_model(source, transforms=LOSSLESS, root=f"file://{source}")
+
+
 class ByUrl(Prepared):
     """Returns a URL, as an Estimator does whose model_dir is one."""
 

@@ -19,7 +19,7 @@ from estimator_slim.layout import slim_directory
 from estimator_slim.optimize import optimize, tell_of_auto
 from estimator_slim.options import EXPORTER, OFF, RAISE, Options, are_parsed
 from estimator_slim.paths import as_text
-from estimator_slim.record_files import forget
+from estimator_slim.record_files import forget, is_same, read_record
 from estimator_slim.recording import recorded
 from estimator_slim.report import Report
 from estimator_slim.saved_model import is_marked, withdraw
@@ -44,7 +44,7 @@ class OptimizingExporter(tf.estimator.Exporter):
     def __init__(self, exporter: tf.estimator.Exporter, transforms: TransformList | None = None, *,
                  preset: str | None = None, bits: int | None = None, fallback: bool | None = None,
                  enabled: bool | None = None, on_error: str | None = None,
-                 suffix: str | None = None, weights: str | None = None,
+                 suffix: str | None = None, root: Any = None, weights: str | None = None,
                  meta_graphs: str | None = None, verify: str | None = None,
                  max_error: float | None = None, min_agreement: float | None = None,
                  max_accuracy_loss: float | None = None,
@@ -65,6 +65,7 @@ class OptimizingExporter(tf.estimator.Exporter):
           enabled: False only exports the original.
           on_error: `keep_original` logs a failed optimization, `raise` lets it end the training.
           suffix: of the folder of slim servables.
+          root: the folder in which that folder is made; by default `export/`.
           weights: `auto`, `variables` or `constants`: where weights are written.
           meta_graphs: `serve` drops the MetaGraphs for training and evaluation, `all` keeps them.
           verify: before a slim servable appears it is asked the same as its original; where it answers
@@ -113,7 +114,7 @@ class OptimizingExporter(tf.estimator.Exporter):
 
     def _follow(self, estimator: Any, original: str, checkpoint: str | None, step: int) -> None:
         """Writes the slim twin of a new original; removes the twins of those that are gone."""
-        slim, place = slim_directory(original, self._chosen("suffix")), self._chosen("report")
+        slim, place = self._twin_of(original), self._chosen("report")
         with self._failing(f"no slim servable of {original}"):
             with recorded(original, slim, place, tell=self._tell(estimator, step, place)) as report:
                 self._require_own_suffix(chosen("suffix", None))
@@ -128,6 +129,12 @@ class OptimizingExporter(tf.estimator.Exporter):
             return None
         folder = events_folder(model_dir, self.name, self._chosen("suffix"))
         return functools.partial(write_events, folder, step)
+
+    def _twin_of(self, original: str) -> str:
+        """Where its slim twin goes."""
+        root = self._chosen("root")
+        return slim_directory(original, self._chosen("suffix"),
+                              None if root is None else as_text(root, "root"))
 
     def _chosen(self, name: str) -> Any:
         return chosen(name, self._arguments[name])
@@ -174,13 +181,27 @@ def _mirror_collection(original: str, slims: str, place: Any) -> None:
                     "the folder was removed, remove the slim one too", original, slims)
         return
     for path in (os.path.join(slims, version) for version in sorted(made - originals)):
+        if _is_of_another(path, original, place):
+            continue
         if is_marked(path):
             log.info("estimator_slim: removing %s, whose original is gone", path)
             withdraw(path)
         else:
             log.warning("estimator_slim: %s has no original and is no slim servable, so it stays; "
                         "the folder is for slim servables alone: give another suffix", path)
-    forget(slims, originals, place)
+    forget(slims, originals, place, of=os.path.dirname(original))
+
+
+def _is_of_another(slim: str, original: str, place: Any) -> bool:
+    """Whether a slim version may be of another model, where a root holds the twins of several.
+
+    There, a version is known by its record; what has none stays.
+    """
+    folder, version = os.path.dirname(original), os.path.basename(slim)
+    if os.path.dirname(os.path.dirname(slim)) == os.path.dirname(folder):
+        return False
+    record = read_record(slim, place)
+    return record is None or not is_same(record.source, os.path.join(folder, version))
 
 
 def _versions(folder: str) -> set[str]:

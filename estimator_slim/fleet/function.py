@@ -86,7 +86,7 @@ def _jobs(sources: list[str], out: Path | None, relative_to: Path | None, option
           tags: tuple[str, ...]) -> list[Job]:
     sizes = servables(sources)
     if out is None:
-        return [Job(source, slim_directory(source, options.suffix), options, tags, size)
+        return [Job(source, slim_directory(source, options.suffix, options.root), options, tags, size)
                 for source, size in sizes.items()]
     folder = as_text(out, "out")
     base = shared_folder(sources) if relative_to is None else as_text(relative_to, "relative_to")

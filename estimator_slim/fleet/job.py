@@ -23,7 +23,7 @@ from estimator_slim.saved_model import fingerprint_of
 from estimator_slim.work import bytes_of
 
 UNCHANGED = "unchanged"
-_ASIDE = ("enabled", "on_error", "report", "suffix")  # options that make no other slim servable
+_ASIDE = ("enabled", "on_error", "report", "root", "suffix")  # options that make no other slim servable
 
 
 @dataclass(frozen=True)
