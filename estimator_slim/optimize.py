@@ -47,7 +47,7 @@ def optimize_saved_model(
 
     Args:
       src: directory of one exported version; never changed.
-      dst: directory to write, which must not exist; None: `<src's parent><suffix>/<src's name>`.
+      dst: directory to write, new or empty; None: `<src's parent><suffix>/<src's name>`.
       transforms: a text in the Graph Transform Tool's syntax, or a sequence of texts and transforms;
         None: the flag --slim_transforms.
       preset: `lossless`, `balanced`, `smallest` or `auto`, in place of `transforms`; None:

@@ -152,16 +152,27 @@ def test_a_folder_of_any_other_name_is_taken(source: Path, tmp_path: Path, name:
     tf.saved_model.load(str(tmp_path / name / "2"))
 
 
-@pytest.mark.parametrize("kind", ["folder", "empty folder", "file"])
+@pytest.mark.parametrize("kind", ["folder", "folder of a folder", "file"])
 def test_a_destination_that_exists_is_refused(source: Path, tmp_path: Path, kind: str) -> None:
     if kind == "file":
         (tmp_path / "slim").write_text("mine")
     else:
-        (tmp_path / "slim").mkdir()
+        (tmp_path / "slim/mine").mkdir(parents=True)
         if kind == "folder":
+            (tmp_path / "slim/mine").rmdir()
             (tmp_path / "slim/mine").write_text("mine")
     with refused(tmp_path, DestinationError, "slim exists already.*never overwritten; remove"):
         optimize_saved_model(source, tmp_path / "slim")
+
+
+def test_an_empty_destination_is_filled(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "slim").mkdir()
+    with pytest.raises(TransformError):
+        optimize_saved_model(source, tmp_path / "slim", [Failing()])
+    assert contents(tmp_path / "slim") == {}
+    optimize_saved_model(source, tmp_path / "slim", "remove_device", report="off")
+    assert "saved_model.pb" in contents(tmp_path / "slim")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["slim", "source"]
 
 
 @pytest.mark.parametrize("inside", ["", "/", "/slim", "/assets", "/../source/slim"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterator
 
 import tensorflow as tf
@@ -16,6 +17,7 @@ from estimator_slim.errors import DestinationError
 from estimator_slim.saved_model.temporary import (
     locked,
     remove_abandoned,
+    remove_contents,
     temporary_folder,
     temporary_name,
 )
@@ -29,12 +31,16 @@ def published(directory: str) -> Iterator[str]:
 
     The sibling's name does not parse as an integer, so a server polling the parent ignores it; it is
     removed when the block raises, and so are the parent folders made for it. Before the block begins,
-    what dead processes left in the parent is removed.
+    what dead processes left in the parent is removed. An empty folder that is there already is filled
+    by the same rename, and keeps its permissions.
 
     Raises:
-      DestinationError: `directory` exists, before or after the work, or cannot be written.
+      DestinationError: `directory` exists and is not empty, before or after the work, or cannot be
+        written.
     """
     directory = directory.rstrip("/")
+    if os.path.islink(directory) and os.path.isdir(directory):
+        directory = os.path.realpath(directory)  # no rename fills what a link leads to
     _refuse_existing(directory)
     parent = os.path.dirname(directory)
     missing = _missing_parents(parent)
@@ -83,9 +89,14 @@ def _missing_parents(folder: str) -> list[str]:
 
 
 def _refuse_existing(directory: str) -> None:
-    if tf.io.gfile.exists(directory) or os.path.lexists(directory):  # also a link that leads nowhere
+    there = tf.io.gfile.exists(directory) or os.path.lexists(directory)  # or a link that leads nowhere
+    if there and not _is_empty(directory):
         raise DestinationError(f"{directory} exists already and is never overwritten; remove it or "
                                "give another destination")
+
+
+def _is_empty(directory: str) -> bool:
+    return tf.io.gfile.isdir(directory) and not any(tf.io.gfile.listdir(directory))
 
 
 @contextlib.contextmanager
@@ -119,17 +130,20 @@ def _unwritten(directory: str, cause: Exception) -> DestinationError:
 
 def _move(temporary: str, directory: str) -> None:
     """Gives a finished folder its name; where that fails, nothing of it is left at that name."""
+    empty = _is_empty(directory)
     try:
         if "://" in directory:
             _move_files(temporary, directory)
-        else:
-            tf.io.gfile.rename(temporary, directory, overwrite=False)
+            return
+        if empty:
+            shutil.copymode(directory, temporary)
+        tf.io.gfile.rename(temporary, directory, overwrite=empty)  # fails where it is no longer empty
     except (tf.errors.AlreadyExistsError, tf.errors.FailedPreconditionError) as e:  # or: not empty
         raise DestinationError(f"{directory} exists already: another process has written it meanwhile. "
                                "It is never overwritten; let only one process write it") from e
     except (OSError, tf.errors.OpError) as e:
-        with contextlib.suppress(tf.errors.OpError):
-            _remove_in_order(directory)  # half a rename: a store that is mounted does it file by file
+        with contextlib.suppress(tf.errors.OpError):  # half a rename: a store that is mounted
+            (remove_contents if empty else _remove_in_order)(directory)  # does it file by file
         raise _unwritten(directory, e) from e
 
 

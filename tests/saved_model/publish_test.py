@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import threading
 from pathlib import Path
 from typing import Any
@@ -82,19 +83,68 @@ def test_when_the_block_raises_what_others_put_on_the_way_stays(tmp_path: Path) 
     assert contents(tmp_path) == {"best-slim": "folder", "best-slim/6": "folder"}
 
 
-@pytest.mark.parametrize("kind", ["folder", "empty folder", "file"])
+@pytest.mark.parametrize("kind", ["folder", "folder of a folder", "file", "empty file"])
 def test_what_exists_is_refused_before_any_work_and_stays(tmp_path: Path, kind: str) -> None:
-    if kind == "file":
-        (tmp_path / "7").write_text("mine")
-    else:
+    if kind == "folder of a folder":
+        (tmp_path / "7/mine").mkdir(parents=True)
+    elif kind == "folder":
         (tmp_path / "7").mkdir()
-        if kind == "folder":
-            (tmp_path / "7/mine").write_text("mine")
+        (tmp_path / "7/mine").write_text("mine")
+    else:
+        (tmp_path / "7").write_text("mine" if kind == "file" else "")
     before = contents(tmp_path)
     message = "7 exists already.*remove it or give another"
     with pytest.raises(DestinationError, match=message), published(str(tmp_path / "7")):
         raise AssertionError("the block was entered")
     assert contents(tmp_path) == before
+
+
+def test_an_empty_folder_is_filled_at_once_and_keeps_its_permissions(tmp_path: Path) -> None:
+    seven = tmp_path / "7"
+    seven.mkdir(0o700)
+    with published(str(seven)) as directory:
+        fill(directory)
+        assert os.listdir(seven) == []
+    assert contents(tmp_path).keys() == {"7", "7/saved_model.pb", "7/variables",
+                                         "7/variables/variables.index"}
+    assert stat.S_IMODE(seven.stat().st_mode) == 0o700
+
+
+def test_an_empty_folder_at_the_end_of_a_link_is_filled(tmp_path: Path) -> None:
+    (tmp_path / "disk/7").mkdir(parents=True)
+    (tmp_path / "7").symlink_to("disk/7")
+    with published(str(tmp_path / "7")) as directory:
+        fill(directory)
+    assert os.readlink(tmp_path / "7") == "disk/7"
+    assert "disk/7/saved_model.pb" in contents(tmp_path)
+    assert os.listdir(tmp_path / "disk") == ["7"]
+
+
+def test_an_empty_folder_stays_where_the_work_fails(tmp_path: Path) -> None:
+    (tmp_path / "7").mkdir()
+    with pytest.raises(RuntimeError), published(str(tmp_path / "7")) as directory:
+        fill(directory)
+        raise RuntimeError("stop")
+    assert contents(tmp_path) == {"7": "folder"}
+
+
+def test_what_appears_in_an_empty_folder_meanwhile_is_refused_and_stays(tmp_path: Path) -> None:
+    (tmp_path / "7").mkdir()
+    message = "exists already"
+    with pytest.raises(DestinationError, match=message), published(str(tmp_path / "7")) as directory:
+        fill(directory)
+        (tmp_path / "7/theirs").write_text("theirs")
+    assert contents(tmp_path).keys() == {"7", "7/theirs"}
+
+
+def test_of_two_writers_into_one_empty_folder_one_fills_it(tmp_path: Path) -> None:
+    seven = tmp_path / "7"
+    seven.mkdir()
+    with pytest.raises(DestinationError), published(str(seven)) as late:
+        Path(late, "late").write_text("late")
+        with published(str(seven)) as early:
+            fill(early)
+    assert sorted(os.listdir(seven)) == ["saved_model.pb", "variables"]
 
 
 def test_a_link_that_leads_nowhere_exists_too(tmp_path: Path) -> None:
