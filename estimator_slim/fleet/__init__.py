@@ -3,7 +3,7 @@
 from estimator_slim.fleet.function import optimize_saved_models
 from estimator_slim.fleet.job import Job, Result, optimize_job
 from estimator_slim.fleet.sources import destination_in, is_pattern
-from estimator_slim.fleet.summary import Summary
+from estimator_slim.fleet.summary import Summary, table_row
 
 __all__ = [
     "Job",
@@ -13,4 +13,5 @@ __all__ = [
     "is_pattern",
     "optimize_job",
     "optimize_saved_models",
+    "table_row",
 ]

@@ -11,8 +11,6 @@ from typing import Any
 from estimator_slim.fleet.job import Result
 
 SCHEMA = 1
-HEADER = f"{'outcome':<9}  {'MB':>9}  {'slim MB':>9}  {'seconds':>7}  servable"
-
 
 @dataclass(frozen=True)
 class Summary:
@@ -51,15 +49,21 @@ class Summary:
                           indent=1, ensure_ascii=False) + "\n"
 
 
-def row(result: Result) -> str:
-    """A line of the table whose first line is HEADER."""
+def table_row(result: Result | None) -> str:
+    """A line of the table; None: the first, which says what is in it."""
+    if result is None:
+        return _line("outcome", "MB", "slim MB", "seconds", "servable")
     report = result.report
     before, after = (f"{count / 1e6:,.1f}" if count else "" for count in
                      (report.bytes_before, report.bytes_after if result.is_done else 0))
     seconds = "" if result.was_done else f"{report.seconds:.1f}"
     why = report.error.message.splitlines()[0] if report.error else ""
     told = why if report.source in why else f"{report.source}{why and ': '}{why}"
-    return f"{result.outcome:<9}  {before:>9}  {after:>9}  {seconds:>7}  {told}"
+    return _line(result.outcome, before, after, seconds, told)
+
+
+def _line(outcome: str, before: str, after: str, seconds: str, servable: str) -> str:
+    return f"{outcome:<9}  {before:>9}  {after:>9}  {seconds:>7}  {servable}"
 
 
 def _plain(result: Result) -> dict[str, Any]:

@@ -91,7 +91,10 @@ def test_without_a_command_the_help_is_shown(command: list[str]) -> None:
     (["optimise", "SRC"], "there is no command 'optimise'; did you mean optimize?; see "
      "estimator-slim --help"),
     (["optimize"], "the following arguments are required: SRC; see estimator-slim optimize --help"),
-    (["optimize", "a", "b", "c"], "c is not known; see estimator-slim optimize --help"),
+    (["optimize", "a", "b", "c"], "expected SRC and DST, got 3 folders; give --out=DIR, or --jobs=N, "
+     "where each is a source"),
+    (["optimize", "a", "b", "--out=c", "--checkpoint=d"], "checkpoint: expected an option of "
+     "optimize_saved_model for many servables; that is for one alone"),
     (["compare", "a"], "the following arguments are required: SLIM; see estimator-slim compare --help"),
     (["optimize", "a", "--slim_transform=b"], "--slim_transform=b is not known; did you mean "
      "--slim_transforms?; see estimator-slim optimize --help"),
