@@ -25,7 +25,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 STEPS = ("optimizing", "recording", "exporting", "serving", "smaller", "nodes", "three_columns", "zoo",
-         "contract", "placement", "trust", "refusals", "scaling", "beyond_2gb")
+         "alternatives", "contract", "placement", "trust", "refusals", "scaling", "beyond_2gb")
 ON_THE_SERVABLE = ("optimizing", "recording", "serving", "smaller", "nodes")
 
 
