@@ -96,7 +96,7 @@ def _apart(way: str, *arguments: str) -> dict[str, float]:
 
 def recipe(source: str, destination: str) -> None:
     import tensorflow as tf
-    from tensorflow.tools.graph_transforms import TransformGraph
+    from tensorflow.python.util import _pywrap_transform_graph as tool
 
     v1 = tf.compat.v1
     with tf.Graph().as_default(), v1.Session() as session:
@@ -105,7 +105,8 @@ def recipe(source: str, destination: str) -> None:
                            for infos in (signature.inputs, signature.outputs))
         nodes = [name.split(":")[0] for name in outputs.values()]
         frozen = v1.graph_util.convert_variables_to_constants(session, session.graph_def, nodes)
-    transformed = TransformGraph(frozen, list(inputs.values()), nodes, RECIPE)
+    transformed = tf.compat.v1.GraphDef.FromString(tool.TransformGraphWithStringInputs(
+        frozen.SerializeToString(), ",".join(inputs.values()), ",".join(nodes), " ".join(RECIPE)))
     with tf.Graph().as_default() as graph, v1.Session() as session:
         tf.import_graph_def(transformed, name="")
         tensors = [{key: graph.get_tensor_by_name(name) for key, name in names.items()}
