@@ -16,6 +16,7 @@ import tensorflow as tf
 from estimator_slim.graph.ahead import computed_ahead
 
 SLICE_BYTES = 2 << 20  # some of these are in memory at once, see ahead.py
+_SPREAD_BYTES = 4 << 20
 CONSTANT_BYTES = 1 << 18  # up to this size a weight is a Const, unless a person places it otherwise
 
 
@@ -130,6 +131,21 @@ class Weight:
         step = self.rows_within(SLICE_BYTES, multiple)
         return computed_ahead(lambda start: (start, self.read(start, min(start + step, self.row_count))),
                               range(0, self.row_count, step))
+
+    def spread(self, places: int, rows: int, multiple: int = 1) -> list[tuple[int, int]]:
+        """(start, stop) of runs of rows from all over the weight, to judge the whole by; none overlap.
+
+        Args:
+          places: how many runs at most.
+          rows: how many rows in a run; fewer where all runs together would take more than 4 MB.
+          multiple: what each start is a multiple of.
+        """
+        row_bytes = max(1, self.byte_count // max(1, self.row_count))
+        count = max(1, min(rows, _SPREAD_BYTES // places // row_bytes) // multiple) * multiple
+        if self.row_count <= places * count:
+            return [(0, self.row_count)]
+        starts = np.linspace(0, self.row_count - count, places).astype(int) // multiple * multiple
+        return [(int(start), int(start) + count) for start in starts]
 
     def matrix(self) -> Weight:
         """The same values as rows of the last axis: [a, b, c] → [a * b, c]."""

@@ -118,9 +118,7 @@ def _others(weight: Weight, row: np.ndarray) -> np.ndarray | None:
 
 def _sample(weight: Weight) -> np.ndarray:
     """Rows from all over the weight."""
-    count = min(weight.row_count, _SAMPLE_ROWS)
-    starts = np.unique(np.linspace(0, weight.row_count - count, _SAMPLES).astype(int))
-    return np.concatenate([weight.read(int(start), int(start) + count) for start in starts])
+    return np.concatenate([weight.read(*run) for run in weight.spread(_SAMPLES, _SAMPLE_ROWS)])
 
 
 def _bits(rows: np.ndarray) -> np.ndarray:

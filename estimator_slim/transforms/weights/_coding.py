@@ -208,11 +208,7 @@ def _flat(rows: np.ndarray) -> np.ndarray:
 def _sample(weight: Weight, per_block: int) -> np.ndarray:
     """Rows (or whole blocks as rows) from all over the weight."""
     per_row = max(1, per_block)
-    count = min(weight.row_count, _SAMPLE_ROWS * per_row)
-    starts = np.unique(np.linspace(0, weight.row_count - count, _SAMPLES).astype(int)
-                       // per_row * per_row)
-    rows = [_matrix(weight.read(int(s), int(s) + count)) for s in starts]
+    runs = weight.spread(_SAMPLES, _SAMPLE_ROWS * per_row, per_row)
+    rows = [_matrix(weight.read(*run)) for run in runs]
     whole = [r[:len(r) // per_row * per_row].reshape(-1, per_row * r.shape[1]) for r in rows]
-    if not sum(map(len, whole)):
-        return rows[0].reshape(1, -1)
-    return np.concatenate(whole)
+    return np.concatenate(whole) if sum(map(len, whole)) else rows[0].reshape(1, -1)

@@ -6,11 +6,9 @@ decodes them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from estimator_slim.graph import SLICE_BYTES, Weight
+from estimator_slim.graph import Weight
 from estimator_slim.quantization import decode, decode_blocks, unpack_nibbles
 from estimator_slim.report import Treatment
 from estimator_slim.transforms.base import treatment_of
@@ -22,7 +20,8 @@ _QUANTILES = np.linspace(0, 1, 21)
 
 def coded(name: str, weight: Weight, coding: Coding, parts: list[Weight]) -> Treatment:
     """The weight that the node `name` holds, stored as `parts`, by `coding`."""
-    squares = np.concatenate([_squares(coding, start, stop) for start, stop in _places(coding.weight)])
+    runs = coding.weight.spread(_PLACES, _ROWS)
+    squares = np.concatenate([_squares(coding, *run) for run in runs])
     error, value = squares.sum(axis=0)
     return treatment_of(
         name, weight, parts, codes=coding.codes.dtype.name, bits=coding.bits,
@@ -52,14 +51,3 @@ def _decoded(coding: Coding, start: int, stop: int) -> np.ndarray:
 def _share(error: np.ndarray, value: np.ndarray) -> np.ndarray:
     """Root of error / value; of what is all zeros, 0."""
     return np.sqrt(np.divide(error, value, out=np.zeros_like(value), where=value > 0))
-
-
-def _places(weight: Weight) -> Iterator[tuple[int, int]]:
-    """(start, stop) of rows from all over the weight, a slice's bytes at most; all of a small one."""
-    row_bytes = max(1, weight.byte_count // weight.row_count)
-    count = max(1, min(_ROWS, SLICE_BYTES // _PLACES // row_bytes))
-    if weight.row_count <= _PLACES * count:
-        yield 0, weight.row_count
-        return
-    for start in np.linspace(0, weight.row_count - count, _PLACES).astype(int):
-        yield int(start), int(start) + count

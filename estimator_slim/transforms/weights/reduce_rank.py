@@ -22,6 +22,8 @@ _NARROWEST, _WIDEST = 8, 2048  # columns of a table
 _WORTH = 0.9  # of its columns that a table may keep at most
 _LEAST_ROWS = 2  # for each column: a smaller table is less than its kernel
 _POWER = 0.5  # of how much a row counts
+_TO_KERNEL = 0.4  # power of a direction's strength that goes from the table to the kernel
+_LEAST_SHARE = 1e-3  # of the strongest direction's
 _SAMPLES, _SAMPLE_ROWS = 64, 128
 _FINE = 20.0  # decibels
 _READ_BYTES = 1 << 20  # of rows that are multiplied at once
@@ -38,9 +40,11 @@ class ReduceRank(Transform):
 
     Such rows matter only through table × kernel = U S Vᵀ. The table becomes its coordinates along the r
     strongest directions, and the kernel becomes the first r rows of Vᵀ: the best of all pairs of these
-    sizes (Eckart and Young, 1936). Where the training checkpoint tells how much a row counts, and rows
-    that were never trained are gone (drop_untrained_rows), rows are weighted by it: the sum of squared
-    gradients is the empirical Fisher information (Hsu et al., 2022).
+    sizes (Eckart and Young, 1936). A part of each direction's strength goes from the table to the
+    kernel, so that codes with one step for all of a row are off by less. Where the training checkpoint
+    tells how much a row counts, and rows that were never trained are gone (drop_untrained_rows), rows
+    are weighted by it: the sum of squared gradients is the empirical Fisher information (Hsu et al.,
+    2022). Else they are weighted by their length, as rows that training moved far are long.
 
     The table is read once for its D × D products, and once for each pass over its coordinates; it is
     never held. A table that anything else reads stays as it is, and so does one that would hardly become
@@ -116,8 +120,8 @@ class ReduceRank(Transform):
         rank = min(rank, len(strengths))
         if rank > _WORTH * width:
             return f"{rank} of its {width} directions are needed: that saves too little"
-        chosen = directions[:rank]
-        reduced = _projected(weight, (beside @ chosen.T).astype(np.float32))
+        shares = _shares(strengths[:rank])
+        reduced = _projected(weight, (beside @ directions[:rank].T / shares).astype(np.float32))
         value = graph.add_weight(f"{table.name}/reduced", reduced)
         for lookup in table.lookups:
             lookup.input[0] = value
@@ -128,7 +132,7 @@ class ReduceRank(Transform):
         columns = np.cumsum([kernel.shape[1] for kernel in kernels])[:-1]
         facts = {"energy": float(left[rank - 1]), "spectrum": _rounded(strengths)}
         return (treatment_of(table.name, weight, [reduced], rank=rank, facts=facts),
-                np.split(chosen, columns, axis=1))
+                np.split(shares[:, None] * directions[:rank], columns, axis=1))
 
 
 def _reason_to_skip(graph: Graph, table: Table) -> str | None:
@@ -147,14 +151,16 @@ def _reason_to_skip(graph: Graph, table: Table) -> str | None:
 
 
 def _gram(weight: Weight) -> np.ndarray:
-    """The products of all columns, each row weighted by how much it counts: float64 [D, D]."""
+    """The products of all columns, each row weighted by how much it counts, or by its length."""
     total = np.zeros((weight.shape[1], weight.shape[1]))
     importance = _importance(weight)
     slices = tracked(f"looking at {weight.origin}", weight.byte_count, weight.slices())
     for start, rows in slices:
-        if importance is not None:
+        if importance is None:
+            counts = np.einsum("ij,ij->i", rows, rows) ** 0.25
+        else:
             counts = np.maximum(importance(start, start + len(rows)), 0) ** (_POWER / 2)
-            rows = rows * counts[:, None].astype(np.float32)
+        rows = rows * counts[:, None].astype(np.float32)
         total += rows.T @ rows
     return total
 
@@ -164,9 +170,7 @@ def _importance(weight: Weight) -> Read | None:
     training = weight.training
     if training is None or training.importance is None:
         return None
-    starts = np.linspace(0, max(0, weight.row_count - _SAMPLE_ROWS), _SAMPLES).astype(int).tolist()
-    stops = [min(start + _SAMPLE_ROWS, weight.row_count) for start in starts]
-    all_trained = all(training.trained(start, stop).all() for start, stop in zip(starts, stops))
+    all_trained = all(training.trained(*run).all() for run in weight.spread(_SAMPLES, _SAMPLE_ROWS))
     return training.importance if all_trained else None
 
 
@@ -176,6 +180,12 @@ def _directions(gram: np.ndarray, kernel: np.ndarray) -> tuple[np.ndarray, np.nd
     root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
     _, strengths, directions = np.linalg.svd(root @ kernel, full_matrices=False)
     return strengths, directions
+
+
+def _shares(strengths: np.ndarray) -> np.ndarray:
+    """What of each direction's strength the kernel takes; the strongest one's is 1."""
+    relative = strengths / (strengths[0] or 1.0)
+    return np.maximum(relative, _LEAST_SHARE) ** _TO_KERNEL
 
 
 def _projected(weight: Weight, onto: np.ndarray) -> Weight:
