@@ -115,8 +115,12 @@ def optimize_saved_model(
         return None
 
 
-def optimize(report: Report, options: Options, *, tags: Sequence[str] = ("serve",)) -> Work:
-    """The work of `optimize_saved_model`, with everything chosen; fills in the report."""
+def optimize(report: Report, options: Options, *, tags: Sequence[str] = ("serve",),
+             replacing: bool = False) -> Work:
+    """The work of `optimize_saved_model`, with everything chosen; fills in the report.
+
+    `replacing`: a slim servable at its destination gives way to the new one.
+    """
     source, destination = report.source, report.destination
     report.options, report.tags = choices(options), list(tags)
     require_loadable(destination, DestinationError)
@@ -134,7 +138,7 @@ def optimize(report: Report, options: Options, *, tags: Sequence[str] = ("serve"
         requests = _questions(servable, options)
     work = Work(servable, options, tuple(tags), destination, requests, report)
     report.nodes_before, report.bytes_before = servable.graph.node_count, work.byte_count
-    with published(destination) as directory:
+    with published(destination, replacing=replacing) as directory:
         climb(work, directory)
         if options.warmup:
             model = os.path.basename(os.path.dirname(destination))

@@ -67,8 +67,11 @@ def keep(report: Report, place: str | os.PathLike | None) -> None:
 def announced(plan: Report, place: str | os.PathLike | None) -> Iterator[None]:
     """Has it written, while the block runs, what a slim servable is to be made of.
 
-    It lies beside the record to come. Where the process is killed, it stays.
+    It lies beside the record to come, if there is to be one. Where the process is killed, it stays.
     """
+    if place == OFF:
+        yield
+        return
     path = f"{record_path(plan.destination, place)}{_ANNOUNCED}"
     with contextlib.suppress(OSError, tf.errors.OpError):
         _write(path, to_json(plan))
@@ -94,14 +97,16 @@ def forget(slims: str, kept: set[str], place: str | os.PathLike | None, *, of: s
 
     `of`: the folder of the originals; records of others stay.
     """
-    path = record_path(os.path.join(slims, "0"), None if place == OFF else place)
+    place = None if place == OFF else place
+    path = record_path(os.path.join(slims, "0"), place)
     folder = os.path.dirname(str(path))
     if not tf.io.gfile.isdir(folder):
         return
     names = sorted(tf.io.gfile.listdir(folder))
-    versions = {name.partition(".")[0] for name in names if name.endswith(".json")}
+    versions = {name.partition(".")[0] for name in names if name.endswith((".json", _ANNOUNCED))}
     for version in sorted(one for one in versions - kept if one.isdigit()):
-        report = _read(os.path.join(folder, f"{version}.json"), os.path.join(slims, version))
+        slim = os.path.join(slims, version)
+        report = read_record(slim, place) or read_announced(slim, place)
         if report and is_same(report.source, os.path.join(of, version)):
             log.info("estimator_slim: removing the record of %s, whose original is gone", version)
             for name in names:

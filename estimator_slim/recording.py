@@ -15,13 +15,16 @@ import numpy as np
 import tensorflow as tf
 
 from estimator_slim import log
-from estimator_slim.errors import VerificationError
+from estimator_slim.errors import DestinationError, VerificationError
 from estimator_slim.layout import require_outside
 from estimator_slim.options import OPTIONS, Options
 from estimator_slim.record_files import keep, record_path
 from estimator_slim.report import FAILED, REFUSED, Chosen, Problem, Report
 from estimator_slim.usage import Usage, measured
 from estimator_slim.version import VERSION
+
+_PASSING = (OSError, MemoryError, tf.errors.ResourceExhaustedError, tf.errors.UnavailableError,
+            tf.errors.AbortedError, tf.errors.DeadlineExceededError, tf.errors.CancelledError)
 
 
 @contextlib.contextmanager
@@ -51,7 +54,7 @@ def recorded(source: str, destination: str, place: str | os.PathLike | None, *,
             yield report
     except Exception as e:
         report.outcome = REFUSED if isinstance(e, VerificationError) else FAILED
-        report.error = Problem(type(e).__name__, str(e))
+        report.error = Problem(type(e).__name__, str(e), is_passing(e))
         _note(report, usage)
         if failures:
             keep(report, place)
@@ -68,6 +71,19 @@ def recorded(source: str, destination: str, place: str | os.PathLike | None, *,
 def _note(report: Report, usage: Usage) -> None:
     report.seconds, report.peak_memory = usage.seconds, usage.peak_memory
     report.child_peak_memory = usage.child_peak_memory
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the same may succeed another time: what it comes from is the system's, as a full disk.
+
+    All that keeps a destination from being written is, but for what is wrong with its name or place.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, _PASSING) or isinstance(cause, DestinationError) and cause.__cause__:
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def versions() -> dict[str, str]:

@@ -21,6 +21,7 @@ cli
 (the package's own __init__)
 fleet
 exporter
+twins
 optimize
 recording
 record_files

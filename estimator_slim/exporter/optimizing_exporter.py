@@ -6,25 +6,23 @@ import contextlib
 import functools
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import tensorflow as tf
 
 from estimator_slim import log
 from estimator_slim.choosing import chosen, given, resolve
-from estimator_slim.errors import OptionError
+from estimator_slim.errors import DestinationError, OptionError
 from estimator_slim.events import events_folder, step_of, write_events
+from estimator_slim.exporter.call import Call
+from estimator_slim.exporter.collection import mirror_collection
+from estimator_slim.exporter.writing import write_twin
 from estimator_slim.layout import slim_directory
-from estimator_slim.optimize import optimize, tell_of_auto
 from estimator_slim.options import EXPORTER, OFF, RAISE, Options, are_parsed
 from estimator_slim.paths import as_text
-from estimator_slim.record_files import forget, is_same, read_record
-from estimator_slim.recording import recorded
 from estimator_slim.report import Report
-from estimator_slim.saved_model import is_marked, withdraw
 from estimator_slim.transforms import TransformList
-from estimator_slim.verify import as_called_by
+from estimator_slim.twins import lacking, names_in
 
 
 class OptimizingExporter(tf.estimator.Exporter):
@@ -35,10 +33,10 @@ class OptimizingExporter(tf.estimator.Exporter):
 
     The original stays as the wrapped exporter made it, in `export/<name>/<version>`; the slim
     servable appears by one rename as `export/<name>-slim/<version>`. When an original is gone
-    (garbage collection), its slim twin goes at the next export. A failed optimization is logged and
-    changes nothing else, unless `on_error` is `raise`. Each optimization leaves a record of what was
-    done, or of what failed, as `export/<name>-slim-report/<version>.json` (see report/record.md), and
-    TensorBoard shows its numbers as the run `slim/<name>` of the model_dir.
+    (garbage collection), its slim twin goes at the next export; one that is missing is made up for. A
+    failed optimization is logged and changes nothing else, unless `on_error` is `raise`. Each leaves a
+    record of what was done, or failed, as `export/<name>-slim-report/<version>.json` (see
+    report/record.md), and TensorBoard shows its numbers as the run `slim/<name>` of the model_dir.
     """
 
     def __init__(self, exporter: tf.estimator.Exporter, transforms: TransformList | None = None, *,
@@ -91,6 +89,7 @@ class OptimizingExporter(tf.estimator.Exporter):
                               f"tf.estimator.BestExporter(...), got {type(exporter).__name__}")
         self._exporter = exporter
         self._arguments = given(EXPORTER, locals())
+        self._failed: dict[str, Report] = {}  # slim twin → how the last try at it failed in this process
         resolve(EXPORTER, self._arguments)
         self._require_own_suffix(chosen("suffix", None) if are_parsed() else None)
 
@@ -101,26 +100,81 @@ class OptimizingExporter(tf.estimator.Exporter):
 
     def export(self, estimator: Any, export_path: str, checkpoint_path: str, eval_result: Any,
                is_the_final_export: bool) -> Any:
-        """Lets the wrapped exporter export, then writes the slim twin; returns what it returned."""
+        """Lets the wrapped exporter export, then writes the slim twin; returns what it returned.
+
+        Then the newest of other versions that lack their twins gets it: what was missed is made up for,
+        and a call takes no longer than two optimizations.
+        """
+        before = _versions(export_path) if self._chosen("enabled") else set()
         result = self._exporter.export(
             estimator=estimator, export_path=export_path, checkpoint_path=checkpoint_path,
             eval_result=eval_result, is_the_final_export=is_the_final_export)
-        if result is not None and self._chosen("enabled"):
-            with self._failing(f"the folder beside {result!r} may hold versions whose original is gone"):
+        if self._chosen("enabled"):
+            with self._failing(f"versions in {export_path} may lack their slim servables"):
                 checkpoint = as_text(checkpoint_path, "checkpoint_path") if checkpoint_path else None
-                self._follow(estimator, as_text(result, "what the wrapped exporter returned"),
-                             checkpoint, step_of(eval_result, checkpoint))
+                self._slim(Call(estimator, checkpoint, step_of(eval_result, checkpoint)), export_path,
+                           self._exported(result, export_path, before))
         return result
 
-    def _follow(self, estimator: Any, original: str, checkpoint: str | None, step: int) -> None:
+    def _slim(self, call: Call, export_path: str, original: str | None) -> None:
+        """Sees to the slim twin of what was exported, if something was, and to one that is missing."""
+        if original:
+            self._follow(call, original)
+            failed = self._failed.get(self._twin_of(original))
+            if failed and failed.error and failed.error.passing:
+                return  # as where the disk is full
+        folder = os.path.dirname(original) if original else export_path
+        if folder and tf.io.gfile.isdir(folder):
+            self._make_up(call, as_text(folder, "export_path"), original)
+
+    def _exported(self, result: Any, export_path: str, before: set[str]) -> str | None:
+        """The version that was exported, by what the wrapped exporter returned, or by what is new."""
+        with self._failing(f"no slim servable of what the exporter {self.name!r} returned"):
+            if result is not None:
+                return _as_path(result, self.name)
+            new = sorted(_versions(export_path) - before, key=int)
+            if new:
+                original = os.path.join(as_text(export_path, "export_path"), new[-1])
+                log.warning("estimator_slim: the exporter %r returned None, yet %s is new; it gets its "
+                            "slim servable all the same. Let the exporter return the path", self.name,
+                            original)
+                return original
+        return None
+
+    def _follow(self, call: Call, original: str) -> None:
         """Writes the slim twin of a new original; removes the twins of those that are gone."""
-        slim, place = self._twin_of(original), self._chosen("report")
-        with self._failing(f"no slim servable of {original}"):
-            with recorded(original, slim, place, tell=self._tell(estimator, step, place)) as report:
-                self._require_own_suffix(chosen("suffix", None))
-                work = optimize(report, _for(estimator, checkpoint, resolve(EXPORTER, self._arguments)))
-            tell_of_auto(work)
-        _mirror_collection(original, os.path.dirname(slim), place)
+        with self._failing(f"the folder beside {original} may hold versions whose original is gone"):
+            slim = self._twin_of(original)
+            with self._failing(f"no slim servable of {original}"):
+                self._write(call, original)
+            mirror_collection(original, os.path.dirname(slim), self._chosen("report"))
+
+    def _make_up(self, call: Call, folder: str, but: str | None) -> None:
+        """Writes the newest slim twin in a folder of exports that is missing and worth another try."""
+        slims = os.path.dirname(self._twin_of(os.path.join(folder, "0")))
+        there = _versions(folder)
+        self._failed = {slim: record for slim, record in self._failed.items()
+                        if os.path.basename(slim) in there}
+        for one in lacking(folder, slims, resolve(EXPORTER, self._arguments), self._failed):
+            if one.original != but and not one.left_alone:
+                log.info("estimator_slim: %s has no slim servable yet; it gets it now", one.original)
+                with self._failing(f"no slim servable of {one.original}",
+                                   again=one.last is not None and one.last.error is not None):
+                    try:
+                        self._write(call.of(one.original), one.original)
+                    except DestinationError:
+                        if not tf.io.gfile.exists(one.slim):  # else another process has made it
+                            raise
+                return
+
+    def _write(self, call: Call, original: str) -> None:
+        def options() -> Options:
+            return call.completed(resolve(EXPORTER, self._arguments))
+
+        place = self._chosen("report")
+        self._require_own_suffix(chosen("suffix", None))
+        write_twin(original, self._twin_of(original), place, options, self._failed,
+                   self._tell(call.estimator, call.step, place))
 
     def _tell(self, estimator: Any, step: int, place: Any) -> Callable[[Report], None] | None:
         """What shows a report in TensorBoard, among what the Estimator's model_dir holds."""
@@ -154,63 +208,33 @@ class OptimizingExporter(tf.estimator.Exporter):
             within = within._exporter
 
     @contextlib.contextmanager
-    def _failing(self, what: str) -> Iterator[None]:
-        """Logs what the block raises, and `what` it means, unless `on_error` is `raise`."""
+    def _failing(self, what: str, *, again: bool = False) -> Iterator[None]:
+        """Logs what the block raises, and `what` it means, unless `on_error` is `raise`.
+
+        `again`: the same was logged at length before.
+        """
         try:
             yield
-        except Exception:
+        except Exception as e:
             if self._chosen("on_error") == RAISE:
                 raise
-            log.exception("estimator_slim: %s; the original is as it was and training goes on", what)
+            if again:
+                log.warning("estimator_slim: still %s: %s", what, e)
+            else:
+                log.exception("estimator_slim: %s; the original is as it was and training goes on", what)
 
 
-def _for(estimator: Any, checkpoint: str | None, options: Options) -> Options:
-    """With the checkpoint that is exported, and the `verify_input_fn` as this Estimator calls it."""
-    asked = options.verify_input_fn
-    return replace(options, checkpoint=checkpoint,
-                   verify_input_fn=None if asked is None else as_called_by(estimator, asked))
-
-
-def _mirror_collection(original: str, slims: str, place: Any) -> None:
-    """Removes what is no longer beside the new `original`: slim versions in `slims`, and records."""
-    made = _versions(slims)  # before the originals, for another process may add a pair meanwhile
-    originals = _names(os.path.dirname(original))
-    if os.path.basename(original) not in originals:
-        log.warning("estimator_slim: %s is gone as soon as it was exported, so %s keeps all it has. "
-                    "Exporters keep the highest versions: if the clock went back, set it right; if "
-                    "the folder was removed, remove the slim one too", original, slims)
-        return
-    for path in (os.path.join(slims, version) for version in sorted(made - originals)):
-        if _is_of_another(path, original, place):
-            continue
-        if is_marked(path):
-            log.info("estimator_slim: removing %s, whose original is gone", path)
-            withdraw(path)
-        else:
-            log.warning("estimator_slim: %s has no original and is no slim servable, so it stays; "
-                        "the folder is for slim servables alone: give another suffix", path)
-    forget(slims, originals, place, of=os.path.dirname(original))
-
-
-def _is_of_another(slim: str, original: str, place: Any) -> bool:
-    """Whether a slim version may be of another model, where a root holds the twins of several.
-
-    There, a version is known by its record; what has none stays.
-    """
-    folder, version = os.path.dirname(original), os.path.basename(slim)
-    if os.path.dirname(os.path.dirname(slim)) == os.path.dirname(folder):
-        return False
-    record = read_record(slim, place)
-    return record is None or not is_same(record.source, os.path.join(folder, version))
+def _as_path(result: Any, name: str) -> str:
+    """What a wrapped exporter returned, as text. Raises OptionError where it is no path."""
+    if not isinstance(result, (str, bytes, os.PathLike)):
+        raise OptionError(f"the exporter {name!r} returned a {type(result).__name__}, {result!r:.200}; "
+                          "expected the path of the version that it exported, or None. Let it return "
+                          "that path; of several versions, the newest")
+    return as_text(result, f"what the exporter {name!r} returned")
 
 
 def _versions(folder: str) -> set[str]:
-    """The versions in a folder of exports, by TensorFlow Serving's rule: folders named by a number."""
-    if not tf.io.gfile.isdir(folder):
-        return set()
-    return {name for name in _names(folder)
-            if name.isdigit() and tf.io.gfile.isdir(os.path.join(folder, name))}
-
-
-def _names(folder: str) -> set[str]:
-    return {name.rstrip("/") for name in tf.io.gfile.listdir(folder)}
+    """The names of versions in a folder of exports; none where it cannot be listed."""
+    with contextlib.suppress(tf.errors.OpError, TypeError):
+        return {name for name in names_in(folder) if name.isdigit()}
+    return set()

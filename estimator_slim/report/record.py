@@ -45,6 +45,7 @@ class Report:
       options: what was chosen, and by whom.
       versions: of estimator_slim, python, tensorflow, tensorflow-estimator and numpy.
       fingerprint: of the original's files, as SHA-256; of tables by the checksums in their index.
+      interrupted: of what is only begun: processes, one after the other, that ended over it before.
     """
 
     source: str
@@ -68,6 +69,7 @@ class Report:
     options: list[Chosen] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
     fingerprint: str = ""
+    interrupted: int = 0
 
     @property
     def ratio(self) -> float:
@@ -92,10 +94,12 @@ class Problem:
     Attributes:
       type: of the error: `VerificationError`.
       message: its text.
+      passing: the same may succeed another time, as when the disk was full.
     """
 
     type: str
     message: str
+    passing: bool = False
 
 
 @dataclass(frozen=True)

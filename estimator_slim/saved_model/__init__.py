@@ -7,7 +7,12 @@ from estimator_slim.saved_model.meta_graph import interface_of
 from estimator_slim.saved_model.publish import published, withdraw
 from estimator_slim.saved_model.reader import Servable, is_marked, read_servable, require_importable
 from estimator_slim.saved_model.soundness import faults
-from estimator_slim.saved_model.temporary import remove_abandoned, remove_contents, temporary_folder
+from estimator_slim.saved_model.temporary import (
+    is_being_written,
+    remove_abandoned,
+    remove_contents,
+    temporary_folder,
+)
 from estimator_slim.saved_model.writer import write_servable
 
 __all__ = [
@@ -17,6 +22,7 @@ __all__ = [
     "faults",
     "fingerprint_of",
     "interface_of",
+    "is_being_written",
     "is_marked",
     "published",
     "read_servable",

@@ -26,13 +26,17 @@ _READ_FIRST = "saved_model.pb"
 
 
 @contextlib.contextmanager
-def published(directory: str) -> Iterator[str]:
+def published(directory: str, *, replacing: bool = False) -> Iterator[str]:
     """A temporary sibling of `directory` to write into, renamed to it when the block ends well.
 
     The sibling's name does not parse as an integer, so a server polling the parent ignores it; it is
     removed when the block raises, and so are the parent folders made for it. Before the block begins,
     what dead processes left in the parent is removed. An empty folder that is there already is filled
     by the same rename, and keeps its permissions.
+
+    Args:
+      directory: of the version.
+      replacing: one that is there gives way to it, at the last moment.
 
     Raises:
       DestinationError: `directory` exists and is not empty, before or after the work, or cannot be
@@ -41,7 +45,8 @@ def published(directory: str) -> Iterator[str]:
     directory = directory.rstrip("/")
     if os.path.islink(directory) and os.path.isdir(directory):
         directory = os.path.realpath(directory)  # no rename fills what a link leads to
-    _refuse_existing(directory)
+    if not replacing:
+        _refuse_existing(directory)
     parent = os.path.dirname(directory)
     missing = _missing_parents(parent)
     remove_abandoned(parent or ".")
@@ -49,6 +54,8 @@ def published(directory: str) -> Iterator[str]:
         with _sibling(directory) as temporary, _writing(directory, temporary):
             yield temporary
             _flush(temporary)
+            if replacing:
+                withdraw(directory)
             _refuse_existing(directory)
             _move(temporary, directory)
             _flush_folder(parent or ".")

@@ -83,6 +83,19 @@ def remove_abandoned(parent: str, version: str | None = None) -> None:
                         "remove it yourself", folder, e)
 
 
+def is_being_written(directory: str) -> bool:
+    """Whether some process, this one too, has a temporary folder for it, as far as locks tell."""
+    parent, version = os.path.split(directory)
+    for name in _listed(parent):
+        named = _NAME.fullmatch(name)
+        with contextlib.suppress(OSError):
+            if named and named["version"] == version:
+                with locked(os.path.join(parent, name)) as mine:
+                    if mine is False:
+                        return True
+    return False
+
+
 @contextlib.contextmanager
 def locked(folder: str) -> Iterator[bool | None]:
     """Locks a folder for the block: True; False: another process has; None: there are no locks here.

@@ -45,9 +45,9 @@ FULL = Report(
                      (0.0, math.inf), {"spectrum": (1.0, 0.5), "kept": "all", "share": math.inf})],
           10, 8, 12)],
     FOUND, [Tried("as asked", "quantize_weights", 250, 0.5, FOUND, "failed")], "refused",
-    Problem("VerificationError", "it is off"), ["serve"], "2026-11-27T21:00:00Z", 12, 13,
+    Problem("VerificationError", "it is off", True), ["serve"], "2026-11-27T21:00:00Z", 12, 13,
     [Phase("write", 0, 0.1, 12, 0, 9, 7, 10, 8)], [Chosen("suffix", "NaN", "code")], {"numpy": "1.26.4"},
-    "0a1b")
+    "0a1b", 1)
 
 
 def test_everything_comes_back_as_it_was() -> None:

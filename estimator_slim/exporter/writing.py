@@ -1,0 +1,76 @@
+"""Writes one slim twin, or leaves the one that is there where it is of the same original.
+
+An exporter that writes into one fixed folder, again and again, leaves another original at the same path.
+Its twin gives way to that of the new one, by one rename after the other; where the new one cannot be
+slimmed, the old twin goes, for it answers as an original that is no longer there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import tensorflow as tf
+
+from estimator_slim import log
+from estimator_slim.optimize import optimize, tell_of_auto
+from estimator_slim.options import Options
+from estimator_slim.record_files import announced, read_announced, read_record
+from estimator_slim.recording import recorded
+from estimator_slim.report import PUBLISHED, Report
+from estimator_slim.saved_model import fingerprint_of, is_marked, withdraw
+
+
+def write_twin(original: str, slim: str, place: Any, options: Callable[[], Options],
+               failed: dict[str, Report], tell: Callable[[Report], None] | None) -> None:
+    """Writes the slim twin of `original` to `slim`.
+
+    Args:
+      original: its directory.
+      slim: the twin's; a slim servable of another original that is there is replaced.
+      place: of its record.
+      options: gives the options; what it raises is recorded as what keeps the twin from being written.
+      failed: has the records of twins that could not be written, by their directories.
+      tell: who else is told of the record.
+
+    Raises:
+      EstimatorSlimError: it cannot be written.
+    """
+    there = tf.io.gfile.isdir(slim) and is_marked(slim)
+    if there and _is_of(original, slim, place):
+        log.info("estimator_slim: %s is there already, and of the same original", slim)
+        return
+    try:
+        with announced(Report(original, slim, interrupted=_interrupted(slim, place)), place), \
+                recorded(original, slim, place, tell=tell) as report, \
+                _gone_if_failing(slim if there else None):
+            work = optimize(report, options(), replacing=there)
+    except Exception:
+        failed[slim] = report
+        raise
+    failed.pop(slim, None)
+    tell_of_auto(work)
+
+
+@contextlib.contextmanager
+def _gone_if_failing(stale: str | None) -> Iterator[None]:
+    try:
+        yield
+    except Exception:
+        if stale:
+            log.warning("estimator_slim: removing %s, the twin of an original that is gone", stale)
+            withdraw(stale)
+        raise
+
+
+def _is_of(original: str, slim: str, place: Any) -> bool:
+    record = read_record(slim, place)
+    return (record is not None and record.outcome == PUBLISHED and bool(record.fingerprint)
+            and record.fingerprint == fingerprint_of(original))
+
+
+def _interrupted(slim: str, place: Any) -> int:
+    """How many processes in a row ended over it."""
+    begun = read_announced(slim, place)
+    return begun.interrupted + 1 if begun else 0
