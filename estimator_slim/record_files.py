@@ -121,9 +121,11 @@ def is_same(one: str, other: str) -> bool:
 
 def _write(path: str, text: str) -> None:
     tf.io.gfile.makedirs(os.path.dirname(path))
-    with tf.io.gfile.GFile(path + _UNFINISHED, "w") as file:
+    unfinished = path if "://" in path else path + _UNFINISHED  # in a store a file appears as a whole
+    with tf.io.gfile.GFile(unfinished, "w") as file:
         file.write(text)
-    tf.io.gfile.rename(path + _UNFINISHED, path, overwrite=True)
+    if unfinished != path:
+        tf.io.gfile.rename(unfinished, path, overwrite=True)
 
 
 def _read(path: str, destination: str) -> Report | None:

@@ -1,7 +1,7 @@
 """A version appears as a whole or not at all, and disappears as a whole: half of one is never seen.
 
-On a file system one rename does both. An object store (`gs://`) has none for folders: there files are
-moved one by one, and saved_model.pb, without which nothing loads, comes last and goes first.
+On a file system one rename does both. An object store (`gs://`) has none for folders (`store.py`): there
+files are moved one by one, and saved_model.pb, without which nothing loads, comes last and goes first.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from estimator_slim.errors import DestinationError
+from estimator_slim.saved_model.store import published_in_store, remove_in_order
 from estimator_slim.saved_model.temporary import (
     locked,
     remove_abandoned,
@@ -21,8 +22,6 @@ from estimator_slim.saved_model.temporary import (
     temporary_folder,
     temporary_name,
 )
-
-_READ_FIRST = "saved_model.pb"
 
 
 @contextlib.contextmanager
@@ -43,6 +42,10 @@ def published(directory: str, *, replacing: bool = False) -> Iterator[str]:
         written.
     """
     directory = directory.rstrip("/")
+    if "://" in directory:
+        with published_in_store(directory) as temporary, _writing(directory, temporary):
+            yield temporary
+        return
     if os.path.islink(directory) and os.path.isdir(directory):
         directory = os.path.realpath(directory)  # no rename fills what a link leads to
     if not replacing:
@@ -74,7 +77,7 @@ def withdraw(directory: str) -> None:
     """
     try:
         if "://" in directory:
-            _remove_in_order(directory)
+            remove_in_order(directory)
             return
         with locked(directory):
             hidden = temporary_name(directory)
@@ -89,7 +92,7 @@ def withdraw(directory: str) -> None:
 def _missing_parents(folder: str) -> list[str]:
     """The local folders on the way to `folder` and it itself that are not there yet, deepest first."""
     missing = []
-    while folder and "://" not in folder and not os.path.exists(folder):
+    while folder and not os.path.exists(folder):
         missing.append(folder)
         folder = os.path.dirname(folder)
     return missing
@@ -139,9 +142,6 @@ def _move(temporary: str, directory: str) -> None:
     """Gives a finished folder its name; where that fails, nothing of it is left at that name."""
     empty = _is_empty(directory)
     try:
-        if "://" in directory:
-            _move_files(temporary, directory)
-            return
         if empty:
             shutil.copymode(directory, temporary)
         tf.io.gfile.rename(temporary, directory, overwrite=empty)  # fails where it is no longer empty
@@ -150,31 +150,12 @@ def _move(temporary: str, directory: str) -> None:
                                "It is never overwritten; let only one process write it") from e
     except (OSError, tf.errors.OpError) as e:
         with contextlib.suppress(tf.errors.OpError):  # half a rename: a store that is mounted
-            (remove_contents if empty else _remove_in_order)(directory)  # does it file by file
+            (remove_contents if empty else remove_in_order)(directory)  # does it file by file
         raise _unwritten(directory, e) from e
 
 
-def _move_files(temporary: str, directory: str) -> None:
-    """Moves file by file; of two processes that do, the one with the first file goes on."""
-    files = [os.path.relpath(os.path.join(folder, file), temporary)
-             for folder, _, names in tf.io.gfile.walk(temporary) for file in names]
-    for file in sorted(files, key=lambda file: (file == _READ_FIRST, file)):
-        target = os.path.join(directory, file)
-        tf.io.gfile.makedirs(os.path.dirname(target))
-        tf.io.gfile.rename(os.path.join(temporary, file), target, overwrite=False)
-
-
-def _remove_in_order(directory: str) -> None:
-    """Removes a folder so that a server that comes in between finds nothing that it could load."""
-    with contextlib.suppress(tf.errors.NotFoundError):
-        tf.io.gfile.remove(os.path.join(directory, _READ_FIRST))
-    tf.io.gfile.rmtree(directory)
-
-
 def _flush(directory: str) -> None:
-    """Forces what was written to the disk, where the file system is the machine's own."""
-    if "://" in directory:
-        return
+    """Forces what was written to the disk."""
     for folder, _, files in os.walk(directory):
         for file in files:
             _fsync(os.path.join(folder, file), os.O_RDONLY)
@@ -182,8 +163,7 @@ def _flush(directory: str) -> None:
 
 
 def _flush_folder(folder: str) -> None:
-    if "://" not in folder:
-        _fsync(folder, os.O_RDONLY | os.O_DIRECTORY)
+    _fsync(folder, os.O_RDONLY | os.O_DIRECTORY)
 
 
 def _fsync(path: str, mode: int) -> None:

@@ -86,14 +86,25 @@ def remove_abandoned(parent: str, version: str | None = None) -> None:
 def is_being_written(directory: str) -> bool:
     """Whether some process, this one too, has a temporary folder for it, as far as locks tell."""
     parent, version = os.path.split(directory)
-    for name in _listed(parent):
-        named = _NAME.fullmatch(name)
+    for name, of in in_the_making(parent):
         with contextlib.suppress(OSError):
-            if named and named["version"] == version:
+            if of == version:
                 with locked(os.path.join(parent, name)) as mine:
                     if mine is False:
                         return True
     return False
+
+
+def in_the_making(parent: str) -> list[tuple[str, str]]:
+    """(name, version) of the temporary folders in `parent`."""
+    named = ((name, _NAME.fullmatch(name)) for name in _listed(parent))
+    return [(name, found["version"]) for name, found in named if found]
+
+
+def is_of_this_machine(folder: str) -> bool:
+    """Whether a process of this machine made a temporary folder."""
+    found = _NAME.fullmatch(os.path.basename(folder))
+    return found is not None and found["machine"] == _machine()
 
 
 @contextlib.contextmanager
