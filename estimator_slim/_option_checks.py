@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numbers
 import os
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ from estimator_slim.paths import as_text, has_content
 
 if TYPE_CHECKING:
     from estimator_slim.transforms import Transform
+
+_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12, "kib": 2**10,
+          "mib": 2**20, "gib": 2**30, "tib": 2**40}
 
 
 def transforms(name: str, value: Any) -> tuple[Transform, ...]:
@@ -119,6 +123,19 @@ def modules(name: str, value: Any) -> tuple[str, ...]:
                               "that defines operations, such as tensorflow_text. Install what it is in, "
                               "or leave it out")
     return found
+
+
+def memory(name: str, value: Any) -> int | None:
+    """Bytes, of a number or of a text such as 500MB, 2GB or 1.5GiB."""
+    if value is None:
+        return None
+    found = isinstance(value, str) and re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", value.lower())
+    if found and found[2] in _UNITS:
+        value = int(float(found[1]) * _UNITS[found[2]])
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
+        raise OptionError(f"{name}: expected bytes, such as 500MB or 2GB (also KB, KiB, MiB, GiB), got "
+                          f"{value!r}")
+    return int(value)
 
 
 def records(name: str, value: Any) -> int:

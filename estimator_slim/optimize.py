@@ -35,7 +35,8 @@ def optimize_saved_model(
         meta_graphs: str | None = None, verify: str | None = None, max_error: float | None = None,
         min_agreement: float | None = None, max_accuracy_loss: float | None = None,
         verify_examples: Optional[Path] = None,  # noqa: UP045
-        verify_input_fn: Callable[..., Any] | None = None, warmup: int | None = None,
+        verify_input_fn: Callable[..., Any] | None = None,
+        verify_memory: int | str | None = None, warmup: int | None = None,
         imports: str | Sequence[str] | None = None,
         report: Optional[Path] = None,  # noqa: UP045
         checkpoint: Optional[Path] = None,  # noqa: UP045
@@ -76,6 +77,8 @@ def optimize_saved_model(
       verify_examples: a TFRecord file of tf.Examples to ask, or a JSON or .npz file of inputs; None:
         --slim_verify_examples.
       verify_input_fn: an Estimator's input_fn, whose features are asked; labels are counted too.
+      verify_memory: bytes that loading a servable to verify it may take, beside TensorFlow's own, as a
+        number or a text such as 2GB; None: --slim_verify_memory, or what is free.
       warmup: how many warm-up records to write for each signature; None: --slim_warmup.
       imports: Python modules to import before `src` is read, those that define the operations it has
         besides TensorFlow's own; names, comma-separated or in a sequence; None: --slim_imports.

@@ -118,6 +118,10 @@ class Options:
         None, str, checks.examples, "A file to verify with: tf.Examples (TFRecord), JSON, or .npz.")
     verify_input_fn: Callable[..., Any] | None = _option(
         None, None, checks.input_fn, "The input_fn of an EvalSpec, to verify with its features.")
+    verify_memory: int | None = _option(
+        None, str, checks.memory,
+        "Memory that loading a servable to verify it may take, beside TensorFlow's own, such as 2GB; by "
+        "default what is free on the machine and in its container.")
     warmup: int = _option(
         0, int, checks.records, "How many warm-up records to write for each signature.")
     imports: tuple[str, ...] = _option(

@@ -104,7 +104,8 @@ class Work:
             kept = kept_ids(slim)
             more = trained_requests(self.servable, kept) if kept else []
             self._originals.append(Original(self.servable, [*self.requests, *more], tags=self.tags,
-                                            byte_count=self.byte_count, trained=kept))
+                                            byte_count=self.byte_count, trained=kept,
+                                            memory=self.options.verify_memory))
         return self._originals[0]
 
     @property

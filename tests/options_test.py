@@ -205,6 +205,7 @@ def wrong_values() -> list:
         ("--slim_min_agreement=nan", ": expected a number from 0 to 1, got nan"),
         ("--slim_verify_examples=/no/such/file",
          "expected a TFRecord file of tf.Examples that is there"),
+        ("--slim_verify_memory=2 dozen", "expected bytes, such as 500MB or 2GB"),
         ("--slim_imports=no_text", ": there is no Python module 'no_text'"),
         ("--slim_warmup=-1", ": expected a number of records, 0 or more, got -1"),
         ("--slim_report=", ": expected a path, got an empty one"),

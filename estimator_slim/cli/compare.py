@@ -41,7 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
     allowed = allowed_by(options.transforms, max_error=options.max_error,
                          min_agreement=options.min_agreement)
     requests = questions_for(servable, examples=options.verify_examples)
-    found = Original(servable, requests, tags=tags).compare(slim.directory, allowed)
+    original = Original(servable, requests, tags=tags, memory=options.verify_memory)
+    found = original.compare(slim.directory, allowed)
     print(verification_text(found))
     if not found.passed:
         return exit_codes.FAILED

@@ -47,8 +47,8 @@ class OptimizingExporter(tf.estimator.Exporter):
                  max_error: float | None = None, min_agreement: float | None = None,
                  max_accuracy_loss: float | None = None,
                  verify_examples: Any = None, verify_input_fn: Callable[..., Any] | None = None,
-                 warmup: int | None = None, imports: str | Sequence[str] | None = None,
-                 report: Any = None):
+                 verify_memory: int | str | None = None, warmup: int | None = None,
+                 imports: str | Sequence[str] | None = None, report: Any = None):
         """Wraps `exporter`.
 
         Args:
@@ -75,6 +75,8 @@ class OptimizingExporter(tf.estimator.Exporter):
           verify_examples: a TFRecord file of tf.Examples to ask, or a JSON or .npz file of inputs.
           verify_input_fn: the input_fn of an EvalSpec, whose features are asked; its mode, params and
             config are those that the Estimator evaluates with.
+          verify_memory: bytes that loading a servable to verify it may take, beside TensorFlow's own, as
+            a number or a text such as 2GB; by default what is free on the machine and in its container.
           warmup: how many warm-up records to write for each signature.
           imports: Python modules that define operations which a servable has besides TensorFlow's own.
           report: the folder in which a folder of records is made, or `off` for no records; by default

@@ -5,7 +5,13 @@ from estimator_slim.saved_model.files import ASSET_FOLDERS, copy_assets
 from estimator_slim.saved_model.fingerprint import fingerprint_of
 from estimator_slim.saved_model.meta_graph import interface_of
 from estimator_slim.saved_model.publish import published, withdraw
-from estimator_slim.saved_model.reader import Servable, is_marked, read_servable, require_importable
+from estimator_slim.saved_model.reader import (
+    Servable,
+    is_marked,
+    meta_graph_of,
+    read_servable,
+    require_importable,
+)
 from estimator_slim.saved_model.soundness import faults
 from estimator_slim.saved_model.temporary import (
     is_being_written,
@@ -24,6 +30,7 @@ __all__ = [
     "interface_of",
     "is_being_written",
     "is_marked",
+    "meta_graph_of",
     "published",
     "read_servable",
     "remove_abandoned",

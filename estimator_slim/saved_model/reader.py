@@ -80,12 +80,17 @@ def require_importable(directory: str, tags: Sequence[str]) -> None:
     Raises:
       TransformError: what was made of the original is not what a server loads.
     """
-    meta_graph = _choose(parse_saved_model(directory), tags, directory)
+    meta_graph = meta_graph_of(directory, tags)
     promised = list(required_names(meta_graph, restored=True))
     for fault in itertools.chain(unset_in_functions(meta_graph.graph_def.library),
                                  faults(meta_graph.graph_def, promised)):
         raise TransformError("the slim servable is not published, since it could not be loaded: "
                              f"{fault}. Leave out the transform that was added last, and report it")
+
+
+def meta_graph_of(directory: str, tags: Sequence[str]) -> meta_graph_pb2.MetaGraphDef:
+    """The MetaGraph tagged exactly `tags`, as it is; SourceError where it cannot be read."""
+    return _choose(parse_saved_model(directory), tags, directory)
 
 
 def parse_saved_model(directory: str) -> saved_model_pb2.SavedModel:

@@ -16,7 +16,7 @@ from estimator_slim.report import Asked, Failure, Report, Verification
 from estimator_slim.saved_model import Servable
 from estimator_slim.transforms import LOSSLESS, Bounds
 from estimator_slim.verify.advice import refusal, unasked
-from estimator_slim.verify.answers import LARGE_BYTES, Heard, Job, ask, thinned_like
+from estimator_slim.verify.answers import Heard, Job, NoRoomError, ask_within, thinned_like
 from estimator_slim.verify.comparison import (
     Hanging,
     changed_by_requests,
@@ -40,7 +40,7 @@ class Original:
 
     def __init__(self, servable: Servable, requests: Sequence[Request], *,
                  tags: Sequence[str] = ("serve",), byte_count: int = 0,
-                 trained: Trained = MappingProxyType({})) -> None:
+                 trained: Trained = MappingProxyType({}), memory: int | None = None) -> None:
         """Asks nothing yet.
 
         Args:
@@ -50,7 +50,10 @@ class Original:
           tags: of the MetaGraph in it and in the slim servables.
           byte_count: of its files, which limits the time that asking may take.
           trained: as of `trained_requests`, for what is made up otherwise.
+          memory: bytes that loading a servable may take, beside what TensorFlow takes; None: what is
+            free.
         """
+        self._memory = memory
         self._servable, self._tags, self._trained = servable, tuple(tags), trained
         self._usual = [request for request, _ in in_turns([(one, None) for one in requests])]
         self._hanging: Sequence[Hanging] = ()
@@ -86,6 +89,8 @@ class Original:
             if not found.passed:
                 found = self._compared(original, heard, bounds, self._unsteady)
             return replace(found, asked=len(self.requests), questions=_by_kind(self.requests))
+        except NoRoomError as error:
+            return Verification(unverified=(str(error),))
         except VerificationError as error:
             return Verification(failures=(Failure("", "", str(error)),))
 
@@ -110,7 +115,7 @@ class Original:
                     for choice in choices for one in asked]
         try:
             heard = self._ask(slim, requests)
-        except VerificationError:
+        except (NoRoomError, VerificationError):
             return None
         if heard.refused or len(heard.answers) < len(requests):
             return None
@@ -127,8 +132,8 @@ class Original:
         return errors
 
     def _ask(self, directory: str, requests: Sequence[Request]) -> Heard:
-        in_files = LARGE_BYTES if directory == self._servable.directory else None
-        return ask([Job(directory, requests, self._tags, in_files=in_files)], seconds=self._seconds)[0]
+        return ask_within(Job(directory, requests, self._tags), self._memory, seconds=self._seconds,
+                          whole=directory != self._servable.directory)
 
     def _compared(self, original: Heard, slim: Heard, bounds: Bounds,
                   unsteady: frozenset[tuple[str, str]] = frozenset()) -> Verification:

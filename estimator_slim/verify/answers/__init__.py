@@ -2,7 +2,7 @@
 
 from estimator_slim.verify.answers.asking import CRASH, Heard, Job
 from estimator_slim.verify.answers.child import ask
-from estimator_slim.verify.answers.from_files import LARGE_BYTES
+from estimator_slim.verify.answers.room import NoRoomError, ask_within
 from estimator_slim.verify.answers.serving import fetched, refusal
 from estimator_slim.verify.answers.thinning import thinned_like
 from estimator_slim.verify.answers.worker import end_worker
@@ -11,8 +11,9 @@ __all__ = [
     "CRASH",
     "Heard",
     "Job",
-    "LARGE_BYTES",
+    "NoRoomError",
     "ask",
+    "ask_within",
     "end_worker",
     "fetched",
     "refusal",

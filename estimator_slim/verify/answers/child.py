@@ -32,6 +32,7 @@ from estimator_slim.verify.request import Refusal
 
 _CHILDREN = 8  # how many may end so
 _NAME = "estimator_slim"  # of the folders for what is asked and told
+_NO_MEMORY = "ResourceExhaustedError"  # which this process, of the training, has no more of
 _LINES, _LENGTH = 3, 300  # of what it printed last, in messages
 
 
@@ -64,7 +65,7 @@ def ask(jobs: Sequence[Job], *, seconds: float) -> list[Heard]:
 def _asked_here_where_refused(jobs: Sequence[Job], heard: list[Heard]) -> list[Heard]:
     """Asks here what no child can load: its file system, or its operations, may be known here alone."""
     for number, one in enumerate(heard):
-        if one.refused and one.refused.error != CRASH:
+        if one.refused and one.refused.error not in (CRASH, _NO_MEMORY):
             log.warning("estimator_slim: %s does not load in a new process (%s); asking in this one",
                         jobs[number].directory, one.refused.message)
             heard[number], = ask_here([jobs[number]])

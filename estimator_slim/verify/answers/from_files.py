@@ -21,8 +21,6 @@ from tensorflow.core.protobuf import meta_graph_pb2
 from estimator_slim.graph import Graph, NodeDef, Weight, attribute, attributes, names
 from estimator_slim.verify.answers.looked_up import LookedUp, graph_of, looked_up
 
-LARGE_BYTES = 8 << 20  # of a table that is not worth loading
-
 
 def leave_in_files(meta_graph: meta_graph_pb2.MetaGraphDef, prefix: str, least: int) -> list[Any]:
     """Edits a MetaGraph so that tables of at least `least` bytes are not restored when it is loaded.

@@ -9,9 +9,11 @@ has to be in memory.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 
 from estimator_slim.checkpoint import CheckpointReader
@@ -51,6 +53,12 @@ class LookedUp:
     reads: frozenset[str]
     restoring: tuple[str, ...]
     restored: str
+
+
+def prefix_of(directory: str) -> str | None:
+    """The prefix of the checkpoint with the variables of a servable; None where it has none."""
+    prefix = os.path.join(directory, "variables", "variables")
+    return prefix if tf.io.gfile.exists(f"{prefix}.index") else None
 
 
 def graph_of(meta_graph: meta_graph_pb2.MetaGraphDef) -> Graph:

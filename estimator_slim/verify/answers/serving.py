@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +16,7 @@ from estimator_slim.graph import INIT_SIGNATURE, drop_recorded_shapes, names
 from estimator_slim.verify.answers.bases import MadeBy, Search
 from estimator_slim.verify.answers.cause import cause_of
 from estimator_slim.verify.answers.from_files import leave_in_files
+from estimator_slim.verify.answers.looked_up import prefix_of
 from estimator_slim.verify.answers.reduced import bases_of
 from estimator_slim.verify.answers.thinning import Share, thin
 from estimator_slim.verify.request import Answer, Refusal, Request
@@ -113,8 +113,8 @@ def served(directory: str, tags: Sequence[str], *, grappler: bool = True,
 
 def _left_in_files(loader: Any, directory: str, tags: Sequence[str], in_files: int | None) -> list[Any]:
     """Leaves the tables of what is to be loaded in their files; what has to be kept for that."""
-    prefix = os.path.join(directory, "variables", "variables")
-    if in_files is None or not tf.io.gfile.exists(prefix + ".index"):
+    prefix = prefix_of(directory)
+    if in_files is None or prefix is None:
         return []
     return leave_in_files(loader.get_meta_graph_def_from_tags(list(tags)), prefix, in_files)
 

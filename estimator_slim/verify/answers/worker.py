@@ -102,6 +102,11 @@ def work(asked: str, told: str, printed: str, seconds: float) -> Ended:
         return Ended(None if line else code, line is None, reused)
 
 
+def is_there() -> bool:
+    """Whether a process to ask in has been started, and is alive."""
+    return _kept is not None and _kept.is_alive()
+
+
 def end_worker() -> None:
     """Ends the process that asks servables, where there is one; the next question starts another.
 
@@ -156,7 +161,11 @@ class _Worker:
 
     def serves(self, start: _Start) -> bool:
         """Whether it is alive, and as it would be started now."""
-        return self._process.poll() is None and self._start == start
+        return self.is_alive() and self._start == start
+
+    def is_alive(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
 
     def do(self, task: list[str], seconds: float) -> bytes | None:
         """Its line when the task is done; none where it ended over it, None where it takes longer."""
