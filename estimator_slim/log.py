@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from absl import logging as absl_logging
 
+from estimator_slim.errors import EstimatorSlimError
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -38,9 +40,12 @@ def warning(message: str, *args: Any) -> None:
 
 
 @absl_logging.skip_log_prefix
-def exception(message: str, *args: Any) -> None:
-    """What failed, with the error that is being handled."""
-    _log(logging.ERROR, absl_logging.ERROR, message, args, exc_info=True)
+def failure(error: Exception, message: str) -> None:
+    """What failed, and why: an error of ours explains itself, another shows where it arose."""
+    if isinstance(error, EstimatorSlimError):
+        _log(logging.ERROR, absl_logging.ERROR, "%s: %s", (message, error))
+    else:
+        _log(logging.ERROR, absl_logging.ERROR, "%s", (message,), exc_info=error)
 
 
 @absl_logging.skip_log_prefix

@@ -22,6 +22,7 @@ from estimator_slim.report import Report, phase
 from estimator_slim.saved_model import Servable, fingerprint_of, published, read_servable
 from estimator_slim.transforms import TransformList
 from estimator_slim.verify import Request, questions_for, write_warm_up
+from estimator_slim.whereabouts import require_reachable
 from estimator_slim.work import Work, bytes_of
 
 
@@ -110,11 +111,10 @@ def optimize_saved_model(
             work = optimize(record, options, tags=tags)
         tell_of_auto(work)
         return record
-    except Exception:
+    except Exception as e:
         if options.on_error == RAISE:
             raise
-        log.exception("estimator_slim: no slim servable of %s; the original is as it was",
-                      source)
+        log.failure(e, f"estimator_slim: no slim servable of {source}; the original is as it was")
         return None
 
 
@@ -128,6 +128,7 @@ def optimize(report: Report, options: Options, *, tags: Sequence[str] = ("serve"
     report.options, report.tags = choices(options), list(tags)
     require_loadable(destination, DestinationError)
     import_libraries(options.imports)
+    require_reachable(destination, DestinationError)
     with phase(report.phases, "read"):
         servable = read_servable(source, tags)
         report.fingerprint = report.fingerprint or fingerprint_of(source)

@@ -49,6 +49,7 @@ usage
 log
 libraries
 layout
+whereabouts
 paths
 version
 errors

@@ -16,8 +16,8 @@ log.info("done %d", 1)
 log.warning("look %d", 2)
 try:
     raise ValueError("why")
-except ValueError:
-    log.exception("failed %d", 3)
+except ValueError as e:
+    log.failure(e, "failed 3")
 tf.get_logger().warning("theirs")
 print(len(logging.root.handlers), file=sys.stderr)
 """

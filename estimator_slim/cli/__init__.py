@@ -25,7 +25,8 @@ from collections.abc import Sequence
 from absl import flags
 
 from estimator_slim.cli import compare, exit_codes, optimize, quiet
-from estimator_slim.cli.parsing import PROGRAM, Command, parse, set_flags
+from estimator_slim.cli.parsing import PROGRAM, Command, look_first, parse, set_flags
+from estimator_slim.cli.wording import as_flags
 from estimator_slim.errors import EstimatorSlimError, OptionError
 
 __all__ = ["main"]
@@ -35,7 +36,6 @@ _COMMANDS: dict[str, Command] = {"optimize": optimize, "compare": compare}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The `estimator-slim` command; returns its exit code. `argv`: what stands behind its name."""
-    quiet.log_plainly()
     given = sys.argv[1:] if argv is None else argv
     try:
         return _run(parse(given, _COMMANDS))
@@ -52,6 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     command = _COMMANDS[arguments.command]
+    look_first(arguments)
+    quiet.log_plainly()
     if command.OPTIONS:
         quiet.load_tensorflow()
     set_flags(arguments)
@@ -73,5 +75,5 @@ def _explained(error: Exception) -> tuple[str, int]:
 
 
 def _told(message: str, code: int) -> int:
-    print(f"{PROGRAM}: {message}", file=sys.stderr)
+    print(f"{PROGRAM}: {as_flags(message)}", file=sys.stderr)
     return code

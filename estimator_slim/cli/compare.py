@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from estimator_slim.choosing import resolve
 from estimator_slim.cli import exit_codes
-from estimator_slim.cli.parsing import add_tags
+from estimator_slim.cli.parsing import add_servable, add_tags
 from estimator_slim.errors import SourceError
 from estimator_slim.libraries import import_libraries
 from estimator_slim.options import FUNCTION
-from estimator_slim.paths import as_text, require_loadable
+from estimator_slim.paths import require_loadable
 from estimator_slim.report import verification_text
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ OPTIONS = ("transforms", "preset", "bits", "max_error", "min_agreement", "verify
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Says to `parser` what stands behind the command."""
-    parser.add_argument("original", metavar="ORIGINAL", help="folder of one exported version")
-    parser.add_argument("slim", metavar="SLIM", help="what was made of it; it fails if its answers are "
-                        "farther off than the transforms explain")
+    add_servable(parser, "original", "folder of one exported version")
+    add_servable(parser, "slim", "what was made of it; its answers must not be farther off than the "
+                 "transforms explain")
     add_tags(parser)
 
 
@@ -36,8 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     from estimator_slim.verify import Original, questions_for
     options, tags = resolve(FUNCTION), arguments.tags
     import_libraries(options.imports)
-    servable = _loadable(as_text(arguments.original, "ORIGINAL"), tags)
-    slim = _loadable(as_text(arguments.slim, "SLIM"), tags)
+    servable = _loadable(arguments.original, tags)
+    slim = _loadable(arguments.slim, tags)
     allowed = allowed_by(options.transforms, max_error=options.max_error,
                          min_agreement=options.min_agreement)
     requests = questions_for(servable, examples=options.verify_examples)

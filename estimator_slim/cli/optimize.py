@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import estimator_slim
 from estimator_slim.choosing import resolve
 from estimator_slim.cli import exit_codes
-from estimator_slim.cli.parsing import add_json, add_tags
+from estimator_slim.cli.parsing import add_json, add_tags, require_servable_on_disk
 from estimator_slim.errors import OptionError
 from estimator_slim.options import FUNCTION
 from estimator_slim.options import OPTIONS as EVERY
+from estimator_slim.paths import as_text
 from estimator_slim.report import Report, to_json
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "(default: summary.json in --out)")
     add_tags(parser)
     add_json(parser)
+    parser.set_defaults(check=_check)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -55,14 +57,25 @@ def run(arguments: argparse.Namespace) -> int:
     return _many(arguments) if _means_many(arguments) else _one(arguments)
 
 
-def _means_many(arguments: argparse.Namespace) -> bool:
-    from estimator_slim.fleet import is_pattern  # loads TensorFlow
-    if arguments.out or arguments.jobs is not None:
-        return True
+def _check(arguments: argparse.Namespace) -> None:
+    """What can be told before TensorFlow is loaded; patterns are no such thing."""
+    source, *_ = arguments.sources
+    if _wants_many(arguments):
+        return
     if len(arguments.sources) > 2:
         raise OptionError(f"expected SRC and DST, got {len(arguments.sources)} folders; give --out=DIR, "
                           "or --jobs=N, where each is a source")
-    return len(arguments.sources) == 1 and is_pattern(arguments.sources[0])
+    if not set(source) & set("*?["):
+        require_servable_on_disk(as_text(source, "SRC"))
+
+
+def _wants_many(arguments: argparse.Namespace) -> bool:
+    return bool(arguments.out) or arguments.jobs is not None
+
+
+def _means_many(arguments: argparse.Namespace) -> bool:
+    from estimator_slim.fleet import is_pattern  # loads TensorFlow
+    return _wants_many(arguments) or len(arguments.sources) == 1 and is_pattern(arguments.sources[0])
 
 
 def _one(arguments: argparse.Namespace) -> int:

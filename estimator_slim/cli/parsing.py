@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn, Protocol
 
 from absl import flags
 
 from estimator_slim.cli import exit_codes
+from estimator_slim.errors import OptionError
 from estimator_slim.options import OPTIONS
+from estimator_slim.paths import as_text
 from estimator_slim.version import VERSION
+from estimator_slim.whereabouts import require_servable
 
 PROGRAM = "estimator-slim"
 _BOOLEANS = {f"--slim_{name}" for name, one in OPTIONS.items() if one.flag is bool}
@@ -56,6 +60,25 @@ def parse(argv: Sequence[str], commands: Mapping[str, Command]) -> argparse.Name
     return arguments
 
 
+def look_first(arguments: argparse.Namespace) -> None:
+    """Looks at the servables before TensorFlow is loaded, and does what the command has for `check`.
+
+    Raises:
+      SourceError: one is none.
+    """
+    for one in vars(arguments).values():
+        if isinstance(one, _Servable):
+            require_servable_on_disk(one)
+    if "check" in arguments:
+        arguments.check(arguments)
+
+
+def require_servable_on_disk(path: str) -> None:
+    """Raises a SourceError where there is none at a path of this machine."""
+    if "://" not in path:
+        require_servable(path)
+
+
 def set_flags(arguments: argparse.Namespace) -> None:
     """Gives the flags of the library the values that were read for them.
 
@@ -65,6 +88,12 @@ def set_flags(arguments: argparse.Namespace) -> None:
     given = [f"--{name}={value}" for name, value in vars(arguments).items()
              if value is not None and (name in _OF_ABSL or name.startswith("slim_"))]
     flags.FLAGS([PROGRAM, *given])
+
+
+def add_servable(parser: argparse.ArgumentParser, name: str, help: str) -> None:
+    """An argument that names a servable; it is looked at first."""
+    parser.add_argument(name, metavar=name.upper(), help=help,
+                        type=functools.partial(_servable, name.upper()))
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -141,6 +170,17 @@ def _options_of(parser: argparse.ArgumentParser) -> list[str]:
 def _did_you_mean(unknown: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(unknown, known, 1)
     return f"; did you mean {near[0]}?" if near else ""
+
+
+class _Servable(str):
+    """The path of a servable."""
+
+
+def _servable(name: str, text: str) -> _Servable:
+    try:
+        return _Servable(as_text(text, name))
+    except OptionError as e:
+        raise argparse.ArgumentTypeError(str(e)) from e
 
 
 def _tags(text: str) -> list[str]:

@@ -15,8 +15,10 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from estimator_slim.cli.wording import as_flags
 from estimator_slim.version import require_tensorflow
 
+_OURS = "estimator_slim: "  # as a log shows whose line it is
 _NOISE = re.compile(rb"Unable to register cu\w+ factory|^20\d\d-\S+ \S+ [IW] |^To enable the following")
 
 
@@ -43,8 +45,9 @@ def log_plainly() -> None:
 class _Plain(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         text = super().format(record)
-        return f"estimator-slim: {text[len('estimator_slim: '):]}" if record.name == "absl" and \
-            text.startswith("estimator_slim: ") else text
+        if not text.startswith(_OURS):
+            return text
+        return f"estimator-slim: {as_flags(text[len(_OURS):])}"
 
 
 @contextlib.contextmanager

@@ -223,7 +223,8 @@ class OptimizingExporter(tf.estimator.Exporter):
             if again:
                 log.warning("estimator_slim: still %s: %s", what, e)
             else:
-                log.exception("estimator_slim: %s; the original is as it was and training goes on", what)
+                log.failure(e, f"estimator_slim: {what}; the original is as it was and "
+                               "training goes on")
 
 
 def _as_path(result: Any, name: str) -> str:

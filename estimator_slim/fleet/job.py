@@ -94,8 +94,8 @@ def _optimized(job: Job) -> Result:
             optimize(report, job.options, tags=job.tags)
     except EstimatorSlimError as e:
         return Result(report) if report.error else failed(job, e)
-    except Exception:
-        log.exception("estimator_slim: no slim servable of %s; the original is as it was", job.source)
+    except Exception as e:
+        log.failure(e, f"estimator_slim: no slim servable of {job.source}; the original is as it was")
     return Result(report)
 
 

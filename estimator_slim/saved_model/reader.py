@@ -22,6 +22,7 @@ from estimator_slim.graph import Graph
 from estimator_slim.saved_model.files import check_folder
 from estimator_slim.saved_model.meta_graph import interface_of, nothing_to_ask, required_names
 from estimator_slim.saved_model.soundness import faults, unknown_operations, unset_in_functions
+from estimator_slim.whereabouts import require_reachable, require_servable
 
 _MOST_BYTES = 2**31 - 1  # of a proto
 _KEY, _VERSION = "estimator_slim", 1
@@ -96,6 +97,7 @@ def meta_graph_of(directory: str, tags: Sequence[str]) -> meta_graph_pb2.MetaGra
 def parse_saved_model(directory: str) -> saved_model_pb2.SavedModel:
     """The SavedModel in `directory`, as it is. Raises SourceError if there is none, or a damaged one."""
     saved_model = saved_model_pb2.SavedModel()
+    require_reachable(directory, SourceError)
     try:
         path = saved_model_file(directory)
         check_folder(directory)
@@ -119,8 +121,8 @@ def saved_model_file(directory: str) -> str:
         path = os.path.join(directory, name)
         if tf.io.gfile.exists(path):
             return path
-    raise SourceError(f"{directory} is no SavedModel: expected saved_model.pb or saved_model.pbtxt in "
-                      "it; give the folder of one exported version")
+    require_servable(directory)
+    raise SourceError(f"{directory} appears while it is read; export first")
 
 
 def is_marked(directory: str) -> bool:
@@ -150,9 +152,10 @@ def _choose(saved_model: saved_model_pb2.SavedModel, tags: Sequence[str],
     for meta_graph in saved_model.meta_graphs:
         if set(meta_graph.meta_info_def.tags) == set(tags):
             return meta_graph
-    available = [sorted(m.meta_info_def.tags) for m in saved_model.meta_graphs]
-    raise SourceError(f"{directory} has no MetaGraph tagged {sorted(tags)}, only {available}; "
-                      "pass one of these as tags")
+    there = [f"tags={sorted(m.meta_info_def.tags)}" for m in saved_model.meta_graphs]
+    raise SourceError(f"{directory} has no MetaGraph tagged {sorted(tags)}; "
+                      + (f"give {' or '.join(there)}, which it has" if there
+                         else "it has none at all; export it again"))
 
 
 def _require_sound(meta_graph: meta_graph_pb2.MetaGraphDef, directory: str, restored: bool) -> None:

@@ -6,13 +6,13 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 import estimator_slim
 from estimator_slim.cli import _COMMANDS, exit_codes
@@ -102,14 +102,16 @@ def test_without_a_command_the_help_is_shown(command: list[str]) -> None:
      "compare --help"),
     (["optimize", "a", "--slim_bits=few"], "argument --slim_bits: invalid int value: 'few'; see "
      "estimator-slim optimize --help"),
-    (["optimize", "a", "--slim_bits=5"], "--slim_bits=5: expected 4, 8 or 16, got 5"),
-    (["optimize", "a", "--slim_bits=4", "--slim_preset=auto"], "--slim_preset and --slim_bits exclude "
+    (["optimize", "SRC", "--slim_bits=5"], "--slim_bits=5: expected 4, 8 or 16, got 5"),
+    (["optimize", "SRC", "--slim_bits=4", "--slim_preset=auto"], "--slim_preset and --slim_bits exclude "
      "each other: each says which list of transforms is run; give one of them"),
-    (["optimize", "a", "--slim_transforms=fold_constnts"], "--slim_transforms=fold_constnts: column 1: "
-     "unknown transform 'fold_constnts'; did you mean 'fold_constants'?\n  fold_constnts\n  ^"),
+    (["optimize", "SRC", "--slim_transforms=fold_constnts"], "--slim_transforms=fold_constnts: column "
+     "1: unknown transform 'fold_constnts'; did you mean 'fold_constants'?\n  fold_constnts\n  ^"),
 ], ids=str)
-def test_a_wrong_call_is_one_sentence_and_nothing_else(arguments: list, wrong: str) -> None:
-    done = run_python(*MODULE, *arguments, env=noisy())
+def test_a_wrong_call_is_one_sentence_and_nothing_else(
+        original: str, arguments: list, wrong: str) -> None:
+    given = [original if one == "SRC" else one for one in arguments]
+    done = run_python(*MODULE, *given, env=noisy())
     assert (done.returncode, done.stdout) == (exit_codes.WRONG_CALL, "")
     assert done.stderr == f"estimator-slim: {wrong}\n"
 
@@ -122,7 +124,7 @@ def test_booleans_are_written_in_every_way_of_absl(original: str, tmp_path: Path
 
 
 def test_where_a_program_errs_debug_shows_the_place(original: str) -> None:
-    arguments = [*MODULE, "compare", original, "/no/such"]
+    arguments = [*MODULE, "compare", original, "s3://bucket/1"]
     assert "Traceback" not in run_python(*arguments).stderr
     assert "Traceback" in run_python(*arguments, "--debug").stderr
 
@@ -144,16 +146,31 @@ def test_folders_that_tensorflow_takes_for_patterns_are_not_compared(
         assert last.startswith(f"estimator-slim: {named}: TensorFlow takes [...]")
 
 
-@pytest.mark.parametrize("slim", [lambda original: str(Path(original).parent), lambda _: "/no/such"],
-                         ids=["the folder of versions", "missing"])
-def test_what_is_no_savedmodel_is_not_compared(original: str, slim: Callable[[str], str]) -> None:
-    for pair in ((original, slim(original)), (slim(original), original)):
-        done = run_python(*MODULE, "compare", *pair)
-        assert done.returncode == 1
-        assert done.stdout == ""
-        assert done.stderr.splitlines()[-1] == (
-            f"estimator-slim: {slim(original)} is no SavedModel: expected saved_model.pb or "
-            "saved_model.pbtxt in it; give the folder of one exported version")
+def test_what_cannot_be_reached_is_one_sentence(original: str, tmp_path: Path) -> None:
+    slim = str(tmp_path / "slim")
+    for pair in ((original, "s3://bucket/slim/1"), ("hdfs://127.0.0.1:1/best/1", slim)):
+        done = run_python(*MODULE, "optimize", *pair, env=noisy())
+        (there,) = (one for one in pair if "://" in one)
+        assert (done.returncode, done.stdout) == (exit_codes.FAILED, "")
+        assert done.stderr == (
+            f"estimator-slim: {there}: TensorFlow knows no file system {there.split(':')[0]}:// here; "
+            "install tensorflow-io and give --slim_imports=tensorflow_io, or give a path on a disk\n")
+    assert not (tmp_path / "slim").exists()
+
+
+def test_tags_are_told_as_they_are_given(original: str, tmp_path: Path) -> None:
+    without = tmp_path / "hub/1"
+    shutil.copytree(original, without)
+    saved_model = saved_model_pb2.SavedModel.FromString((without / "saved_model.pb").read_bytes())
+    del saved_model.meta_graphs[0].meta_info_def.tags[:]
+    (without / "saved_model.pb").write_bytes(saved_model.SerializeToString())
+    done = run_python(*MODULE, "optimize", without, tmp_path / "slim")
+    assert done.returncode == exit_codes.FAILED
+    assert done.stderr == (f"estimator-slim: {without} has no MetaGraph tagged ['serve']; give --tags=, "
+                           "which it has\n")
+    done = run_python(*MODULE, "optimize", without, tmp_path / "slim", "--tags=", "--slim_transforms=")
+    assert done.returncode == exit_codes.DONE, done.stderr
+    assert (tmp_path / "slim/saved_model.pb").exists()
 
 
 def test_where_temporary_files_find_no_room_one_line_says_where_and_what_to_do(

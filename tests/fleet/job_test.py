@@ -114,7 +114,7 @@ def test_a_failure_is_a_result_with_a_record(job: Job) -> None:
 def test_where_there_is_no_servable_the_result_says_so(job: Job) -> None:
     result = optimize_job(dataclasses.replace(job, source="/no/such"))
     assert result.report.error is not None
-    assert result.report.error.message.startswith("/no/such is no SavedModel")
+    assert result.report.error.message.startswith("/no/such is not there")
 
 
 def test_options_that_make_no_other_servable_make_no_difference(job: Job, tmp_path: Path) -> None:
