@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import google_crc32c
 import numpy as np
 import tensorflow as tf
 
 from estimator_slim.checkpoint.checksum import masked_crc
+from estimator_slim.checkpoint.fetched import FetchedFile, fill, opened
 from estimator_slim.checkpoint.index import Piece, TensorEntry
 from estimator_slim.errors import SourceError
 
 
-def check_data_files(tensors: Mapping[str, TensorEntry]) -> None:
+def check_data_files(tensors: Mapping[str, TensorEntry]) -> list[FetchedFile]:
     """Looks at the sizes of the files alone.
+
+    Returns those in a store. As long as somebody has them, what is read of them is kept on this disk.
 
     Raises:
       SourceError: a file is not there, or ends before a piece that lies in it.
     """
     sizes: dict[str, int] = {}
+    kept = []
     for name, entry in tensors.items():
         for piece in entry.pieces:
             if piece.path not in sizes:
-                sizes[piece.path] = _file_size(piece.path)
+                found = _looked_at(piece.path)
+                sizes[piece.path] = found.length
+                if "://" in piece.path:
+                    kept.append(opened(piece.path, found.length, found.mtime_nsec))
             end = piece.offset + piece.size
             if end > sizes[piece.path]:
                 detail = f"expected at least {end} bytes, got a file of {sizes[piece.path]}"
                 raise SourceError(damaged(name, piece, detail))
+    return [file for file in kept if file]
 
 
 def stream(name: str, piece: Piece, start: int, stop: int, step: int,
@@ -72,11 +81,7 @@ def _fill(path: str, offset: int, room: np.ndarray) -> int:
         with open(path, "rb") as file:
             file.seek(offset)
             return file.readinto(room.data)
-    with tf.io.gfile.GFile(path, "rb") as file:
-        file.seek(offset)
-        octets = file.read(len(room))
-    room[:len(octets)] = np.frombuffer(octets, np.uint8)
-    return len(octets)
+    return fill(path, offset, room)
 
 
 def damaged(name: str, piece: Piece, detail: str) -> str:
@@ -87,9 +92,10 @@ def damaged(name: str, piece: Piece, detail: str) -> str:
     )
 
 
-def _file_size(path: str) -> int:
+def _looked_at(path: str) -> Any:
+    """TensorFlow's FileStatistics of a file."""
     try:
-        return tf.io.gfile.stat(path).length
+        return tf.io.gfile.stat(path)
     except tf.errors.OpError as error:
         raise SourceError(
             f"The checkpoint's data file {path}, which its index names, cannot be read: "

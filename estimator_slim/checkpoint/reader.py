@@ -56,7 +56,7 @@ class CheckpointReader:
         """
         self.prefix = prefix
         self.tensors: Mapping[str, TensorEntry] = MappingProxyType(read_index(prefix))
-        check_data_files(self.tensors)
+        self._fetched = check_data_files(self.tensors)
 
     def rows(self, name: str, start: int, stop: int, region: Region | None = None) -> np.ndarray:
         """Rows start..stop of a tensor, or of a region of it: [stop - start, ...] in its dtype.
