@@ -11,7 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 
 
-def test_the_example_makes_a_servable_of_a_third_that_answers_the_same(tmp_path: Path) -> None:
+def test_the_example_makes_a_servable_of_a_third_that_answers_the_same(
+        tmp_path: Path, warm: None) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
     done = subprocess.run(
         [sys.executable, str(ROOT / "examples" / "intent_classifier.py"), "--train_steps=300",

@@ -13,7 +13,7 @@ from tests.faults import exporting, forked, moments
 from tests.faults.exporting import ORIGINALS, SLIMS, Export, Prepared, Then, numbered, unfinished
 from tests.faults.killing import answers, compare, spread
 
-MOMENTS = 8
+MOMENTS = 5
 WAYS_OUT = ("export it again", "export again", "keep an export until it is optimized",
             "check that the servable is there", "check that this user may read it",
             "give the folder of one exported version")

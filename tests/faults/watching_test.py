@@ -10,7 +10,7 @@ from tests.faults.exporting import ORIGINALS, SLIMS
 from tests.faults.watching import KEPT, watched
 from tests.support import training
 
-EXPORTS = [10, pytest.param(60, marks=pytest.mark.long)]
+EXPORTS = [7, pytest.param(60, marks=pytest.mark.long)]
 
 
 @pytest.fixture(scope="module", params=EXPORTS)

@@ -32,14 +32,18 @@ def ask(directory: str, requests: Iterable[Any], *, optimizer: bool = True,
     Returns:
       (signature, number of the request) → {output name: value}, or the name of the error's class.
     """
-    options = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=1,
-                                       inter_op_parallelism_threads=1)
-    options.graph_options.rewrite_options.disable_meta_optimizer = not optimizer
-    with tf.Graph().as_default(), tf.compat.v1.Session(config=options) as session:
+    with tf.Graph().as_default(), tf.compat.v1.Session(config=session_options(optimizer)) as session:
         loaded = tf.compat.v1.saved_model.load(session, list(tags), directory)
         return {(name, number): _answer(session, signature, request)
                 for name, signature in sorted(served(loaded).items())
                 for number, request in enumerate(requests)}
+
+
+def session_options(optimizer: bool = False) -> tf.compat.v1.ConfigProto:
+    """One thread; and no graph optimizer, as what runs a few times takes longer with it."""
+    options = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
+    options.graph_options.rewrite_options.disable_meta_optimizer = not optimizer
+    return options
 
 
 def served(meta_graph: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from estimator_slim import Report, optimize_saved_model
 from estimator_slim.graph import names
 from estimator_slim.graph.graph import Graph
 from estimator_slim.saved_model.reader import read_servable
-from tests.support.ask import ask
+from tests.support.ask import ask, session_options
 
 v1 = tf.compat.v1
 _NUMBERS = itertools.count()
@@ -30,7 +30,7 @@ def servable(folder: Path, network: Callable[[], Any], *, saver: Callable[[], An
     spells out no attribute that is at its default, as Estimators do it.
     """
     path = str(folder / f"original-{next(_NUMBERS)}" / "1")
-    with tf.Graph().as_default(), v1.Session() as session:
+    with tf.Graph().as_default(), v1.Session(config=session_options()) as session:
         v1.set_random_seed(7)
         made = network()
         signatures = made if isinstance(made, dict) else {"serving_default": made}

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tests.support.ask import session_options
+
 LABELS = ["lights", "music", "weather"]
 VOCABULARY = ["turn", "on", "off", "the", "lamp", "play", "a", "song", "will", "it", "rain"]
 TEXTS = [["turn", "on", "the", "lamp"], ["play", "a", "song"], ["will", "it", "rain"],
@@ -29,7 +31,8 @@ def estimator(model_dir: str) -> Any:
     words = tf.feature_column.categorical_column_with_vocabulary_file(
         "words", vocabulary, num_oov_buckets=300 - len(VOCABULARY))
     config = tf.estimator.RunConfig(model_dir, tf_random_seed=1, save_checkpoints_steps=STEPS,
-                                    log_step_count_steps=None, save_summary_steps=1000)
+                                    log_step_count_steps=None, save_summary_steps=1000,
+                                    session_config=session_options())
     return tf.estimator.DNNClassifier([8], [tf.feature_column.embedding_column(words, 4)],
                                       n_classes=3, label_vocabulary=LABELS, config=config)
 

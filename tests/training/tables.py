@@ -15,13 +15,16 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tests.support.ask import session_options
+
 v1 = tf.compat.v1
 legacy = tf.keras.optimizers.legacy
 
 ROWS, DIM = 600, 4
 EARLY, LAST = 150, 200  # rows 150..200 are touched by the first step alone
 BATCH = 10
-_CONFIG = {"tf_random_seed": 1, "save_summary_steps": 1000, "log_step_count_steps": None}
+_CONFIG = {"tf_random_seed": 1, "save_summary_steps": 1000, "log_step_count_steps": None,
+           "session_config": session_options()}
 
 
 @dataclass

@@ -16,6 +16,8 @@ from typing import Any, Union
 import numpy as np
 import tensorflow as tf
 
+from tests.support.ask import session_options
+
 Request = Union[np.ndarray, dict]
 
 
@@ -86,8 +88,7 @@ def config(directory: str) -> tf.estimator.RunConfig:
     return tf.estimator.RunConfig(
         os.path.join(directory, "model"), tf_random_seed=7, save_summary_steps=None,
         save_checkpoints_secs=None, save_checkpoints_steps=None, log_step_count_steps=None,
-        session_config=tf.compat.v1.ConfigProto(intra_op_parallelism_threads=1,
-                                                inter_op_parallelism_threads=1))
+        session_config=session_options())
 
 
 def inputs(features: dict, labels: Any) -> Callable[[], tf.data.Dataset]:
