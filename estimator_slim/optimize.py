@@ -119,10 +119,15 @@ def optimize_saved_model(
 
 
 def optimize(report: Report, options: Options, *, tags: Sequence[str] = ("serve",),
-             replacing: bool = False) -> Work:
+             replacing: bool = False, checkpoint: str | None = None) -> Work:
     """The work of `optimize_saved_model`, with everything chosen; fills in the report.
 
-    `replacing`: a slim servable at its destination gives way to the new one.
+    Args:
+      report: is filled in, and says what is to be made of what.
+      options: all that was chosen.
+      tags: of the MetaGraph.
+      replacing: a slim servable at its destination gives way to the new one.
+      checkpoint: where the one that the options name is read from; None: under its own name.
     """
     source, destination = report.source, report.destination
     report.options, report.tags = choices(options), list(tags)
@@ -140,6 +145,7 @@ def optimize(report: Report, options: Options, *, tags: Sequence[str] = ("serve"
         require_loadable(source, SourceError)
     with phase(report.phases, "questions"):
         requests = _questions(servable, options)
+    options = replace(options, checkpoint=checkpoint or options.checkpoint)
     work = Work(servable, options, tuple(tags), destination, requests, report)
     report.nodes_before, report.bytes_before = servable.graph.node_count, work.byte_count
     with published(destination, replacing=replacing) as directory:

@@ -16,6 +16,7 @@ from estimator_slim.errors import DestinationError, OptionError
 from estimator_slim.events import events_folder, step_of, write_events
 from estimator_slim.exporter.call import Call
 from estimator_slim.exporter.collection import mirror_collection
+from estimator_slim.exporter.held_checkpoint import held, let_go
 from estimator_slim.exporter.writing import write_twin
 from estimator_slim.layout import slim_directory
 from estimator_slim.options import EXPORTER, OFF, RAISE, Options, are_parsed
@@ -107,13 +108,18 @@ class OptimizingExporter(tf.estimator.Exporter):
         Then the newest of other versions that lack their twins gets it: what was missed is made up for,
         and a call takes no longer than two optimizations.
         """
-        before = _versions(export_path) if self._chosen("enabled") else set()
-        result = self._exporter.export(
-            estimator=estimator, export_path=export_path, checkpoint_path=checkpoint_path,
-            eval_result=eval_result, is_the_final_export=is_the_final_export)
-        if self._chosen("enabled"):
+        def exported() -> Any:
+            return self._exporter.export(
+                estimator=estimator, export_path=export_path, checkpoint_path=checkpoint_path,
+                eval_result=eval_result, is_the_final_export=is_the_final_export)
+
+        if not self._chosen("enabled"):
+            return exported()
+        checkpoint = as_text(checkpoint_path, "checkpoint_path") if checkpoint_path else None
+        let_go(but=checkpoint)
+        with held(checkpoint):
+            before, result = _versions(export_path), exported()
             with self._failing(f"versions in {export_path} may lack their slim servables"):
-                checkpoint = as_text(checkpoint_path, "checkpoint_path") if checkpoint_path else None
                 self._slim(Call(estimator, checkpoint, step_of(eval_result, checkpoint)), export_path,
                            self._exported(result, export_path, before))
         return result
@@ -175,8 +181,9 @@ class OptimizingExporter(tf.estimator.Exporter):
 
         place = self._chosen("report")
         self._require_own_suffix(chosen("suffix", None))
-        write_twin(original, self._twin_of(original), place, options, self._failed,
-                   self._tell(call.estimator, call.step, place))
+        with held(call.checkpoint) as checkpoint:
+            write_twin(original, self._twin_of(original), place, options, self._failed,
+                       self._tell(call.estimator, call.step, place), checkpoint)
 
     def _tell(self, estimator: Any, step: int, place: Any) -> Callable[[Report], None] | None:
         """What shows a report in TensorBoard, among what the Estimator's model_dir holds."""

@@ -23,7 +23,8 @@ from estimator_slim.saved_model import fingerprint_of, is_marked, withdraw
 
 
 def write_twin(original: str, slim: str, place: Any, options: Callable[[], Options],
-               failed: dict[str, Report], tell: Callable[[Report], None] | None) -> None:
+               failed: dict[str, Report], tell: Callable[[Report], None] | None = None,
+               checkpoint: str | None = None) -> None:
     """Writes the slim twin of `original` to `slim`.
 
     Args:
@@ -33,6 +34,7 @@ def write_twin(original: str, slim: str, place: Any, options: Callable[[], Optio
       options: gives the options; what it raises is recorded as what keeps the twin from being written.
       failed: has the records of twins that could not be written, by their directories.
       tell: who else is told of the record.
+      checkpoint: where the one that the options name is read from; None: under its own name.
 
     Raises:
       EstimatorSlimError: it cannot be written.
@@ -45,7 +47,7 @@ def write_twin(original: str, slim: str, place: Any, options: Callable[[], Optio
         with announced(Report(original, slim, interrupted=_interrupted(slim, place)), place), \
                 recorded(original, slim, place, tell=tell) as report, \
                 _gone_if_failing(slim if there else None):
-            work = optimize(report, options(), replacing=there)
+            work = optimize(report, options(), replacing=there, checkpoint=checkpoint)
     except Exception:
         failed[slim] = report
         raise

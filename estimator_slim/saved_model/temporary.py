@@ -19,7 +19,7 @@ import socket
 import stat
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
@@ -61,21 +61,25 @@ def remove_contents(folder: str) -> None:
         (tf.io.gfile.rmtree if tf.io.gfile.isdir(path) else tf.io.gfile.remove)(path)
 
 
-def remove_abandoned(parent: str, version: str | None = None) -> None:
+def remove_abandoned(parent: str, version: str | None = None, *,
+                     first: Callable[[str], object] = bool) -> None:
     """Removes the temporary folders in `parent` whose process is dead; what fails is only logged.
 
     A process is dead if nobody holds the lock of its folder. Where a lock says nothing (the file system
     has none, or the folder is another machine's), a folder is abandoned when nobody touched it for a
     day.
 
-    `version`: only folders made for it, and by this user; None: all.
+    Args:
+      parent: a folder; one that cannot be listed has none.
+      version: only folders made for it, and by this user; None: all.
+      first: is called with each before it is removed, while it is locked.
     """
     for name in _listed(parent):
         named = _NAME.fullmatch(name)
         folder = os.path.join(parent, name)
         try:
             if named and (version is None or version == named["version"] and _is_own(folder)):
-                _remove_if_abandoned(folder, lock_tells=named["machine"] == _machine())
+                _remove_if_abandoned(folder, lock_tells=named["machine"] == _machine(), first=first)
         except (FileNotFoundError, tf.errors.NotFoundError):
             pass  # renamed by its process or removed by another meanwhile
         except (OSError, tf.errors.OpError) as e:
@@ -173,7 +177,7 @@ def _is_own(folder: str) -> bool:
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
 
 
-def _remove_if_abandoned(folder: str, *, lock_tells: bool) -> None:
+def _remove_if_abandoned(folder: str, *, lock_tells: bool, first: Callable[[str], object]) -> None:
     with contextlib.ExitStack() as stack:
         with locked(_parent(folder)) as nobody_makes_one:
             if nobody_makes_one is False:  # then its lock may be wanted right now
@@ -184,6 +188,7 @@ def _remove_if_abandoned(folder: str, *, lock_tells: bool) -> None:
         if mine and lock_tells or _untouched(folder):
             log.info("estimator_slim: removing %s, which a process that died left unfinished",
                      folder)
+            first(folder)
             tf.io.gfile.rmtree(folder)
 
 
