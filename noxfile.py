@@ -12,6 +12,7 @@ import nox
 PYTHONS = ["3.9", "3.10", "3.11"]
 TENSORFLOWS = ["2.12.1", "2.13.1", "2.14.1", "2.15.1"]
 SERVERS = ["2.12.1", "2.21.0"]
+TOOLS = ["pytest>=7,<9", "pytest-xdist>=3", "hypothesis>=6", "psutil>=5"]
 QUICK = ["-m", "quick"]
 
 nox.options.default_venv_backend = "virtualenv"
@@ -19,8 +20,8 @@ nox.options.default_venv_backend = "virtualenv"
 
 def _install(session: nox.Session, tensorflow: str) -> None:
     """The wheel, as a stranger gets it, beside a tensorflow-cpu that was there before."""
-    session.install(f"tensorflow-cpu=={tensorflow}")
-    session.install(".", "pytest>=7,<9", "pytest-xdist>=3", "hypothesis>=6", "psutil>=5")
+    session.install(f"tensorflow-cpu=={tensorflow}", *TOOLS)
+    session.install(".")
     session.run("pip", "check")
 
 

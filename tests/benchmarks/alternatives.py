@@ -101,8 +101,8 @@ def recipe(source: str, destination: str) -> None:
     v1 = tf.compat.v1
     with tf.Graph().as_default(), v1.Session() as session:
         signature = v1.saved_model.load(session, ["serve"], source).signature_def["predict"]
-        inputs, outputs = ({key: info.name for key, info in infos.items()}
-                           for infos in (signature.inputs, signature.outputs))
+        inputs = {key: info.name for key, info in signature.inputs.items()}
+        outputs = {"probabilities": signature.outputs["probabilities"].name}  # others need lost tables
         nodes = [name.split(":")[0] for name in outputs.values()]
         frozen = v1.graph_util.convert_variables_to_constants(session, session.graph_def, nodes)
     transformed = tf.compat.v1.GraphDef.FromString(tool.TransformGraphWithStringInputs(
