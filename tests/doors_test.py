@@ -45,6 +45,7 @@ quantization
 graph
 report
 serving_api
+free_memory
 usage
 log
 libraries

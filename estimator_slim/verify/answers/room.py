@@ -14,9 +14,9 @@ from dataclasses import replace
 from estimator_slim import log
 from estimator_slim.checkpoint import CheckpointReader
 from estimator_slim.errors import SourceError
+from estimator_slim.free_memory import free_memory
 from estimator_slim.verify.answers.asking import CRASH, Heard, Job
 from estimator_slim.verify.answers.child import ask
-from estimator_slim.verify.answers.free_memory import free_memory
 from estimator_slim.verify.answers.load import load_of, most_bytes
 from estimator_slim.verify.answers.looked_up import LookedUp, prefix_of
 from estimator_slim.verify.answers.worker import is_there

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from estimator_slim.verify.answers.free_memory import free_memory
+from estimator_slim.free_memory import free_memory
 
 GB = 10**9
 V1 = "35 32 0:32 {root} /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n"
