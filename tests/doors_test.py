@@ -19,6 +19,7 @@ ORDER = """
 __main__
 cli
 (the package's own __init__)
+beam
 fleet
 exporter
 twins

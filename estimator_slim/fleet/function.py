@@ -17,9 +17,9 @@ from estimator_slim.errors import DestinationError, OptionError
 from estimator_slim.fleet.job import Job, Result, done_before
 from estimator_slim.fleet.memory import available_memory
 from estimator_slim.fleet.pool import run
-from estimator_slim.fleet.sources import QUESTIONS_AT_ONCE, destination_in, servables, shared_folder
+from estimator_slim.fleet.sources import QUESTIONS_AT_ONCE, destination_of, servables, shared_folder
 from estimator_slim.fleet.summary import Summary
-from estimator_slim.layout import slim_directory
+from estimator_slim.libraries import import_libraries
 from estimator_slim.options import FUNCTION, OFF, OPTIONS, Options
 from estimator_slim.paths import Path, as_text
 
@@ -62,12 +62,13 @@ def optimize_saved_models(
       SourceError: a pattern matches no servable, or nobody knows its file system.
       DestinationError: the summary cannot be written.
     """
-    chosen, paths = _chosen(options), [as_text(one, "sources") for one in sources]
+    chosen, paths = chosen_for_many(options), [as_text(one, "sources") for one in sources]
     processes = _positive("jobs", jobs, _cores())
     most = _positive("memory", memory, available_memory())
     if not chosen.enabled:
         log.info("estimator_slim is off (enabled=False): %d sources are left as they are", len(paths))
         return Summary([], 0.0)
+    import_libraries(chosen.imports)  # one of which may know the file system
     started, results = time.monotonic(), []
     all_jobs = _jobs(paths, out, relative_to, chosen, tuple(tags))
     try:
@@ -85,12 +86,11 @@ def optimize_saved_models(
 def _jobs(sources: list[str], out: Path | None, relative_to: Path | None, options: Options,
           tags: tuple[str, ...]) -> list[Job]:
     sizes = servables(sources)
-    if out is None:
-        return [Job(source, slim_directory(source, options.suffix, options.root), options, tags, size)
-                for source, size in sizes.items()]
-    folder = as_text(out, "out")
-    base = shared_folder(sources) if relative_to is None else as_text(relative_to, "relative_to")
-    return [Job(source, destination_in(folder, source, base), options, tags, size)
+    folder, base = (None if path is None else as_text(path, name)
+                    for path, name in ((out, "out"), (relative_to, "relative_to")))
+    if base is None:
+        base = shared_folder(sources) if folder else ""
+    return [Job(source, destination_of(source, folder, base, options), options, tags, size)
             for source, size in sizes.items()]
 
 
@@ -106,8 +106,12 @@ def _results(jobs: list[Job], processes: int, memory: int) -> Iterator[Result]:
     yield from run(todo, processes=processes, memory=memory)
 
 
-def _chosen(options: dict[str, Any]) -> Options:
-    """The options, such that a record tells what was chosen and other processes can have them."""
+def chosen_for_many(options: dict[str, Any]) -> Options:
+    """The options, such that a record tells what was chosen and other processes can have them.
+
+    Raises:
+      OptionError: one is none of these, or wrong.
+    """
     for name in options:
         if name not in OPTIONS or name in _NOT_FOR_MANY:
             raise OptionError(f"{name}: expected an option of optimize_saved_model for many servables; "

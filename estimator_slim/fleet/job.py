@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from estimator_slim import log
 from estimator_slim.errors import DestinationError, EstimatorSlimError
+from estimator_slim.libraries import import_libraries
 from estimator_slim.optimize import optimize
 from estimator_slim.options import Options
 from estimator_slim.record_files import announced, keep, read_announced, read_record
@@ -23,7 +24,8 @@ from estimator_slim.saved_model import fingerprint_of
 from estimator_slim.work import bytes_of
 
 UNCHANGED = "unchanged"
-_ASIDE = ("enabled", "on_error", "report", "root", "suffix")  # options that make no other slim servable
+# Options that make no other slim servable.
+_ASIDE = ("enabled", "on_error", "report", "root", "suffix", "verify_memory")
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Result:
 
 def optimize_job(job: Job) -> Result:
     """Optimizes a servable unless that is done, and keeps the record of it; failures are results."""
+    import_libraries(job.options.imports)  # one of which may know the file system
     return done_before(job) or _optimized(job)
 
 

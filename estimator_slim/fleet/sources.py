@@ -17,6 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 import tensorflow as tf
 
 from estimator_slim.errors import OptionError, SourceError
+from estimator_slim.layout import slim_directory
+from estimator_slim.options import Options
 from estimator_slim.saved_model import is_marked
 from estimator_slim.work import bytes_of
 
@@ -89,6 +91,13 @@ def destination_in(out: str, source: str, relative_to: str) -> str:
     if path[:len(folder)] != folder or len(path) == len(folder):
         raise OptionError(f"relative_to: expected a folder that {source} is in, got {relative_to}")
     return os.path.join(out, *path[len(folder):])
+
+
+def destination_of(source: str, out: str | None, relative_to: str, options: Options) -> str:
+    """Where a slim servable goes: below `out`, or beside its original where that is None."""
+    if out is None:
+        return slim_directory(source, options.suffix, options.root)
+    return destination_in(out, source, relative_to)
 
 
 def _split(path: str) -> list[str]:
