@@ -58,4 +58,4 @@ def test_fifty_are_done_but_for_the_broken_one_and_a_killed_run_is_taken_up(tmp_
 
     again = run_python(*OPTIMIZE[1:], cwd=tmp_path)
     assert again.returncode == exit_codes.FAILED
-    assert again.stdout.splitlines()[-1].startswith(f"49 of 50 servables done: 1 failed, 49 unch")
+    assert again.stdout.splitlines()[-1].startswith("49 of 50 servables done: 1 failed, 49 unch")
