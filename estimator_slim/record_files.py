@@ -16,7 +16,14 @@ from estimator_slim import log
 from estimator_slim.errors import RecordError
 from estimator_slim.options import OFF
 from estimator_slim.paths import as_text
-from estimator_slim.report import PUBLISHED, Report, from_json, to_json
+from estimator_slim.report import (
+    PUBLISHED,
+    Report,
+    from_json,
+    page_of,
+    pages_can_be_made,
+    to_json,
+)
 
 _UNFINISHED = ".part"
 _ANNOUNCED = ".begun"
@@ -46,7 +53,7 @@ def record_path(destination: str, place: str | os.PathLike | None) -> str | None
 
 
 def keep(report: Report, place: str | os.PathLike | None) -> None:
-    """Writes the record of an optimization; where it cannot be written, that is only logged.
+    """Writes the record of an optimization, and its page; where that is impossible, it is only logged.
 
     A failure is not written over the record of what stands at its destination.
     """
@@ -57,6 +64,7 @@ def keep(report: Report, place: str | os.PathLike | None) -> None:
     try:
         if done or not (tf.io.gfile.exists(path) and tf.io.gfile.exists(report.destination)):
             _write(path, to_json(report))
+            _show(report, path)
     except (OSError, TypeError, ValueError, tf.errors.OpError) as e:
         (log.warning if done else log.debug)(
             "estimator_slim: the record %s cannot be written (%s); give another folder for it "
@@ -117,6 +125,17 @@ def forget(slims: str, kept: set[str], place: str | os.PathLike | None, *, of: s
 def is_same(one: str, other: str) -> bool:
     """Whether two paths lead to one place."""
     return "://" in one + other and one == other or os.path.realpath(one) == os.path.realpath(other)
+
+
+def _show(report: Report, path: str) -> None:
+    """Writes the page of a record beside it, where what makes pages is installed."""
+    if not pages_can_be_made():
+        log.debug("estimator_slim: no page beside %s: pip install 'estimator-slim[report]'", path)
+        return
+    try:
+        _write(f"{os.path.splitext(path)[0]}.html", page_of(report))
+    except Exception as e:  # whatever a template stumbles over: the record is what counts
+        log.debug("estimator_slim: no page beside %s (%s: %s)", path, type(e).__name__, e)
 
 
 def _write(path: str, text: str) -> None:

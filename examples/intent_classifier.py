@@ -245,7 +245,8 @@ def main(argv) -> None:
     compare(original, slim, splits.test)
     print_demo(original, slim)
 
-    print(f"\nOriginal: {original.path}\nSlim:     {slim.path}\n"
+    page = os.path.join(f"{slim_folder}-report", f"{os.path.basename(best)}.html")
+    print(f"\nOriginal: {original.path}\nSlim:     {slim.path}\nReport:   {page}\n"
           f"To serve: tensorflow_model_server --model_name=intents --model_base_path={slim_folder}")
 
 

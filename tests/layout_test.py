@@ -50,7 +50,7 @@ def test_a_function_takes_a_root_for_what_has_no_destination(trained: str, tmp_p
     assert versions(tmp_path) == ["best", "served"]
     assert versions(tmp_path / "served") == ["best-slim", "best-slim-report"]
     optimize_saved_model(tmp_path / "best/7", tmp_path / "slim", LOSSLESS, root=tmp_path / "other")
-    assert versions(tmp_path) == ["best", "served", "slim", "slim-report.json"]
+    assert versions(tmp_path) == ["best", "served", "slim", "slim-report.html", "slim-report.json"]
 
 
 def test_below_a_root_collection_is_mirrored(trained: str, tmp_path: Path) -> None:
@@ -59,7 +59,8 @@ def test_below_a_root_collection_is_mirrored(trained: str, tmp_path: Path) -> No
     export(exporter, tmp_path / "model", 3)
     assert versions(tmp_path / "model/export") == ["latest"]
     assert versions(tmp_path / "served/latest-slim") == VERSIONS[1:3]
-    assert versions(tmp_path / "served/latest-slim-report") == [f"{one}.json" for one in VERSIONS[1:3]]
+    assert versions(tmp_path / "served/latest-slim-report") == sorted(
+        f"{one}.{kind}" for one in VERSIONS[1:3] for kind in ("html", "json"))
 
 
 @pytest.mark.parametrize("place", [None, "off"])
@@ -73,7 +74,8 @@ def test_what_another_model_has_below_the_same_root_stays(
     left = sorted([*theirs, *(one for one in ours if one not in gone)])
     assert versions(tmp_path / "served/latest-slim") == left
     records = tmp_path / "served/latest-slim-report"
-    assert versions(records) == ([f"{one}.json" for one in left] if place is None else [])
+    assert versions(records) == (sorted(f"{one}.{kind}" for one in left for kind in ("html", "json"))
+                                 if place is None else [])
 
 
 def test_a_relative_root_is_below_the_working_directory(

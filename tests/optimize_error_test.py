@@ -229,4 +229,5 @@ def test_on_error_keep_original_logs_the_cause_and_returns_none(
     assert str(source) in caplog.text
     after = contents(tmp_path)
     assert after.pop("slim-report.json", None)  # the record of what failed
+    assert after.pop("slim-report.html", None)
     assert after == before

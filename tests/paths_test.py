@@ -112,7 +112,8 @@ def test_an_exporter_that_returns_urls_is_followed_by_its_twins(trained: str, tm
                         eval_result={}, is_the_final_export=False)
     assert versions(tmp_path) == ["latest", "latest-slim", "records"]
     assert versions(tmp_path / "latest-slim") == versions(tmp_path / "latest") == names[1:]
-    assert versions(tmp_path / "records/latest-slim-report") == ["1700000002.json"]
+    assert versions(tmp_path / "records/latest-slim-report") == [
+        "1700000002.html", "1700000002.json"]
     assert not left.exists()
 
 

@@ -1,6 +1,9 @@
 """What was done and found, as plain data, and the views of it."""
 
 from estimator_slim.report.document import SCHEMA, from_json, load_report, to_json
+from estimator_slim.report.found import records_in
+from estimator_slim.report.page import can_be_made as pages_can_be_made
+from estimator_slim.report.page import overview_of, page_of
 from estimator_slim.report.record import FAILED, PUBLISHED, REFUSED, Chosen, Problem, Report
 from estimator_slim.report.steps import Phase, Step, Tried, phase, verdict
 from estimator_slim.report.text import verification_text
@@ -34,7 +37,11 @@ __all__ = [
     "accuracies",
     "from_json",
     "load_report",
+    "overview_of",
+    "page_of",
+    "pages_can_be_made",
     "phase",
+    "records_in",
     "to_json",
     "verdict",
     "verification_text",

@@ -6,17 +6,19 @@
 
 from __future__ import annotations
 
+from estimator_slim.report.amounts import ratio, size
 from estimator_slim.report.shares import floor_percent, percent
 from estimator_slim.report.verification import Part, Verification, told_accuracies
 
 
 def quoted(before: int, after: int, found: Verification | None) -> str:
     """What became of how many bytes, and how near the answers are."""
-    sizes = f"{_size(before)} → {_size(after)} ({_ratio(before, after)})"
-    return f"{sizes}, {_answers(found)}"
+    sizes = f"{size(before)} → {size(after)} ({ratio(before, after)})"
+    return f"{sizes}, {nearness(found)}"
 
 
-def _answers(found: Verification | None) -> str:
+def nearness(found: Verification | None) -> str:
+    """How near the answers are: `same answer on 99.98 % of 4,500 of your examples`."""
     if found is None or not found.outputs:
         return "not verified"
     failed = "" if found.passed else ", verification failed"
@@ -56,23 +58,3 @@ def _nearness(parts: list[Part]) -> str:
     most = percent(max(errors))
     said = most if most.startswith("less") else f"up to {most}"
     return f"answers off by {said} of their range on" if max(errors) else "same answer on"
-
-
-def _size(count: int) -> str:
-    """
-        >>> _size(1_024_600_000), _size(621_000)
-        ('1,024.6 MB', '621.0 kB')
-    """
-    return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.1f} kB"
-
-
-def _ratio(before: int, after: int) -> str:
-    """How large the second is.
-
-        >>> _ratio(1000, 256), _ratio(1000, 1), _ratio(1000, 1200)
-        ('1/3.9', '1/1000', '1.2 times as much')
-    """
-    if after > before:
-        return f"{after / max(1, before):.1f} times as much"
-    part = before / max(1, after)
-    return f"1/{part:.1f}" if part < 100 else f"1/{part:.0f}"

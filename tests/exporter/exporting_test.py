@@ -134,7 +134,8 @@ def test_the_collection_of_latest_exports_is_mirrored(run: Run) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_version_has_its_record(run: Run, name: str) -> None:
-    kept = [f"{version}.json" for version in versions(run.folder / name)]
+    kept = sorted(f"{version}.{kind}" for version in versions(run.folder / name)
+                  for kind in ("html", "json"))
     assert versions(run.folder / f"{name}-slim-report") == kept
 
 

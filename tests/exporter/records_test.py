@@ -37,6 +37,14 @@ def export_all(exporter: OptimizingExporter, folder: Path, count: int = 1) -> No
                         checkpoint_path="", eval_result={}, is_the_final_export=False)
 
 
+def records(folder: Path) -> list[str]:
+    """The versions that have a record there, each with its page, and nothing else is there."""
+    names = versions(folder)
+    assert names == sorted(f"{name[:-5]}.{kind}" for name in names if name.endswith(".json")
+                           for kind in ("html", "json"))
+    return [name[:-5] for name in names if name.endswith(".json")]
+
+
 def test_a_published_version_has_its_record_beside_the_folder_of_slim_servables(
         trained: str, tmp_path: Path) -> None:
     export_all(OptimizingExporter(Prepared(trained, ["1700000001"]), LOSSLESS), tmp_path)
@@ -114,10 +122,10 @@ def test_records_go_with_their_versions_those_of_failures_too(trained: str, tmp_
     names = [f"170000000{number}" for number in range(4)]
     exporter = OptimizingExporter(Prepared(trained, names, keep=2), [LOSSLESS, Failing(at=(0, 2))])
     export_all(exporter, tmp_path, 3)
-    assert versions(tmp_path / REPORTS) == ["1700000001.json", "1700000002.json"]
-    (tmp_path / REPORTS / "1700000001.html").write_text("a view of it")
+    assert records(tmp_path / REPORTS) == ["1700000001", "1700000002"]
+    (tmp_path / REPORTS / "1700000001.txt").write_text("a note on it")
     export_all(exporter, tmp_path)
-    assert versions(tmp_path / REPORTS) == ["1700000002.json", "1700000003.json"]
+    assert records(tmp_path / REPORTS) == ["1700000002", "1700000003"]
     assert versions(tmp_path / "latest-slim") == ["1700000003"]
 
 
@@ -130,14 +138,14 @@ def test_what_is_no_record_of_a_version_here_is_never_removed(trained: str, tmp_
     (tmp_path / "elsewhere-report/1600000002.json").rename(folder / "1600000002.json")
     before = versions(folder)
     export_all(OptimizingExporter(Prepared(trained, ["1700000001"]), LOSSLESS), tmp_path)
-    assert versions(folder) == sorted([*before, "1700000001.json"])
+    assert versions(folder) == sorted([*before, "1700000001.html", "1700000001.json"])
 
 
 def test_a_folder_for_records_is_used_and_cleaned(trained: str, tmp_path: Path) -> None:
     prepared = Prepared(trained, ["1700000001", "1700000002"], keep=1)
     export_all(OptimizingExporter(prepared, LOSSLESS, report=tmp_path / "records"), tmp_path, 2)
     assert versions(tmp_path) == ["latest", "latest-slim", "records"]
-    assert versions(tmp_path / "records" / REPORTS) == ["1700000002.json"]
+    assert records(tmp_path / "records" / REPORTS) == ["1700000002"]
 
 
 def test_off_keeps_no_record_by_argument_or_flag(trained: str, tmp_path: Path) -> None:

@@ -61,7 +61,8 @@ def test_a_training_that_starts_again_goes_on_to_export_its_best(model_dir: Path
 
 def test_each_export_is_told_with_its_step_as_its_record_says_it(model_dir: Path) -> None:
     found = read(model_dir / "slim/best")
-    reports = [load_report(path) for path in sorted((model_dir / "export/best-slim-report").iterdir())]
+    reports = [load_report(path)
+               for path in sorted((model_dir / "export/best-slim-report").glob("*.json"))]
     told = {tag: [value for _, value in values] for tag, values in found.items()}
     assert told["bytes/original"] == [one.bytes_before for one in reports]
     assert told["bytes/slim"] == [one.bytes_after for one in reports]
@@ -79,7 +80,7 @@ def test_each_export_is_told_with_its_step_as_its_record_says_it(model_dir: Path
 
 def test_histograms_tell_how_far_rows_are_off(model_dir: Path) -> None:
     found = read(model_dir / "slim/best")
-    report = load_report(max((model_dir / "export/best-slim-report").iterdir()))
+    report = load_report(max((model_dir / "export/best-slim-report").glob("*.json")))
     [scores] = [one for one in report.verification.outputs
                 if (one.signature, one.output) == ("predict", "probabilities")]
     _, told = found["row errors/predict/probabilities"][-1]

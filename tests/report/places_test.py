@@ -50,7 +50,8 @@ def export(tmp_path_factory: Any, trained: str) -> Path:
     for _ in VERSIONS:
         exporter.export(None, str(folder / "latest"), "", {}, False)
     assert sorted(os.listdir(folder)) == ["latest", "latest-slim", "latest-slim-report"]
-    assert sorted(os.listdir(folder / "latest-slim-report")) == [f"{one}.json" for one in VERSIONS]
+    assert sorted(os.listdir(folder / "latest-slim-report")) == sorted(
+        f"{one}.{kind}" for one in VERSIONS for kind in ("html", "json"))
     return folder
 
 

@@ -85,7 +85,7 @@ def test_a_slim_servable_that_answers_alike_is_published_with_the_evidence(
     assert found.outputs[0].agreement == 1.0
     assert "verified: 1 signature; " in caplog.text
     assert report.as_dict()["verification"]["outputs"][0]["output"] == "scores"
-    assert versions(tmp_path) == ["slim", "slim-report.json"]
+    assert versions(tmp_path) == ["slim", "slim-report.html", "slim-report.json"]
 
 
 def test_one_that_answers_otherwise_is_not_published_and_leaves_no_trace(
@@ -141,13 +141,13 @@ def test_with_report_it_is_published_and_what_differs_is_logged(
     assert not report.verification.passed
     warned = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
     assert any("does not answer as its original: output 'scores'" in line for line in warned)
-    assert versions(tmp_path) == ["slim", "slim-report.json"]
+    assert versions(tmp_path) == ["slim", "slim-report.html", "slim-report.json"]
 
 
 def test_with_off_nothing_is_asked(source: str, tmp_path: Path) -> None:
     report = optimized(source, tmp_path, [LeavingOut()], verify="off")
     assert report.verification is None
-    assert versions(tmp_path) == ["slim", "slim-report.json"]
+    assert versions(tmp_path) == ["slim", "slim-report.html", "slim-report.json"]
 
 
 def test_in_a_training_a_failed_verification_costs_only_that_slim_servable(
@@ -185,7 +185,7 @@ def test_an_original_that_answers_nothing_is_published_with_a_warning(
     original = servable(tmp_path, refusing)
     report = optimized(original, tmp_path / "out", "strip_unused_nodes", verify="enforce")
     assert_not_published_where_that_is_required(original, tmp_path, "the original answered none")
-    assert versions(tmp_path / "out") == ["slim", "slim-report.json"]
+    assert versions(tmp_path / "out") == ["slim", "slim-report.html", "slim-report.json"]
     assert report.verification.passed
     assert "not verified" in str(report.verification)
     assert "slim is not verified: signature 'serving_default': the original answered none" in caplog.text
@@ -217,7 +217,7 @@ def test_what_was_asked_enough_is_published_where_that_is_required(
         source: str, trained: str, tmp_path: Path) -> None:
     for number, original in enumerate((source, trained)):
         optimized(original, tmp_path / str(number), "strip_unused_nodes", verify="require")
-        assert versions(tmp_path / str(number)) == ["slim", "slim-report.json"]
+        assert versions(tmp_path / str(number)) == ["slim", "slim-report.html", "slim-report.json"]
 
 
 def test_an_original_that_tensorflow_cannot_load_is_a_source_error(tmp_path: Path) -> None:

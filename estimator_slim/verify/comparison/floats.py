@@ -28,6 +28,7 @@ from estimator_slim.verify.comparison.numbers import (
 from estimator_slim.verify.questions import EXTREME
 
 _QUANTILES = np.linspace(0, 1, 21)
+_SHOWN = 41  # rows of which a record holds a value
 _PART = 4.0  # what all rows are off alike is held to this part of what a row may be off
 
 
@@ -81,7 +82,18 @@ def result(floats: Floats) -> OutputResult:
         float(off.error.max()), off.mean, off.range, decibels(noise) if noise else None,
         float(np.mean(~decided.moved)) if decided else None, right[0], right[1],
         float(kept.mean()) if len(kept) else None, len(kept),
-        _part(floats, ~made_up), _part(floats, made_up))
+        _part(floats, ~made_up), _part(floats, made_up), _pairs(floats, made_up))
+
+
+def _pairs(floats: Floats, made_up: np.ndarray) -> tuple[tuple[float, float], ...]:
+    """(original, slim) of some rows, see OutputResult."""
+    known = floats.pairs.are_finite()
+    rows = np.flatnonzero(known & ~made_up if (known & ~made_up).any() else known)
+    rows = rows[np.argsort(floats.deviation.error[rows], kind="stable")]
+    some = rows[np.unique(np.linspace(0, max(0, len(rows) - 1), _SHOWN).round().astype(int))[:len(rows)]]
+    want, got = floats.pairs.want[some], floats.pairs.got[some]
+    at = np.arange(len(some)), np.abs(got - want).argmax(axis=1)
+    return tuple((float(f"{w:.6g}"), float(f"{g:.6g}")) for w, g in zip(want[at], got[at]))
 
 
 def _part(floats: Floats, rows: np.ndarray) -> Part | None:
