@@ -13,6 +13,7 @@ from absl import flags
 
 from estimator_slim import _option_checks as checks
 from estimator_slim.errors import OptionError
+from estimator_slim.layout import REPLACE
 from estimator_slim.options import BY_CODE, BY_DEFAULT, BY_FLAG, LISTS, OPTIONS, Options
 from estimator_slim.presets import AUTO, MOST_LOST, PRESETS, with_bits
 
@@ -51,6 +52,8 @@ def resolve(taker: str, arguments: Mapping[str, Any] | None = None, **defaults: 
         values["transforms"] = checks.transforms("preset", text)
     if values["preset"] == AUTO and values["max_accuracy_loss"] is None:
         values["max_accuracy_loss"] = MOST_LOST
+    if values["layout"] == REPLACE:
+        _refuse_another_place(chosen_by)
     return Options(**values, chosen_by=chosen_by)
 
 
@@ -68,6 +71,16 @@ def _source_of_the_list(arguments: Mapping[str, Any]) -> str:
         if found:
             return source
     return BY_DEFAULT
+
+
+def _refuse_another_place(chosen_by: Mapping[str, str]) -> None:
+    """Where a layout in code replaces, flags for the others are of no matter."""
+    others = {BY_CODE} if chosen_by["layout"] == BY_CODE else {BY_CODE, BY_FLAG}
+    for name in ("suffix", "root"):
+        if chosen_by[name] in others:
+            raise OptionError(f"layout and {name} exclude each other: with layout=replace a slim "
+                              f"servable takes its original's place; leave {name} (--slim_{name}) out, "
+                              "or the layout (--slim_layout)")
 
 
 def chosen(name: str, argument: Any) -> Any:

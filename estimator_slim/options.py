@@ -18,6 +18,7 @@ from absl import flags
 
 from estimator_slim import _option_checks as checks
 from estimator_slim._option_flags import define
+from estimator_slim.layout import BESIDE, REPLACE
 from estimator_slim.presets import AUTO, DEFAULT, MOST_LOST, PRESETS
 
 if TYPE_CHECKING:
@@ -53,9 +54,9 @@ def _option(*entry: Any, **rest: Any) -> Any:
     return dataclasses.field(metadata={"option": Option(*entry, **rest)})
 
 
-def _choice(*choices: str, help: str) -> Any:
+def _choice(*choices: str, help: str, **rest: Any) -> Any:
     """One of these texts; the first is the default."""
-    return _option(choices[0], choices, functools.partial(checks.one_of, choices), help)
+    return _option(choices[0], choices, functools.partial(checks.one_of, choices), help, **rest)
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,10 @@ class Options:
     on_error: str = _choice(
         KEEP_ORIGINAL, RAISE, help=
         "What a failed optimization does: keep_original logs it and goes on, raise stops the program.")
+    layout: str = _choice(
+        BESIDE, REPLACE, takers=(EXPORTER,), help=
+        "Where slim servables go: beside, into a folder beside the export's, or replace, into the "
+        "export's folder itself, and the originals into export-original.")
     suffix: str = _option(
         "-slim", str, checks.suffix,
         "What is added to the name of the export's folder to name the slim servables' folder.")

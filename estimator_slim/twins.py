@@ -29,7 +29,7 @@ from estimator_slim.report import Report
 from estimator_slim.saved_model import is_being_written
 
 MOST_INTERRUPTED = 3  # tries that their process does not outlive: then it may be what ends it
-_ASIDE = {"checkpoint", "enabled", "on_error", "report", "root", "suffix"}  # options of no weight here
+_ASIDE = {"checkpoint", "enabled", "layout", "on_error", "report", "root", "suffix"}  # of no weight
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ cli
 (the package's own __init__)
 beam
 fleet
+tfx
 exporter
 twins
 optimize

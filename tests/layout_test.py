@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tensorflow as tf
+from absl.testing import flagsaver
 
-from estimator_slim import OptimizingExporter, optimize_saved_model
-from estimator_slim.layout import slim_directory
+from estimator_slim import OptimizingExporter, OptionError, TransformError, optimize_saved_model
+from estimator_slim.layout import Layout, layout_of, slim_directory
+from estimator_slim.saved_model import is_marked
 from tests.faults.exporting import Prepared
 from tests.support.failing import Failing
-from tests.support.training import LOSSLESS, versions
+from tests.support.training import LOSSLESS, contents, receiver_fn, train, versions
 
 VERSIONS = [f"170000000{number}" for number in range(4)]
 
@@ -83,3 +86,127 @@ def test_a_relative_root_is_below_the_working_directory(
     monkeypatch.chdir(tmp_path)
     export(OptimizingExporter(prepared(trained), LOSSLESS, root="./served/"), tmp_path / "model")
     assert os.listdir(tmp_path / "served/latest-slim") == VERSIONS[:1]
+
+
+# ---- in the place of the original
+
+
+def test_in_their_place_nothing_but_slim_servables_is_in_the_folder_of_exports(
+        trained: str, tmp_path: Path) -> None:
+    exporter = OptimizingExporter(prepared(trained, keep=2), LOSSLESS, layout="replace")
+    returned = export(exporter, tmp_path, 3)
+    assert returned == [str(tmp_path / "export/latest" / version) for version in VERSIONS[:3]]
+    assert versions(tmp_path) == ["export", "export-original"]
+    assert versions(tmp_path / "export") == ["latest"]
+    assert versions(tmp_path / "export/latest") == VERSIONS[1:3]
+    assert all(is_marked(path) for path in returned[1:])
+    assert versions(tmp_path / "export-original") == ["latest", "latest-report"]
+    assert versions(tmp_path / "export-original/latest") == VERSIONS[1:3]
+    assert versions(tmp_path / "export-original/latest-report") == [f"{one}.json"
+                                                                    for one in VERSIONS[1:3]]
+    assert contents(tmp_path / "export-original/latest" / VERSIONS[2]) == contents(trained)
+
+
+def test_what_cannot_be_slimmed_is_there_as_a_copy_and_goes_with_its_original(
+        trained: str, tmp_path: Path) -> None:
+    Failing.runs.clear()
+    exporter = OptimizingExporter(prepared(trained, keep=2), [LOSSLESS, Failing(at=(0, 1))],
+                                  layout="replace", report="off")
+    first, second = map(Path, export(exporter, tmp_path, 2))
+    for copy in (first, second):
+        added = {"assets.extra", "assets.extra/estimator_slim.txt"}
+        assert {k: v for k, v in contents(copy).items() if k not in added} == contents(trained)
+        assert f"copied {tmp_path}/export-original/latest/{copy.name}" in (
+            copy / "assets.extra/estimator_slim.txt").read_text(encoding="utf-8")
+    export(exporter, tmp_path)
+    assert versions(tmp_path / "export/latest") == VERSIONS[1:3]
+    assert is_marked(str(tmp_path / "export/latest" / VERSIONS[2]))
+
+
+def test_what_is_to_end_the_training_ends_it_and_puts_nothing_in_its_place(
+        trained: str, tmp_path: Path) -> None:
+    Failing.runs.clear()
+    exporter = OptimizingExporter(prepared(trained), [Failing()], layout="replace", on_error="raise")
+    with pytest.raises(TransformError):
+        export(exporter, tmp_path)
+    assert versions(tmp_path) == ["export-original"]
+
+
+def test_originals_of_before_stay_where_they_are(trained: str, tmp_path: Path, caplog: Any) -> None:
+    export(OptimizingExporter(prepared(trained, VERSIONS[:1]), LOSSLESS), tmp_path)
+    export(OptimizingExporter(prepared(trained, VERSIONS[1:]), LOSSLESS, layout="replace"), tmp_path)
+    assert versions(tmp_path / "export/latest") == VERSIONS[:2]
+    assert contents(tmp_path / "export/latest" / VERSIONS[0]) == contents(trained)
+    assert f"{tmp_path}/export/latest/{VERSIONS[0]} has no original" in caplog.text
+
+
+def test_an_exporter_that_is_off_replaces_nothing(trained: str, tmp_path: Path) -> None:
+    off = OptimizingExporter(prepared(trained), layout="replace", enabled=False)
+    assert export(off, tmp_path) == [str(tmp_path / "export/latest" / VERSIONS[0])]
+    assert versions(tmp_path) == ["export"]
+
+
+class AsBytes(Prepared):
+    """Returns its path as Estimators do."""
+
+    def export(self, *arguments: Any, **by_name: Any) -> Any:
+        return os.fsencode(super().export(*arguments, **by_name))
+
+
+def test_the_path_is_returned_as_the_wrapped_exporter_returns_its_own(
+        trained: str, tmp_path: Path) -> None:
+    exporter = OptimizingExporter(AsBytes(trained, VERSIONS), LOSSLESS, layout="replace")
+    assert export(exporter, tmp_path) == [os.fsencode(tmp_path / "export/latest" / VERSIONS[0])]
+
+
+def replacing(export_path: str) -> Layout:
+    return layout_of(export_path, layout="replace", suffix="-slim", root=None, report=None)
+
+
+def test_originals_go_beside_the_folder_of_exports_which_has_to_be_in_a_folder() -> None:
+    with pytest.raises(OptionError, match="expected an export_path as model_dir/export/best"):
+        replacing("/best")
+    with pytest.raises(OptionError, match="expected an export_path as model_dir/export/best"):
+        replacing("gs://bucket/best")
+    layout = replacing("gs://bucket/export/best")
+    assert layout.originals == "gs://bucket/export-original/best"
+    assert layout.slim("gs://bucket/export-original/best/7") == "gs://bucket/export/best/7"
+
+
+@pytest.mark.parametrize("chosen", [{"suffix": "-tiny"}, {"root": "/served"}], ids=str)
+def test_a_replacing_layout_takes_neither_suffix_nor_root(chosen: dict) -> None:
+    [name] = chosen
+    message = f"layout and {name} exclude each other"
+    with pytest.raises(OptionError, match=message):
+        OptimizingExporter(prepared(""), layout="replace", **chosen)
+    with flagsaver.flagsaver(slim_layout="replace"), pytest.raises(OptionError, match=message):
+        OptimizingExporter(prepared(""), **chosen)
+    with flagsaver.flagsaver(slim_layout="replace", **{f"slim_{one}": chosen[one] for one in chosen}):
+        with pytest.raises(OptionError, match=message):
+            OptimizingExporter(prepared(""))
+        OptimizingExporter(prepared(""), layout="beside")
+    with flagsaver.flagsaver(**{f"slim_{one}": chosen[one] for one in chosen}):
+        OptimizingExporter(prepared(""), layout="replace")  # code wins over flags
+
+
+def test_a_replacing_exporter_wraps_one_that_writes_beside_but_not_the_other_way_round(
+        trained: str, tmp_path: Path) -> None:
+    inner = OptimizingExporter(prepared(trained), LOSSLESS)
+    export(OptimizingExporter(inner, "remove_device", layout="replace"), tmp_path)
+    assert versions(tmp_path / "export-original") == ["latest", "latest-report", "latest-slim",
+                                                      "latest-slim-report"]
+    assert versions(tmp_path / "export") == ["latest"]
+    inner = OptimizingExporter(prepared(trained), layout="replace")
+    with pytest.raises(OptionError, match="give the inner one layout='beside'"):
+        OptimizingExporter(inner, suffix="-other")
+
+
+def test_best_exports_are_collected_and_replaced_as_ever(tmp_path: Path) -> None:
+    best = tf.estimator.BestExporter("best", receiver_fn, exports_to_keep=1)
+    latest = tf.estimator.LatestExporter("latest", receiver_fn, exports_to_keep=1)
+    train(tmp_path, [OptimizingExporter(one, LOSSLESS, layout="replace") for one in (best, latest)])
+    assert versions(tmp_path / "export") == ["best", "latest"]
+    for name in ("best", "latest"):
+        [version] = versions(tmp_path / "export" / name)
+        assert versions(tmp_path / "export-original" / name) == [version]
+        assert is_marked(str(tmp_path / "export" / name / version))

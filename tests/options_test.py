@@ -21,10 +21,11 @@ import estimator_slim
 from estimator_slim.choosing import resolve
 from estimator_slim.options import DEFAULT, EXPORTER, FUNCTION, OPTIONS, Option
 from estimator_slim.transforms import transform_list
+from tests.faults.exporting import Prepared
 from tests.support import by_hand
 from tests.support.by_hand import v1, variable
 from tests.support.processes import run_python
-from tests.support.training import versions
+from tests.support.training import LOSSLESS, versions
 
 pytestmark = pytest.mark.usefixtures("warm")
 
@@ -197,9 +198,10 @@ def wrong_values() -> list:
         ("--slim_on_error=ignore", "value should be one of <keep_original|raise>"),
         ("--slim_weights=disk", "value should be one of <auto|variables|constants>"),
         ("--slim_meta_graphs=train", "value should be one of <serve|all>"),
+        ("--slim_layout=above", "value should be one of <beside|replace>"),
         ("--slim_suffix=", "expected a text that is not empty and has no '/'"),
         ("--slim_suffix=/slim", "expected a text that is not empty and has no '/'"),
-        ("--slim_root=", "root: expected a path, got an empty one"),
+        ("--slim_root=", "expected a path, got an empty one"),
         ("--slim_verify=maybe", "value should be one of <enforce|require|report|off>"),
         ("--slim_max_error=2", ": expected a number from 0 to 1, got 2.0"),
         ("--slim_min_agreement=nan", ": expected a number from 0 to 1, got nan"),
@@ -375,8 +377,14 @@ def done_with(tmp_path_factory: Any, exported: Callable, trained: str) -> Callab
         chosen = resolve(FUNCTION, {"preset": choice})
         return f"{chosen.lists} {chosen.max_accuracy_loss}"
 
-    seen = {"preset": preset, "on_error": on_error, "weights": weights, "meta_graphs": meta_graphs,
-            "verify": verify}
+    def layout(choice: str) -> str:
+        exporter = estimator_slim.OptimizingExporter(Prepared(trained, ["7"]), LOSSLESS, layout=choice)
+        where = folder / choice
+        returned = exporter.export(None, str(where / "export/latest"), "", {}, False)
+        return f"{versions(where)} {versions(where / 'export')} {Path(returned).relative_to(where)}"
+
+    seen = {"layout": layout, "preset": preset, "on_error": on_error, "weights": weights,
+            "meta_graphs": meta_graphs, "verify": verify}
     return lambda option, choice: str(seen[option](choice))
 
 

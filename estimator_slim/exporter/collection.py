@@ -8,13 +8,15 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_slim import log
+from estimator_slim.layout import Layout
 from estimator_slim.record_files import forget, is_same, read_record
-from estimator_slim.saved_model import is_marked, withdraw
+from estimator_slim.saved_model import is_copy, is_marked, withdraw
 from estimator_slim.twins import names_in
 
 
-def mirror_collection(original: str, slims: str, place: Any) -> None:
-    """Removes what is no longer beside the new `original`: slim versions in `slims`, and records."""
+def mirror_collection(original: str, layout: Layout) -> None:
+    """Removes what is no longer beside the new `original`: slim versions, and records."""
+    slims, place = os.path.dirname(layout.slim(original)), layout.place
     made = _versions(slims)  # before the originals, for another process may add a pair meanwhile
     originals = names_in(os.path.dirname(original))
     if os.path.basename(original) not in originals:
@@ -23,14 +25,14 @@ def mirror_collection(original: str, slims: str, place: Any) -> None:
                     "the folder was removed, remove the slim one too", original, slims)
         return
     for path in (os.path.join(slims, version) for version in sorted(made - originals)):
-        if _is_of_another(path, original, place):
+        if layout.root and _is_of_another(path, original, place):
             continue
-        if is_marked(path):
+        if is_marked(path) or is_copy(path):
             log.info("estimator_slim: removing %s, whose original is gone", path)
             withdraw(path)
         elif tf.io.gfile.exists(path):  # else another process has removed it
             log.warning("estimator_slim: %s has no original and is no slim servable, so it stays; "
-                        "the folder is for slim servables alone: give another suffix", path)
+                        "the folder is for slim servables alone: move it, or give another suffix", path)
     forget(slims, originals, place, of=os.path.dirname(original))
 
 
@@ -40,8 +42,6 @@ def _is_of_another(slim: str, original: str, place: Any) -> bool:
     There, a version is known by its record; what has none stays.
     """
     folder, version = os.path.dirname(original), os.path.basename(slim)
-    if os.path.dirname(os.path.dirname(slim)) == os.path.dirname(folder):
-        return False
     record = read_record(slim, place)
     return record is None or not is_same(record.source, os.path.join(folder, version))
 

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import tensorflow as tf
@@ -14,11 +15,12 @@ from estimator_slim import log
 from estimator_slim.choosing import chosen, given, resolve
 from estimator_slim.errors import DestinationError, OptionError
 from estimator_slim.events import events_folder, step_of, write_events
-from estimator_slim.exporter.call import Call
+from estimator_slim.exporter.call import Call, as_path
 from estimator_slim.exporter.collection import mirror_collection
 from estimator_slim.exporter.held_checkpoint import held, let_go
-from estimator_slim.exporter.writing import write_twin
-from estimator_slim.layout import slim_directory
+from estimator_slim.exporter.nesting import require_own_place
+from estimator_slim.exporter.writing import stand_in, write_twin
+from estimator_slim.layout import Layout, layout_of
 from estimator_slim.options import EXPORTER, OFF, RAISE, Options, are_parsed
 from estimator_slim.paths import as_text
 from estimator_slim.report import Report
@@ -43,7 +45,8 @@ class OptimizingExporter(tf.estimator.Exporter):
     def __init__(self, exporter: tf.estimator.Exporter, transforms: TransformList | None = None, *,
                  preset: str | None = None, bits: int | None = None, fallback: bool | None = None,
                  enabled: bool | None = None, on_error: str | None = None,
-                 suffix: str | None = None, root: Any = None, weights: str | None = None,
+                 layout: str | None = None, suffix: str | None = None, root: Any = None,
+                 weights: str | None = None,
                  meta_graphs: str | None = None, verify: str | None = None,
                  max_error: float | None = None, min_agreement: float | None = None,
                  max_accuracy_loss: float | None = None,
@@ -63,6 +66,9 @@ class OptimizingExporter(tf.estimator.Exporter):
             change less, until one passes; False tries the given one alone.
           enabled: False only exports the original.
           on_error: `keep_original` logs a failed optimization, `raise` lets it end the training.
+          layout: `beside` puts slim servables beside their originals; `replace` puts them where the
+            wrapped exporter would export to, and has it export to `export-original/<name>`. What cannot
+            be slimmed is then there as a copy of its original.
           suffix: of the folder of slim servables.
           root: the folder in which that folder is made; by default `export/`.
           weights: `auto`, `variables` or `constants`: where weights are written.
@@ -103,35 +109,49 @@ class OptimizingExporter(tf.estimator.Exporter):
 
     def export(self, estimator: Any, export_path: str, checkpoint_path: str, eval_result: Any,
                is_the_final_export: bool) -> Any:
-        """Lets the wrapped exporter export, then writes the slim twin; returns what it returned.
+        """Lets the wrapped exporter export, then writes the slim twin.
 
         Then the newest of other versions that lack their twins gets it: what was missed is made up for,
         and a call takes no longer than two optimizations.
+
+        Returns:
+          What the wrapped exporter returned; in the layout `replace` the path of the slim twin.
         """
+        layout = self._layout(export_path) if self._chosen("enabled") else None
+
         def exported() -> Any:
             return self._exporter.export(
-                estimator=estimator, export_path=export_path, checkpoint_path=checkpoint_path,
-                eval_result=eval_result, is_the_final_export=is_the_final_export)
+                estimator=estimator, export_path=layout.originals if layout else export_path,
+                checkpoint_path=checkpoint_path, eval_result=eval_result,
+                is_the_final_export=is_the_final_export)
 
-        if not self._chosen("enabled"):
+        if layout is None:
             return exported()
         checkpoint = as_text(checkpoint_path, "checkpoint_path") if checkpoint_path else None
         let_go(but=checkpoint)
         with held(checkpoint):
-            before, result = _versions(export_path), exported()
-            with self._failing(f"versions in {export_path} may lack their slim servables"):
-                self._slim(Call(estimator, checkpoint, step_of(eval_result, checkpoint)), export_path,
-                           self._exported(result, export_path, before))
-        return result
+            before, result = _versions(layout.originals), exported()
+            original = self._exported(result, layout.originals, before)
+            with self._failing(f"versions in {layout.originals} may lack their slim servables"):
+                step = step_of(eval_result, checkpoint)
+                self._slim(Call(estimator, checkpoint, step, layout), original)
+        return layout.returned(result) if original and result is not None else result
 
-    def _slim(self, call: Call, export_path: str, original: str | None) -> None:
+    def _layout(self, export_path: str) -> Layout | None:
+        """Where everything goes; None where that cannot be."""
+        with self._failing(f"no slim servables of what is exported to {export_path}"):
+            return layout_of(export_path, layout=self._chosen("layout"), suffix=self._chosen("suffix"),
+                             root=self._chosen("root"), report=self._chosen("report"))
+        return None
+
+    def _slim(self, call: Call, original: str | None) -> None:
         """Sees to the slim twin of what was exported, if something was, and to one that is missing."""
         if original:
             self._follow(call, original)
-            failed = self._failed.get(self._twin_of(original))
+            failed = self._failed.get(call.layout.slim(original))
             if failed and failed.error and failed.error.passing:
                 return  # as where the disk is full
-        folder = os.path.dirname(original) if original else export_path
+        folder = os.path.dirname(original) if original else call.layout.originals
         if folder and tf.io.gfile.isdir(folder):
             self._make_up(call, as_text(folder, "export_path"), original)
 
@@ -139,7 +159,7 @@ class OptimizingExporter(tf.estimator.Exporter):
         """The version that was exported, by what the wrapped exporter returned, or by what is new."""
         with self._failing(f"no slim servable of what the exporter {self.name!r} returned"):
             if result is not None:
-                return _as_path(result, self.name)
+                return as_path(result, self.name)
             new = sorted(_versions(export_path) - before, key=int)
             if new:
                 original = os.path.join(as_text(export_path, "export_path"), new[-1])
@@ -152,18 +172,20 @@ class OptimizingExporter(tf.estimator.Exporter):
     def _follow(self, call: Call, original: str) -> None:
         """Writes the slim twin of a new original; removes the twins of those that are gone."""
         with self._failing(f"the folder beside {original} may hold versions whose original is gone"):
-            slim = self._twin_of(original)
             with self._failing(f"no slim servable of {original}"):
                 self._write(call, original)
-            mirror_collection(original, os.path.dirname(slim), self._chosen("report"))
+            if call.layout.replaced:
+                stand_in(original, call.layout.slim(original))
+            mirror_collection(original, call.layout)
 
     def _make_up(self, call: Call, folder: str, but: str | None) -> None:
         """Writes the newest slim twin in a folder of exports that is missing and worth another try."""
-        slims = os.path.dirname(self._twin_of(os.path.join(folder, "0")))
+        slims = os.path.dirname(call.layout.slim(os.path.join(folder, "0")))
         there = _versions(folder)
         self._failed = {slim: record for slim, record in self._failed.items()
                         if os.path.basename(slim) in there}
-        for one in lacking(folder, slims, resolve(EXPORTER, self._arguments), self._failed):
+        options = replace(resolve(EXPORTER, self._arguments), report=call.layout.place)
+        for one in lacking(folder, slims, options, self._failed):
             if one.original != but and not one.left_alone:
                 log.info("estimator_slim: %s has no slim servable yet; it gets it now", one.original)
                 with self._failing(f"no slim servable of {one.original}",
@@ -173,16 +195,18 @@ class OptimizingExporter(tf.estimator.Exporter):
                     except DestinationError:
                         if not tf.io.gfile.exists(one.slim):  # else another process has made it
                             raise
+                if call.layout.replaced:
+                    stand_in(one.original, one.slim)
                 return
 
     def _write(self, call: Call, original: str) -> None:
         def options() -> Options:
             return call.completed(resolve(EXPORTER, self._arguments))
 
-        place = self._chosen("report")
+        place = call.layout.place
         self._require_own_suffix(chosen("suffix", None))
         with held(call.checkpoint) as checkpoint:
-            write_twin(original, self._twin_of(original), place, options, self._failed,
+            write_twin(original, call.layout.slim(original), place, options, self._failed,
                        self._tell(call.estimator, call.step, place), checkpoint)
 
     def _tell(self, estimator: Any, step: int, place: Any) -> Callable[[Report], None] | None:
@@ -193,28 +217,17 @@ class OptimizingExporter(tf.estimator.Exporter):
         folder = events_folder(model_dir, self.name, self._chosen("suffix"))
         return functools.partial(write_events, folder, step)
 
-    def _twin_of(self, original: str) -> str:
-        """Where its slim twin goes."""
-        root = self._chosen("root")
-        return slim_directory(original, self._chosen("suffix"),
-                              None if root is None else as_text(root, "root"))
-
     def _chosen(self, name: str) -> Any:
         return chosen(name, self._arguments[name])
 
     def _require_own_suffix(self, otherwise: str | None) -> None:
-        """Refuses exporters around one exporter that would share a folder.
-
-        `otherwise`: the suffix of those that were given none.
-        """
-        own = self._arguments["suffix"] or otherwise
-        within = self._exporter
+        """Refuses exporters that share a place. `otherwise`: the suffix of those given none."""
+        within: Any = self
+        places = []
         while isinstance(within, OptimizingExporter):
-            if own == (within._arguments["suffix"] or otherwise):
-                raise OptionError("suffix: an OptimizingExporter wraps another of the same suffix"
-                                  f"{f' {own!r}' if own else ''}, so both would write to one folder; "
-                                  "give the outer one another suffix")
+            places.append((within._chosen("layout"), within._arguments["suffix"] or otherwise))
             within = within._exporter
+        require_own_place(*places)
 
     @contextlib.contextmanager
     def _failing(self, what: str, *, again: bool = False) -> Iterator[None]:
@@ -232,15 +245,6 @@ class OptimizingExporter(tf.estimator.Exporter):
             else:
                 log.failure(e, f"estimator_slim: {what}; the original is as it was and "
                                "training goes on")
-
-
-def _as_path(result: Any, name: str) -> str:
-    """What a wrapped exporter returned, as text. Raises OptionError where it is no path."""
-    if not isinstance(result, (str, bytes, os.PathLike)):
-        raise OptionError(f"the exporter {name!r} returned a {type(result).__name__}, {result!r:.200}; "
-                          "expected the path of the version that it exported, or None. Let it return "
-                          "that path; of several versions, the newest")
-    return as_text(result, f"what the exporter {name!r} returned")
 
 
 def _versions(folder: str) -> set[str]:

@@ -19,7 +19,7 @@ from estimator_slim.options import Options
 from estimator_slim.record_files import announced, read_announced, read_record
 from estimator_slim.recording import recorded
 from estimator_slim.report import PUBLISHED, Report
-from estimator_slim.saved_model import fingerprint_of, is_marked, withdraw
+from estimator_slim.saved_model import fingerprint_of, is_copy, is_marked, publish_copy, withdraw
 
 
 def write_twin(original: str, slim: str, place: Any, options: Callable[[], Options],
@@ -39,7 +39,7 @@ def write_twin(original: str, slim: str, place: Any, options: Callable[[], Optio
     Raises:
       EstimatorSlimError: it cannot be written.
     """
-    there = tf.io.gfile.isdir(slim) and is_marked(slim)
+    there = tf.io.gfile.isdir(slim) and (is_marked(slim) or is_copy(slim))
     if there and _is_of(original, slim, place):
         log.info("estimator_slim: %s is there already, and of the same original", slim)
         return
@@ -53,6 +53,12 @@ def write_twin(original: str, slim: str, place: Any, options: Callable[[], Optio
         raise
     failed.pop(slim, None)
     tell_of_auto(work)
+
+
+def stand_in(original: str, slim: str) -> None:
+    """Publishes a copy of an original as its slim twin, where that could not be written."""
+    if not tf.io.gfile.exists(slim):
+        publish_copy(original, slim, "it could not be slimmed; the log and the record say why")
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """A SavedModel's directory: read, found to be sound, written, published."""
 
 from estimator_slim.saved_model.another_graph import rewritten
+from estimator_slim.saved_model.copying import is_copy, publish_copy
 from estimator_slim.saved_model.files import ASSET_FOLDERS, copy_assets
 from estimator_slim.saved_model.fingerprint import fingerprint_of
 from estimator_slim.saved_model.meta_graph import interface_of
@@ -29,8 +30,10 @@ __all__ = [
     "fingerprint_of",
     "interface_of",
     "is_being_written",
+    "is_copy",
     "is_marked",
     "meta_graph_of",
+    "publish_copy",
     "published",
     "read_servable",
     "remove_abandoned",

@@ -60,11 +60,22 @@ def copy_assets(source: str, target: str, asset_names: list[str]) -> None:
             if files:
                 tf.io.gfile.makedirs(os.path.join(target, inside))
             for file in files:
-                _copy(os.path.join(path, file), os.path.join(target, inside, file))
+                copy_file(os.path.join(path, file), os.path.join(target, inside, file))
     for name in asset_names:
         if not tf.io.gfile.exists(os.path.join(target, "assets", name)):
             raise SourceError(f"{source}: its asset file assets/{name} disappeared while it was copied; "
                               "keep an export until it is optimized")
+
+
+def copy_file(source: str, target: str) -> None:
+    """Copies a file of a servable. Raises SourceError where it cannot be read."""
+    try:
+        tf.io.gfile.copy(source, target)
+    except tf.errors.OpError as e:
+        if target in e.message:
+            raise
+        raise SourceError(f"{source} cannot be copied ({e.message}); check that the servable is there "
+                          "and that this user may read it") from e
 
 
 def _entries(folder: str) -> list[tuple[str, int]]:
@@ -111,13 +122,3 @@ def _check(source: str, name: str) -> None:
     path = os.path.join(source, "assets", name)
     if not tf.io.gfile.exists(path) or tf.io.gfile.isdir(path):
         raise SourceError(f"{source}: its asset file assets/{name} is missing; export it again")
-
-
-def _copy(source: str, target: str) -> None:
-    try:
-        tf.io.gfile.copy(source, target)
-    except tf.errors.OpError as e:
-        if target in e.message:
-            raise
-        raise SourceError(f"{source} cannot be copied ({e.message}); check that the servable is there "
-                          "and that this user may read it") from e

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from estimator_slim.errors import DestinationError
-from estimator_slim.saved_model.store import published_in_store, remove_in_order
+from estimator_slim.saved_model.store import is_empty, published_in_store, remove_in_order
 from estimator_slim.saved_model.temporary import (
     locked,
     remove_abandoned,
@@ -100,13 +100,9 @@ def _missing_parents(folder: str) -> list[str]:
 
 def _refuse_existing(directory: str) -> None:
     there = tf.io.gfile.exists(directory) or os.path.lexists(directory)  # or a link that leads nowhere
-    if there and not _is_empty(directory):
+    if there and not is_empty(directory):
         raise DestinationError(f"{directory} exists already and is never overwritten; remove it or "
                                "give another destination")
-
-
-def _is_empty(directory: str) -> bool:
-    return tf.io.gfile.isdir(directory) and not any(tf.io.gfile.listdir(directory))
 
 
 @contextlib.contextmanager
@@ -140,7 +136,7 @@ def _unwritten(directory: str, cause: Exception) -> DestinationError:
 
 def _move(temporary: str, directory: str) -> None:
     """Gives a finished folder its name; where that fails, nothing of it is left at that name."""
-    empty = _is_empty(directory)
+    empty = is_empty(directory)
     try:
         if empty:
             shutil.copymode(directory, temporary)

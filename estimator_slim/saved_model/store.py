@@ -73,8 +73,14 @@ def remove_in_order(directory: str) -> None:
     tf.io.gfile.rmtree(directory)
 
 
+def is_empty(directory: str) -> bool:
+    """Whether it is a folder with nothing in it."""
+    return tf.io.gfile.isdir(directory) and not any(tf.io.gfile.listdir(directory))
+
+
 def _refuse_existing(directory: str) -> None:
-    if tf.io.gfile.exists(os.path.join(directory, READ_FIRST)) or tf.io.gfile.exists(directory):
+    if tf.io.gfile.exists(os.path.join(directory, READ_FIRST)) or (
+            tf.io.gfile.exists(directory) and not is_empty(directory)):
         raise DestinationError(f"{directory} exists already and is never overwritten; remove it or "
                                "give another destination")
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import tensorflow as tf
 
 from estimator_slim import OptimizingExporter
 from estimator_slim.record_files import record_path
 from tests.faults.exporting import Prepared
+from tests.support.platforms import (
+    model_of_tfx,
+    models_of_sagemaker,
+    versions_of_tensorflow_serving,
+)
 from tests.support.training import LOSSLESS
 
 VERSIONS = ["1700000001", "1700000002"]
@@ -55,11 +58,6 @@ def export(tmp_path_factory: Any, trained: str) -> Path:
     return folder
 
 
-def versions_of_tensorflow_serving(base_path: Path) -> set[int]:
-    """The children whose name is an int64, as file_system_storage_path_source.cc finds them."""
-    return {int(name) for name in os.listdir(base_path) if re.fullmatch(r"\s*[+-]?\d+\s*", name)}
-
-
 def test_tensorflow_serving_finds_the_versions_of_both_and_none_in_the_records(export: Path) -> None:
     for name in ("latest", "latest-slim"):
         assert versions_of_tensorflow_serving(export / name) == set(map(int, VERSIONS))
@@ -71,30 +69,8 @@ def test_a_record_beside_a_version_is_no_version() -> None:
         assert not re.fullmatch(r"\s*[+-]?\d+\s*", os.path.basename(str(record_path(path, None))))
 
 
-def models_of_sagemaker(root: Path) -> set[str]:
-    """The folders with versions that hold a saved_model.pb, as find_models of its container does."""
-    def saved_models(path: str) -> Iterator[str]:
-        for entry in os.scandir(path):
-            if entry.is_dir():
-                yield from saved_models(entry.path)
-            elif entry.name == "saved_model.pb":
-                yield entry.path
-    parts = [os.path.relpath(path, root).split("/") for path in saved_models(str(root))]
-    return {"/".join(one[:-2]) for one in parts if re.match(r"^\d+$", one[-2])}
-
-
 def test_sagemaker_finds_no_model_in_the_records(export: Path) -> None:
     assert models_of_sagemaker(export) == {"latest", "latest-slim"}
-
-
-def model_of_tfx(export: Path) -> str:
-    """The only folder in the only folder of `export`, as serving_model_path finds it."""
-    def only_one(folder: str) -> str:
-        names = tf.io.gfile.listdir(folder)
-        if len(names) != 1:
-            raise RuntimeError(f"Only one file per dir is supported: {folder}.")
-        return os.path.join(folder, os.path.dirname(os.path.join(names[0], "")))
-    return only_one(only_one(str(export)))
 
 
 def test_tfx_which_takes_the_only_folder_refuses_a_twin_beside_its_original_with_or_without_a_record(
@@ -104,4 +80,4 @@ def test_tfx_which_takes_the_only_folder_refuses_a_twin_beside_its_original_with
         exporter = OptimizingExporter(Prepared(trained, ["1"]), LOSSLESS, report=place)
         exporter.export(None, str(tmp_path / name / "export/latest"), "", {}, False)
         with pytest.raises(RuntimeError, match="Only one file per dir"):
-            model_of_tfx(tmp_path / name / "export")
+            model_of_tfx(str(tmp_path / name))
