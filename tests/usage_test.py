@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +86,8 @@ def test_the_most_memory_can_be_forgotten_on_linux() -> None:
     assert most_memory() - resident_memory() < 100 * MB
 
 
-def wait_until(done: object) -> None:
-    end = time.monotonic() + 60
-    while not done() and time.monotonic() < end:  # type: ignore[operator]
+def wait_until(done: Callable[[], bool]) -> None:
+    end = time.monotonic() + 600
+    while not done():
+        assert time.monotonic() < end
         time.sleep(0.01)

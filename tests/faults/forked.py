@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.processes import environment
+from tests.support.processes import environment, keep_what_is_imported
 
 SIDE_BY_SIDE = max(2, os.cpu_count() or 1)
 LIMIT_SECONDS = 600  # for one function; what hangs is killed
@@ -80,6 +80,7 @@ def _server() -> Any:
 
 def main() -> None:
     from tests.faults import exporting  # noqa: F401  with TensorFlow
+    keep_what_is_imported()
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)  # what functions print is not mixed with the outcomes

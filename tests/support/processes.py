@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import subprocess
@@ -15,6 +16,13 @@ ROOT = Path(__file__).parents[2]  # of the repository
 def environment(**more: str) -> dict[str, str]:
     """This process' environment; Python imports from the repository, TensorFlow is silent."""
     return {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT), **more}
+
+
+def keep_what_is_imported() -> None:
+    """Spares the garbage collector from looking through all of TensorFlow again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def run_python(*arguments: Any, **options: Any) -> subprocess.CompletedProcess:

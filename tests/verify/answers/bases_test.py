@@ -190,6 +190,10 @@ class Model:
         self._form, self._folder = form, folder
         self.original = self.exported()
         self.heard = heard(self.original)
+        self.slim = self._slim(self.original)
+
+    def _slim(self, source: str) -> Heard:
+        return heard(slim(source, EIGHT)[0])
 
     def exported(self, change: Callable[[Weights], None] | None = None) -> str:
         weights = dict(WEIGHTS)
@@ -203,15 +207,14 @@ class Model:
 
     def found(self, change: Callable[[Weights], None] | None = None) -> Verification:
         """What is found of a slim servable of the original, or of what it is after a change."""
-        path, _ = slim(self.exported(change) if change else self.original, EIGHT)
-        return compare(REQUESTS, self.heard, heard(path), allowed_by(transform_list(EIGHT)),
+        other = self._slim(self.exported(change)) if change else self.slim
+        return compare(REQUESTS, self.heard, other, allowed_by(transform_list(EIGHT)),
                        fixed=fixed_outputs(read_servable(self.original).graph))
 
     def changed(self) -> int:
         """How many values the slim servable answers otherwise."""
-        path, _ = slim(self.original, EIGHT)
         return sum(int(np.sum(want["output"].values != got["output"].values))
-                   for want, got in zip(self.heard.answers, heard(path).answers))
+                   for want, got in zip(self.heard.answers, self.slim.answers))
 
 
 def heard(directory: str) -> Heard:
