@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf import meta_graph_pb2
 
 from estimator_slim import log
 from estimator_slim.errors import SourceError, VerificationError
@@ -28,7 +29,8 @@ from estimator_slim.verify.comparison import (
 from estimator_slim.verify.kernels import without_kernels
 from estimator_slim.verify.learning import in_turns, learned
 from estimator_slim.verify.questions import Trained, is_made_up
-from estimator_slim.verify.request import Request
+from estimator_slim.verify.request import Refusal, Request
+from estimator_slim.verify.rows import held_tables, wrong_rows
 
 _SECONDS = 600.0         # that asking both may take, and
 _BYTES_A_SECOND = 10e6   # for reading their files
@@ -83,12 +85,14 @@ class Original:
           DestinationError: the folder for temporary files cannot be written.
         """
         try:
-            original, heard = self._heard, self._ask(slim, self.requests)
+            original, (heard, wrong) = self._heard, self._heard_of(slim, bounds)
             self._hanging = hanging(heard, self._ask(other, self.requests)) if other else ()
             found = self._compared(original, heard, bounds)
             if not found.passed:
                 found = self._compared(original, heard, bounds, self._unsteady)
-            return replace(found, asked=len(self.requests), questions=_by_kind(self.requests))
+            return replace(found, asked=len(self.requests), questions=_by_kind(self.requests),
+                           failures=(*found.failures, *wrong),
+                           warnings=(*found.warnings, *filter(None, [heard.in_files])))
         except NoRoomError as error:
             return Verification(unverified=(str(error),))
         except VerificationError as error:
@@ -131,8 +135,21 @@ class Original:
                 Heard(signatures, original), Heard(signatures, part), bounds), bounds))
         return errors
 
-    def _ask(self, directory: str, requests: Sequence[Request]) -> Heard:
-        return ask_within(Job(directory, requests, self._tags), self._memory, seconds=self._seconds,
+    def _heard_of(self, slim: str, bounds: Bounds) -> tuple[Heard, list[Failure]]:
+        """What a slim servable answers, and what is wrong with rows of its large tables."""
+        try:
+            tables = held_tables(self._servable, slim, self._tags)
+        except SourceError as error:
+            return Heard(refused=Refusal(type(error).__name__, str(error))), []
+        asked, count = [*self.requests, *(one.request() for one in tables)], len(self.requests)
+        heard = self._ask(slim, asked, {one.key: one.signature for one in tables})
+        wrong = wrong_rows(tables, heard.answers[count:], bounds)
+        return replace(heard, answers=heard.answers[:count]), list(wrong)
+
+    def _ask(self, directory: str, requests: Sequence[Request],
+             besides: Mapping[str, meta_graph_pb2.SignatureDef] = MappingProxyType({})) -> Heard:
+        job = Job(directory, requests, self._tags, besides=dict(besides))
+        return ask_within(job, self._memory, seconds=self._seconds,
                           whole=directory != self._servable.directory)
 
     def _compared(self, original: Heard, slim: Heard, bounds: Bounds,

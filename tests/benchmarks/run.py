@@ -25,8 +25,9 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 STEPS = ("optimizing", "recording", "exporting", "serving", "smaller", "nodes", "three_columns", "zoo",
-         "alternatives", "contract", "placement", "trust", "refusals", "scaling", "beyond_2gb")
-ON_THE_SERVABLE = ("optimizing", "recording", "serving", "smaller", "nodes")
+         "alternatives", "contract", "placement", "trust", "refusals", "scaling", "beyond_2gb",
+         "verifying")
+ON_THE_SERVABLE = ("optimizing", "recording", "serving", "smaller", "nodes", "verifying")
 
 
 def arguments() -> argparse.Namespace:

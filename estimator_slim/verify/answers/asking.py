@@ -13,11 +13,12 @@ import os
 import pickle
 import queue
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.core.protobuf import meta_graph_pb2
 
 from estimator_slim.errors import OptionError
 from estimator_slim.libraries import import_libraries
@@ -43,6 +44,7 @@ class Job:
       grappler: with TensorFlow's graph optimizer, as servers run it.
       start: number of the request to begin with; those before it were asked.
       in_files: bytes from which tables stay in their files, see from_files.py; None: none does.
+      besides: signatures that it is asked as if it had them.
     """
 
     directory: str
@@ -51,6 +53,7 @@ class Job:
     grappler: bool = True
     start: int = 0
     in_files: int | None = None
+    besides: Mapping[str, meta_graph_pb2.SignatureDef] = field(default_factory=dict)
 
 
 @dataclass
@@ -62,12 +65,14 @@ class Heard:
       answers: to the first of the requests; to all of them unless that took too long.
       refused: why it could not be loaded.
       step: the last one that was begun: `load`, `ask`, `done`, or nothing.
+      in_files: why its tables stayed in their files; `` where it was loaded whole.
     """
 
     signatures: dict[str, dict[str, str]] = field(default_factory=dict)
     answers: list[Answer] = field(default_factory=list)
     refused: Refusal | None = None
     step: str = ""
+    in_files: str = ""
 
 
 def ask_here(jobs: Sequence[Job]) -> list[Heard]:
@@ -109,7 +114,8 @@ def _tell_of(job: Job) -> Iterator[tuple[str, Any]]:
     with contextlib.ExitStack() as loaded:
         try:
             servable = loaded.enter_context(served(
-                job.directory, job.tags, grappler=job.grappler, in_files=job.in_files))
+                job.directory, job.tags, grappler=job.grappler, in_files=job.in_files,
+                besides=job.besides))
         except Exception as error:
             yield "refused", refusal(error)
             return

@@ -5,7 +5,7 @@
 
 What is left to restore is everything else. The answers are the same, bit by bit; and what asking takes
 of memory follows the questions, and not the tables. A table that is read in any other way stays as it
-is (`looked_up.py`).
+is (`lookups.py`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 
 from estimator_slim.graph import Graph, NodeDef, Weight, attribute, attributes, names
-from estimator_slim.verify.answers.looked_up import LookedUp, graph_of, looked_up
+from estimator_slim.verify.answers.lookups import LookedUp, graph_of, looked_up
 
 
 def leave_in_files(meta_graph: meta_graph_pb2.MetaGraphDef, prefix: str, least: int) -> list[Any]:

@@ -14,7 +14,7 @@ from estimator_slim.freezing import ASSIGN_OPS
 from estimator_slim.graph import VARIABLE_OPS, Graph, attribute, attributes, names
 from estimator_slim.saved_model import meta_graph_of
 from estimator_slim.verify.answers.asking import Job
-from estimator_slim.verify.answers.looked_up import LookedUp, graph_of, looked_up, prefix_of
+from estimator_slim.verify.answers.lookups import LookedUp, graph_of, looked_up, prefix_of
 
 _TIMES_ON_DISK = 8   # what is loaded is no larger: codes of 4 bits are decoded to 32
 _TIMES_A_GRAPH = 4   # a graph is parsed, copied, and copied when it is optimized

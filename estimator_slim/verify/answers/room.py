@@ -11,18 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from estimator_slim import log
 from estimator_slim.checkpoint import CheckpointReader
 from estimator_slim.errors import SourceError
 from estimator_slim.free_memory import free_memory
 from estimator_slim.verify.answers.asking import CRASH, Heard, Job
 from estimator_slim.verify.answers.child import ask
 from estimator_slim.verify.answers.load import load_of, most_bytes
-from estimator_slim.verify.answers.looked_up import LookedUp, prefix_of
+from estimator_slim.verify.answers.lookups import LookedUp, prefix_of
 from estimator_slim.verify.answers.worker import is_there
 from estimator_slim.verify.request import Refusal
 
-_LARGE = 8 << 20         # bytes from which a table of an original is not worth loading
+LARGE_BYTES = 1 << 20    # from here on a table of an original is not worth loading
 _ANY = 1                 # where memory is short, none is
 _ALWAYS = 64 << 20       # bytes that may be taken in any case, where nobody gave a limit
 _TENSORFLOW = 256 << 20  # of a process that asks, beside the files that it shares with this one
@@ -49,7 +48,7 @@ def ask_within(job: Job, memory: int | None, *, seconds: float, whole: bool) -> 
       DestinationError: what is asked and told cannot be written.
     """
     room = room_to_load(memory)
-    for in_files in (None if whole else _LARGE, _ANY):
+    for in_files in (None if whole else LARGE_BYTES, _ANY):
         heard = _asked(replace(job, in_files=in_files), room, seconds, check=whole)
         if heard is not None and not _lacked_memory(heard):
             return heard
@@ -68,19 +67,19 @@ def room_to_load(memory: int | None) -> int:
 
 def _asked(job: Job, room: int, seconds: float, *, check: bool) -> Heard | None:
     """What it answers; None where it does not fit."""
+    why = ""
     try:
         if most_bytes(job.directory) > room:
             load = load_of(job)
             if load.byte_count > room:
                 return None
-            if load.left:
-                log.info("estimator_slim: the tables of %s stay in their files while it is asked, since "
-                         "%s MB are free", job.directory, f"{room / 1e6:,.0f}")
-            if check:
+            if check and load.left:
                 _check(job.directory, load.left)
+                why = (f"it was not loaded whole, as {room / 1e6:,.0f} MB are free to do so; its "
+                       "tables were read from their files, whose checksums are right")
     except SourceError as error:
         return Heard(refused=Refusal(type(error).__name__, str(error)), step="done")
-    return ask([job], seconds=seconds)[0]
+    return replace(ask([job], seconds=seconds)[0], in_files=why)
 
 
 def _check(directory: str, left: Iterable[LookedUp]) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from estimator_slim.graph import INIT_SIGNATURE, drop_recorded_shapes, names
 from estimator_slim.verify.answers.bases import MadeBy, Search
 from estimator_slim.verify.answers.cause import cause_of
 from estimator_slim.verify.answers.from_files import leave_in_files
-from estimator_slim.verify.answers.looked_up import prefix_of
+from estimator_slim.verify.answers.lookups import prefix_of
 from estimator_slim.verify.answers.reduced import bases_of
 from estimator_slim.verify.answers.thinning import Share, thin
 from estimator_slim.verify.request import Answer, Refusal, Request
@@ -32,11 +34,14 @@ class Served:
     Attributes:
       session: in which its variables and tables stand.
       meta_graph: as loaded.
+      besides: signatures that it answers as if it had them; what they are asked is repeated, or cut
+        off, to the shape of what it is fed to.
       made_by: of signatures that were asked, what makes each output.
     """
 
     session: Any
     meta_graph: meta_graph_pb2.MetaGraphDef
+    besides: Mapping[str, meta_graph_pb2.SignatureDef] = field(default_factory=dict)
     made_by: dict[str, dict[str, MadeBy]] = field(default_factory=dict)
 
     def signatures(self) -> dict[str, dict[str, str]]:
@@ -48,7 +53,7 @@ class Served:
         """The outputs of the request's signature, as much as is this answer's share; or the refusal."""
         options = tf.compat.v1.RunOptions(timeout_in_ms=_SECONDS * 1000)
         try:
-            signature = dict(self.meta_graph.signature_def)[request.signature]
+            signature = {**self.meta_graph.signature_def, **self.besides}[request.signature]
             feed = self._feed(signature, request)
             made_by = self._made_by(request.signature, signature)
             fetch = {key: tensor for output, info in signature.outputs.items()
@@ -86,6 +91,8 @@ class Served:
                 parts = {part: f"{key}.{part}" for part in _SPARSE_PARTS}
                 feed |= {tensors[name]: getattr(value, part) for part, name in parts.items()
                          if name in tensors}
+            elif request.signature in self.besides:
+                feed[tensors[key]] = _fitted(value, self.session.graph.get_tensor_by_name(tensors[key]))
             else:
                 feed[tensors[key]] = value
         return feed
@@ -93,11 +100,14 @@ class Served:
 
 @contextlib.contextmanager
 def served(directory: str, tags: Sequence[str], *, grappler: bool = True,
-           in_files: int | None = None) -> Iterator[Served]:
+           in_files: int | None = None,
+           besides: Mapping[str, meta_graph_pb2.SignatureDef] = MappingProxyType({})
+           ) -> Iterator[Served]:
     """The MetaGraph with these tags, loaded: variables restored, init op run with its assets.
 
     `grappler`: with TensorFlow's graph optimizer, as servers run it; without, small graphs load faster.
     `in_files`: bytes from which tables stay in their files, see from_files.py; None: none does.
+    `besides`: signatures that it answers as if it had them.
     Raises whatever TensorFlow raises where it cannot load it.
     """
     config = tf.compat.v1.ConfigProto(device_count={"GPU": 0}, allow_soft_placement=True)
@@ -107,7 +117,7 @@ def served(directory: str, tags: Sequence[str], *, grappler: bool = True,
         for meta_graph in loader.saved_model.meta_graphs:
             drop_recorded_shapes(meta_graph.graph_def)
         kept = _left_in_files(loader, directory, tags, in_files)
-        yield Served(session, loader.load(session, list(tags)))
+        yield Served(session, loader.load(session, list(tags)), besides)
         del kept
 
 
@@ -117,6 +127,17 @@ def _left_in_files(loader: Any, directory: str, tags: Sequence[str], in_files: i
     if in_files is None or prefix is None:
         return []
     return leave_in_files(loader.get_meta_graph_def_from_tags(list(tags)), prefix, in_files)
+
+
+def _fitted(value: np.ndarray, tensor: tf.Tensor) -> np.ndarray:
+    """`value`, repeated or cut off, in a shape that can be fed to `tensor`."""
+    if tensor.shape.rank is None:
+        return value
+    known = [1 if length is None else length for length in tensor.shape]
+    free = next((axis for axis, length in enumerate(tensor.shape) if length is None), None)
+    if free is not None:
+        known[free] = -(-value.size // max(1, math.prod(known)))
+    return np.resize(value, known)
 
 
 def refusal(error: Exception) -> Refusal:

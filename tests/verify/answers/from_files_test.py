@@ -15,7 +15,7 @@ from tensorflow.python.saved_model import loader_impl
 from estimator_slim.graph import names
 from estimator_slim.verify.answers.asking import Heard, Job, ask_here
 from estimator_slim.verify.answers.from_files import leave_in_files
-from estimator_slim.verify.answers.looked_up import graph_of, looked_up
+from estimator_slim.verify.answers.lookups import graph_of, looked_up
 from estimator_slim.verify.request import Refusal, Request
 from tests.support.by_hand import meta_graph, servable, v1, variable
 
