@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import uuid
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ from absl.testing import flagsaver
 
 from estimator_slim import OptimizingExporter, OptionError, TransformError, optimize_saved_model
 from estimator_slim.layout import Layout, layout_of, slim_directory
-from estimator_slim.saved_model import is_marked
+from estimator_slim.saved_model import is_copy, is_marked
 from tests.faults.exporting import Prepared
 from tests.support.failing import Failing
+from tests.support.platforms import copied
 from tests.support.training import LOSSLESS, contents, receiver_fn, train, versions
 
 VERSIONS = [f"170000000{number}" for number in range(4)]
@@ -102,8 +104,8 @@ def test_in_their_place_nothing_but_slim_servables_is_in_the_folder_of_exports(
     assert all(is_marked(path) for path in returned[1:])
     assert versions(tmp_path / "export-original") == ["latest", "latest-report"]
     assert versions(tmp_path / "export-original/latest") == VERSIONS[1:3]
-    assert versions(tmp_path / "export-original/latest-report") == [f"{one}.json"
-                                                                    for one in VERSIONS[1:3]]
+    assert versions(tmp_path / "export-original/latest-report") == sorted(
+        f"{one}.{kind}" for one in VERSIONS[1:3] for kind in ("html", "json"))
     assert contents(tmp_path / "export-original/latest" / VERSIONS[2]) == contents(trained)
 
 
@@ -210,3 +212,73 @@ def test_best_exports_are_collected_and_replaced_as_ever(tmp_path: Path) -> None
         [version] = versions(tmp_path / "export" / name)
         assert versions(tmp_path / "export-original" / name) == [version]
         assert is_marked(str(tmp_path / "export" / name / version))
+
+
+def test_a_version_whose_process_was_killed_is_made_up_for_in_its_place(
+        trained: str, tmp_path: Path) -> None:
+    shutil.copytree(trained, tmp_path / "export-original/latest" / VERSIONS[0])
+    export(OptimizingExporter(prepared(trained, VERSIONS[1:]), LOSSLESS, layout="replace"), tmp_path)
+    assert versions(tmp_path / "export/latest") == VERSIONS[:2]
+    assert all(is_marked(str(tmp_path / "export/latest" / version)) for version in VERSIONS[:2])
+
+
+# ---- object stores
+
+
+class InStore(Prepared):
+    """Exports into whatever file system the export_path is on."""
+
+    def export(self, estimator: Any, export_path: str, *_: Any, **by_name: Any) -> str:
+        target = os.path.join(export_path, next(self.versions))
+        copied(str(self.servable), target)
+        self.written.append(target)
+        for old in self.written[:-self.keep]:
+            if tf.io.gfile.exists(old):
+                tf.io.gfile.rmtree(old)
+        return target
+
+
+@pytest.fixture
+def moved(monkeypatch: Any) -> list[str]:
+    """The files that a store was told to move to their places in folders of versions, in order."""
+    rename, targets = tf.io.gfile.rename, []
+
+    def noting(source: str, target: str, **by_name: Any) -> None:
+        if target.startswith("ram://") and not target.endswith((".json", ".html")):
+            targets.append(target)
+        rename(source, target, **by_name)
+    monkeypatch.setattr(tf.io.gfile, "rename", noting)
+    return targets
+
+
+def stored(folder: str) -> list[str]:
+    """The names in a folder; `ram://` also lists the rest of names that begin like the folder's."""
+    return sorted(name for name in tf.io.gfile.listdir(folder) if not name.startswith("-"))
+
+
+@pytest.mark.parametrize("fails", [(), (0, 1)], ids=["slim", "copies"])
+def test_in_a_store_a_version_is_in_its_place_when_its_last_file_is(
+        trained: str, moved: list, fails: tuple) -> None:
+    Failing.runs.clear()
+    model_dir = f"ram://{uuid.uuid4().hex}"
+    exporter = OptimizingExporter(InStore(trained, VERSIONS, keep=1), [LOSSLESS, Failing(at=fails)],
+                                  layout="replace")
+    for version in VERSIONS[:2]:
+        returned = exporter.export(None, f"{model_dir}/export/latest", "", {}, False)
+        assert returned == f"{model_dir}/export/latest/{version}"
+        assert moved[-1] == f"{returned}/saved_model.pb"
+        assert [one for one in moved if one.endswith(".pb")][-1:] == moved[-1:]
+        assert (is_copy if fails else is_marked)(returned)
+    assert stored(model_dir) == ["export", "export-original"]
+    assert stored(f"{model_dir}/export") == ["latest"]
+    assert stored(f"{model_dir}/export/latest") == [VERSIONS[1]]
+
+
+def test_a_root_may_be_in_a_store_and_the_originals_on_a_disk(
+        trained: str, tmp_path: Path, moved: list) -> None:
+    root = f"ram://{uuid.uuid4().hex}/served"
+    exporter = OptimizingExporter(prepared(trained, keep=1), LOSSLESS, root=root)
+    export(exporter, tmp_path, 2)
+    assert stored(f"{root}/latest-slim") == [VERSIONS[1]]
+    assert moved[-1] == f"{root}/latest-slim/{VERSIONS[1]}/saved_model.pb"
+    assert versions(tmp_path) == ["export"]

@@ -84,7 +84,8 @@ def test_a_generic_trainer_hands_over_the_slim_servable_and_pusher_pushes_it(
     pipeline.train_by_run_fn(tfx.run_fn(saving(trained, below), transforms=LOSSLESS))
     assert is_marked(pipeline.push())
     assert contents(tmp_path / "model_run/original" / below) == contents(trained)
-    assert versions(tmp_path / "model_run") == [f"{SERVING}-report.json", "original"]
+    assert versions(tmp_path / "model_run") == [
+        f"{SERVING}-report.html", f"{SERVING}-report.json", "original"]
     assert versions(tmp_path / "model") == [SERVING]
 
 
