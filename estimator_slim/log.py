@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import logging as absl_logging
 
+from estimator_slim import progress
 from estimator_slim.errors import EstimatorSlimError
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def tracked(what: str, byte_count: int, slices: Iterable[tuple[int, np.ndarray]]
     for start, rows in slices:
         yield start, rows
         done += rows.nbytes
+        progress.tell(what, done, byte_count)
         now = time.monotonic()
         if now - told >= every and done < byte_count:
             told, rate = now, done / (now - started)

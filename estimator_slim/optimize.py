@@ -17,6 +17,7 @@ from estimator_slim.libraries import import_libraries
 from estimator_slim.options import FUNCTION, OFF, RAISE, Options
 from estimator_slim.paths import Path, as_text, require_loadable
 from estimator_slim.presets import SMALLEST
+from estimator_slim.progress import nobody, watched_by
 from estimator_slim.recording import choices, recorded
 from estimator_slim.report import Report, phase
 from estimator_slim.saved_model import Servable, fingerprint_of, published, read_servable
@@ -167,7 +168,8 @@ def tell_of_auto(work: Work) -> None:
         return
     try:
         fresh = replace(work, report=Report(work.report.source, ""))  # the record has no phases of this
-        smallest = estimated(fresh, [SMALLEST]).byte_counts[SMALLEST]
+        with watched_by(nobody):
+            smallest = estimated(fresh, [SMALLEST]).byte_counts[SMALLEST]
     except Exception as e:
         log.debug("estimator_slim: no estimate: %s", e)
         return

@@ -50,6 +50,7 @@ serving_api
 free_memory
 usage
 log
+progress
 libraries
 layout
 whereabouts

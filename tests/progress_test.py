@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from estimator_slim import log
 from estimator_slim.log import tracked
+from estimator_slim.progress import watched_by
 from tests.support.by_hand import servable, slim
 
 SLICES = [(row, np.full((1000, 25), row, np.float32)) for row in range(0, 10_000, 1000)]
@@ -58,6 +59,24 @@ def test_lines_tell_what_is_done_the_rate_and_the_time_left(caplog: Any) -> None
     told = [LINE.fullmatch(record.getMessage()) for record in caplog.records]
     assert all(told)
     assert [int(line[1]) for line in told] == [10, 20, 30, 40, 50, 60, 70, 80, 90]
+
+
+def test_who_watches_is_told_of_the_bytes_of_each_slice() -> None:
+    told = []
+    with watched_by(lambda *one: told.append(one)):
+        list(tracked("writing table", TOTAL, SLICES))
+    list(tracked("writing table", TOTAL, SLICES))
+    assert told == [("writing table", done, TOTAL) for done in range(100_000, TOTAL + 1, 100_000)]
+
+
+def test_who_watches_is_told_of_phases_as_they_begin_and_of_transforms(tmp_path: Path) -> None:
+    source = servable(tmp_path, lambda: 2 * ({"x": tf.compat.v1.placeholder(tf.float32, [None], "x")},))
+    told: list[str] = []
+    with watched_by(lambda what, done, of: told.append(what)):
+        slim(source, "fold_constants sort_by_execution_order", verify="off")
+    assert [re.sub(": .*", "", one) for one in told] == [
+        "read", "questions", "freeze", "transform", "fold_constants", "sort_by_execution_order", "write",
+        "verify"]
 
 
 def test_work_that_ends_soon_says_nothing(caplog: Any) -> None:

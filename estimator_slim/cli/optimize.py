@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import sys
 from typing import TYPE_CHECKING
 
 import estimator_slim
 from estimator_slim.choosing import resolve
 from estimator_slim.cli import exit_codes
 from estimator_slim.cli.parsing import add_json, add_tags, require_servable_on_disk
+from estimator_slim.cli.shown import shown
 from estimator_slim.errors import OptionError
 from estimator_slim.options import FUNCTION
 from estimator_slim.options import OPTIONS as EVERY
@@ -79,8 +81,9 @@ def _means_many(arguments: argparse.Namespace) -> bool:
 
 
 def _one(arguments: argparse.Namespace) -> int:
-    report = estimator_slim.optimize_saved_model(*arguments.sources, tags=arguments.tags,
-                                                 checkpoint=arguments.checkpoint)
+    with shown(sys.stderr if arguments.json else sys.stdout):
+        report = estimator_slim.optimize_saved_model(*arguments.sources, tags=arguments.tags,
+                                                     checkpoint=arguments.checkpoint)
     if report is None:
         return exit_codes.FAILED
     print(to_json(report) if arguments.json else _told(report))
@@ -114,11 +117,12 @@ def _is_hardly_verified(report: Report) -> bool:
 
 
 def _told(report: Report) -> str:
-    """What was done, a line a step."""
-    lines = []
-    for step in report.steps:
-        lines.append(f"{step.transform}: {step.nodes_before} -> {step.nodes_after} nodes")
-        lines += [f"  left {node or 'everything'} alone: {reason}" for node, reason in step.skipped]
+    """What came of it: what was left alone, how near the answers are, the sizes, where it all is."""
+    from estimator_slim.record_files import record_path  # loads TensorFlow
+    lines = [f"{step.transform.partition('(')[0]} left {node or 'everything'} alone: {reason}"
+             for step in report.steps for node, reason in step.skipped]
     if report.verification is not None:
         lines.append(str(report.verification))
-    return "\n".join([*lines, str(report)])
+    record = record_path(report.destination, resolve(FUNCTION).report)
+    return "\n".join([*lines, str(report), f"written: {report.destination}",
+                      *([f"record: {record}"] if record else [])])

@@ -14,6 +14,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from estimator_slim import progress
 from estimator_slim.report.treatment import Treatment
 from estimator_slim.report.verification import Verification
 from estimator_slim.usage import Usage, measured
@@ -106,6 +107,7 @@ def phase(phases: list[Phase], name: str, rung: int | None = None) -> Iterator[P
     """A phase of what the block does, added to `phases` when it ends, however it ends."""
     one = Phase(name, rung)
     usage = Usage()
+    progress.tell(name)
     try:
         with measured() as usage:
             yield one

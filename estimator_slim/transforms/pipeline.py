@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from estimator_slim import log
+from estimator_slim import log, progress
 from estimator_slim.errors import TransformError
 from estimator_slim.graph import Graph
 from estimator_slim.report import Step, Treatment
@@ -45,6 +45,7 @@ def run_transforms(graph: Graph, transforms: Sequence[Transform], *,
             bytes_before=byte_count, bytes_after=result.byte_count + besides,
             peak_memory=usage.peak_memory))
         log.debug("estimator_slim: %s", steps[-1])
+        progress.tell(f"{transform}: {graph.node_count} -> {result.node_count} nodes")
         graph, byte_count = result, steps[-1].bytes_after
     return graph, steps
 

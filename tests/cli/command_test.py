@@ -189,7 +189,13 @@ def test_optimize_tells_what_became_of_the_servable(original: str, tmp_path: Pat
     done = run_python(*MODULE, "optimize", original, str(tmp_path / "slim/1"), "--slim_transforms=",
                       env=noisy())
     assert (done.returncode, done.stderr) == (exit_codes.DONE, "")
-    verified, sizes = done.stdout.splitlines()
+    *steps, verified, sizes, written, record = done.stdout.splitlines()
+    assert [line.partition(" s] ")[2] for line in steps] == [
+        "reading", "making up questions", "freezing the variables", "transforming", "writing",
+        "verifying: asking both servables"]
+    assert written == f"written: {tmp_path}/slim/1"
+    assert record == f"record: {tmp_path}/slim-report/1.json"
+    assert Path(record.partition(" ")[2]).exists()
     assert verified.startswith("verified: 1 signature; ")
     assert re.match(r"\d\.\d kB → \d\.\d kB \(.*\), same answer on ", sizes)
 
