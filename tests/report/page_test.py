@@ -78,7 +78,7 @@ def test_every_record_has_a_page_that_starts_with_what_happened(name: str) -> No
     text = Reader(page_of(report)).text
     if name == "refused":
         assert "Not published" in text and "does not answer as the original does" in text
-        assert "It would pass with max_error=" in text
+        assert "It would pass with max_error=0.22" in text  # 0.2130 is what it takes
     else:
         sizes, answers = str(report).split(" (", 1)
         assert sizes in text and answers.split("), ", 1)[1] in text

@@ -66,7 +66,8 @@ def _why(found: Verification | None, message: str) -> str:
 
 def tiles(report: Report) -> list[Tile]:
     """The numbers that one asks for first."""
-    sizes = [Tile("size", ratio(report.bytes_before, report.bytes_after),
+    what = "size" if report.outcome == PUBLISHED else "size it would have"
+    sizes = [Tile(what, ratio(report.bytes_before, report.bytes_after),
                   f"{size(report.bytes_before)} → {size(report.bytes_after)}")]
     known = sizes if report.bytes_before and report.bytes_after else []
     found = list(_answers(report.verification)) if report.verification else []

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from estimator_slim.report.page.headline import Headline, headline
-from estimator_slim.report.record import PUBLISHED, Report
+from estimator_slim.report.record import PUBLISHED, REFUSED, Report
 
 _NEWEST = 200  # versions that are shown
 
@@ -22,6 +22,7 @@ class Line:
       link: to its own page, relative; empty where there is none.
       report: its record.
       headline: what became of it.
+      why: why it is not published; empty where it is.
       agreement: share of decisions that are the same; None where not known.
     """
 
@@ -29,6 +30,7 @@ class Line:
     link: str
     report: Report
     headline: Headline
+    why: str
     agreement: float | None
 
 
@@ -74,8 +76,15 @@ def exporters(records: Mapping[str, Report], links: Mapping[str, str]) -> list[E
         folder, version = posixpath.split(report.destination.replace("\\", "/"))
         agreement = report.verification.agreement if report.verification else None
         together.setdefault(posixpath.basename(folder), []).append(
-            Line(version, links.get(path, ""), report, headline(report), agreement))
+            Line(version, links.get(path, ""), report, headline(report), _why(report), agreement))
     return [_exporter(name, sorted(lines, key=_age)) for name, lines in sorted(together.items())]
+
+
+def _why(report: Report) -> str:
+    found = report.verification
+    if report.outcome == REFUSED and found is not None and found.failures:
+        return found.failures[0].sentence
+    return report.error.message if report.error else ""
 
 
 def _age(line: Line) -> tuple[int, str, str]:

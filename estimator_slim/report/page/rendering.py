@@ -70,6 +70,7 @@ def _environment() -> Any:
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(
         size=size, percent=percent, duration=duration, count=_count, place=_place, change=_change,
+        enough=told.enough,
         brief=functools.partial(_cut, most=_BRIEF), name=functools.partial(_cut, most=_NAME),
         sentence=functools.partial(_cut, most=_TEXT))
     environment.globals.update(ratio=ratio, floor_percent=floor_percent, accuracies=accuracies)

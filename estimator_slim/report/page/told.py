@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from estimator_slim.report.record import Report
@@ -28,6 +29,15 @@ def asked(found: Verification | None) -> list[Question]:
         kind.requests += one.requests
         kind.rows += one.rows
     return sorted(kinds.values(), key=lambda kind: kind.made_up)
+
+
+def enough(option: str, value: float) -> str:
+    """A value of an option, with two or three digits, that lets pass what this one just lets pass."""
+    if not math.isfinite(value) or value <= 0:
+        return f"{value:g}"
+    step = 10.0 ** (math.floor(math.log10(value)) - (2 if option == "min_agreement" else 1))
+    count = math.floor(value / step) if option == "min_agreement" else math.ceil(value / step)
+    return f"{count * step:.6g}"
 
 
 @dataclass
