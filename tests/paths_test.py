@@ -16,9 +16,12 @@ from estimator_slim import (
     load_report,
     optimize_saved_model,
 )
+from estimator_slim.choosing import resolve
+from estimator_slim.options import FUNCTION
 from estimator_slim.paths import as_text
 from estimator_slim.saved_model.temporary import temporary_name
 from tests.faults.exporting import Prepared
+from tests.support.processes import run_python
 from tests.support.training import LOSSLESS, contents, versions
 
 # Of a file: {here} is a folder in which `link` leads to `real/deep`, and everybody works.
@@ -92,6 +95,28 @@ def test_a_root_is_a_door_too(source: Path, tmp_path: Path) -> None:
     assert versions(tmp_path) == ["best", "served"]
     with pytest.raises(DestinationError, match="is inside the original"):
         optimize_saved_model(source, transforms=LOSSLESS, root=f"file://{source}")
+
+
+def test_the_checkpoint_and_the_examples_are_doors_too(trained: str, tmp_path: Path) -> None:
+    model_dir = Path(trained).parents[1] / "model"
+    found = resolve(FUNCTION, {"checkpoint": f"file://{model_dir}/"}).checkpoint
+    assert found is not None
+    assert Path(found).parent == model_dir
+    (tmp_path / "examples.json").write_text("[]", encoding="utf-8")
+    given = resolve(FUNCTION, {"verify_examples": f"file://{tmp_path}/examples.json"})
+    assert given.verify_examples == str(tmp_path / "examples.json")
+
+
+def test_the_command_takes_urls_too(source: Path, tmp_path: Path) -> None:
+    optimize_saved_model(source, transforms=LOSSLESS)
+    [record] = (tmp_path / "best-slim-report").glob("*.json")
+    done = run_python("-m", "estimator_slim", "report", f"file://{record}", f"file://{tmp_path}/page.html")
+    assert (done.returncode, done.stdout.strip()) == (0, str(tmp_path / "page.html")), done.stderr
+    before = contents(tmp_path)
+    done = run_python("-m", "estimator_slim", "optimize", str(source), f"file://{source}/slim")
+    assert done.returncode != 0
+    assert "is inside the original" in done.stderr
+    assert contents(tmp_path) == before
 
 
 class ByUrl(Prepared):

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from estimator_slim.cli import exit_codes
 from estimator_slim.cli.parsing import PROGRAM
 from estimator_slim.errors import DestinationError, RecordError
+from estimator_slim.paths import as_text
 from estimator_slim.report import load_report, overview_of, page_of, records_in
 
 TAKES = "RECORD|MODEL_DIR [PAGE]"
@@ -30,12 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Writes the page and prints where it is."""
-    given = os.path.abspath(arguments.record)
+    given = os.path.abspath(as_text(arguments.record, "RECORD"))
+    chosen = as_text(arguments.page, "PAGE") if arguments.page else ""
     if os.path.isdir(given):
-        page = Path(arguments.page or os.path.join(given, OVERVIEW))
+        page = Path(chosen or os.path.join(given, OVERVIEW))
         _write(page, _overview(given, page))
     else:
-        page = Path(arguments.page or _page_of(given))
+        page = Path(chosen or _page_of(given))
         _write(page, page_of(load_report(given)))
     print(page)
     return exit_codes.DONE
