@@ -11,26 +11,26 @@ from estimator_slim import optimize_saved_model
 from estimator_slim.options import DEFAULT
 from tests.support.alike import ROUNDED, assert_alike
 from tests.support.ask import ask, ask_fresh
-from tests.support.lists import EXACT, LOSSLESS, LOSSY
+from tests.support.lists import EXACT, LOSSY
 from tests.support.models import MODELS
 from tests.support.promised import files, signatures, table_initializers
 
 LISTS = {**{key: (text, ROUNDED) for key, text in EXACT.items()}, **LOSSY}
 IN_TURN = ["default", *LISTS]  # the one that all get unless they ask for another is tried twice as often
+TURNS = {name: IN_TURN[number % len(IN_TURN)] for number, name in enumerate(MODELS)}
 SOME = list(MODELS)[::4]
 QUICK = ("dnn_v1_partitioned", "raw_text_tables_from_files", "wide_and_deep_v2")
 
 
 def pairs() -> list[Any]:
     """Every model with every list; one list for each model, in turn, is tried always."""
-    return [pytest.param(name, key, marks=_marks(name, key, IN_TURN[number % len(IN_TURN)]))
-            for number, name in enumerate(MODELS) for key in LISTS]
+    return [pytest.param(name, key, marks=_marks(name, key)) for name in MODELS for key in LISTS]
 
 
-def _marks(name: str, key: str, turn: str) -> list[Any]:
+def _marks(name: str, key: str) -> list[Any]:
     if name in QUICK and key == "default":
         return [pytest.mark.quick]
-    return [] if key == turn else [pytest.mark.long]
+    return [] if key == TURNS[name] else [pytest.mark.long]
 
 
 PAIRS = pytest.mark.parametrize("name, transforms", pairs())
@@ -46,10 +46,11 @@ def test_answers_stay_as_near_as_the_list_promises(
 
 @pytest.mark.parametrize("names", [SOME, pytest.param(list(MODELS), marks=pytest.mark.long)],
                          ids=["some", "all"])
-def test_all_answer_in_a_fresh_process(names: list[str], answers: Callable, slim: Callable) -> None:
-    got = ask_fresh({name: (slim(name, LOSSLESS), MODELS[name].requests) for name in names})
+def test_all_answer_in_a_fresh_process(
+        names: list[str], answers: Callable, slim: Callable, warm: None) -> None:
+    got = ask_fresh({name: (slim(name, LISTS[TURNS[name]][0]), MODELS[name].requests) for name in names})
     for name in names:
-        assert_alike(got[name], answers(name), **ROUNDED)
+        assert_alike(got[name], answers(name), **LISTS[TURNS[name]][1])
 
 
 @PAIRS

@@ -15,7 +15,7 @@ import tensorflow as tf
 import estimator_slim
 from estimator_slim import OptimizingExporter, optimize_saved_model
 from tests.support.alike import assert_same_answers
-from tests.support.ask import ask
+from tests.support.ask import ask, session_options
 from tests.support.by_hand import bytes_of, reasons, request_ops, slim
 from tests.support.models.zoo import examples, inputs, raw_receiver
 from tests.support.once import Once
@@ -52,7 +52,7 @@ def batch() -> dict:
 
 def config(folder: Path) -> Any:
     return tf.estimator.RunConfig(str(folder / "model"), tf_random_seed=3, log_step_count_steps=None,
-                                  save_summary_steps=1000)
+                                  save_summary_steps=1000, session_config=session_options())
 
 
 LABELS = np.arange(10).reshape(10, 1) % 3
@@ -96,10 +96,8 @@ def test_trained_words_are_answered_as_before_and_the_others_add_zeros(made: Mad
 
 @pytest.mark.parametrize("fill", ["zero", "keep_oov"])
 @pytest.mark.parametrize("options", [{"num_oov_buckets": 3}, {"default_value": -1}, {}], ids=str)
-def test_a_word_of_a_vocabulary_that_was_never_trained(
-        tmp_path: Path, fill: str, options: dict) -> None:
-    column = listed(tmp_path, **options)
-    source = make(tmp_path, column)
+def test_a_word_of_a_vocabulary_that_was_never_trained(once: Once, fill: str, options: dict) -> None:
+    source = once(f"rows/{options}", lambda folder: make(folder, listed(folder, **options)))
     path, report = slim(source.export, f"{EXACT}(fill={fill})", checkpoint=source.model_dir)
     assert len(report.steps[-1].treated) == 1, reasons(report)
     assert_same_answers(path, source.export, examples({"words": TRAINED[:3]}, {"words": TRAINED}, {}),
