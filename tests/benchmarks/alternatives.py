@@ -148,14 +148,18 @@ def ask_tflite(source: str, lite: str, examples: str, labels: str) -> dict[str, 
         expected = json.load(file)
     interpreter = tf.lite.Interpreter(os.path.join(lite, "model.tflite"))
     predict = interpreter.get_signature_runner("predict")
-    asked = tf.saved_model.load(source).signatures["predict"]
+    session = tf.compat.v1.Session(graph=tf.Graph())
+    with session.graph.as_default():
+        signature = tf.compat.v1.saved_model.load(session, ["serve"], source).signature_def["predict"]
+    asked = session.make_callable(signature.outputs["probabilities"].name,
+                                  [signature.inputs["examples"].name])
     times: list[list[float]] = [[], []]
     answers: list[list[int]] = [[], []]
     for row in rows:
-        for number, ask in enumerate((lambda one: asked(examples=tf.constant([one])),
-                                      lambda one: predict(examples=np.array([one], object)))):
+        given = np.array([row], object)
+        for number, ask in enumerate((asked, lambda one: predict(examples=one)["probabilities"])):
             started = time.perf_counter()
-            scores = ask(row)["probabilities"]
+            scores = ask(given)
             times[number].append(time.perf_counter() - started)
             answers[number].append(int(np.argmax(scores)))
     names = sorted(set(expected))
