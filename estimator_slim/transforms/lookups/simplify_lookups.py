@@ -51,8 +51,7 @@ class SimplifyLookups(Transform):
             symbols = Symbols(graph)
             replaced = dict(_unnecessary(graph, symbols))
             graph.redirect(replaced)
-            changed, left_alone = rewrite_empty_rows(graph)
-            skips += left_alone
+            changed, skips = rewrite_empty_rows(graph)
             if not changed and not replaced:
                 break
         graph.prune()
