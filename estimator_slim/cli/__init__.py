@@ -24,14 +24,15 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from estimator_slim.cli import compare, exit_codes, optimize, quiet, report
+from estimator_slim.cli import compare, exit_codes, inspect, optimize, quiet, report
 from estimator_slim.cli.parsing import PROGRAM, Command, look_first, parse, set_flags
 from estimator_slim.cli.wording import as_flags
 from estimator_slim.errors import EstimatorSlimError, OptionError
 
 __all__ = ["main"]
 
-_COMMANDS: dict[str, Command] = {"optimize": optimize, "compare": compare, "report": report}
+_COMMANDS: dict[str, Command] = {"inspect": inspect, "optimize": optimize, "compare": compare,
+                                 "report": report}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
