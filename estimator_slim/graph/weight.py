@@ -76,6 +76,7 @@ class Weight:
       kept: it stays a variable, since TensorFlow would make another model of it, were it a constant.
       origin: where the values come from, for messages and the report.
       training: what training left of its rows; None: nobody looked into a training checkpoint.
+      bytes_before: of what it was before rows or columns were left out; 0: none were.
     """
 
     dtype: tf.DType
@@ -88,6 +89,7 @@ class Weight:
     kept: bool = False
     origin: str = ""
     training: Training | None = None
+    bytes_before: int = 0
 
     @staticmethod
     def of_array(value: np.ndarray, origin: str = "") -> Weight:

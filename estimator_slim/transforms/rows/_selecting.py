@@ -33,6 +33,7 @@ def selected(weight: Weight, ids: np.ndarray, rest: np.ndarray | None = None) ->
 
     importance = weight.training.importance if weight.training else None
     return Weight(weight.dtype, (last, *weight.shape[1:]), read, origin=weight.origin,
+                  bytes_before=weight.bytes_before or weight.byte_count,
                   training=_selected_training(importance, ids, last, step) if importance else None)
 
 

@@ -43,6 +43,7 @@ from estimator_slim.transforms.weights._next_layer import NextLayers
 
 _SHARE = 1 / 32         # of the bytes of all codes: smaller kernels are not worth a Cast
 _LEAST_KERNEL = 1 << 14  # bytes
+_LITTLE = 256  # times what is left of a table: then it is floats in memory
 _WIDEST = 1024  # passing errors on takes time with the square of the width
 _BOUNDS = {("row", 16): Bounds(max_error=0.01, min_agreement=0.99, snr=50.0, row_snr=40.0),
            ("row", 8): Bounds(max_error=0.05, min_agreement=0.99, snr=30.0, row_snr=20.0),
@@ -64,8 +65,9 @@ class QuantizeWeights(Transform):
                 scale [N, 1] float32 ─ GatherV2(ids) ────────┘
 
     A kernel that requests read as a whole is decoded once, at load, by the restore op, and so is what
-    loops and branches read, and a table of up to 256 KiB, where that much memory is worth less than the
-    time of every request:
+    loops and branches read. So are tables where the memory for their floats is worth less than the time
+    of every request: those of up to 256 KiB, and those of which so many rows or columns were left out
+    before (drop_untrained_rows, reduce_rank) that floats are 1/256 of what they were:
 
         Before: variables/: kernel float32                kernel ─ ReadVariableOp ─ MatMul
         After:  variables/: kernel/codes, kernel/scale    (the same)
@@ -209,7 +211,7 @@ class QuantizeWeights(Transform):
             _halve(graph, table, coding)
         elif holder.op == "Const" and (table.others or size <= CONSTANT_BYTES):
             graph.replace_by_weight(table.name, stored_as_codes(table.weight, coding))
-        elif table.others:
+        elif table.others or size * _LITTLE <= table.weight.bytes_before:
             graph.weights[shared_name(holder)] = stored_as_codes(table.weight, coding)
         else:
             decode_lookups(graph, table.name, coding, table.lookups)

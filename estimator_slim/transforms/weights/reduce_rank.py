@@ -200,7 +200,7 @@ def _projected(weight: Weight, onto: np.ndarray) -> Weight:
         return rows
 
     return Weight(weight.dtype, (weight.row_count, onto.shape[1]), read, origin=weight.origin,
-                  training=weight.training)
+                  training=weight.training, bytes_before=weight.bytes_before or weight.byte_count)
 
 
 def _narrow_kernel(graph: Graph, matmul: NodeDef, blocks: dict[int, tuple[int, np.ndarray]]) -> None:

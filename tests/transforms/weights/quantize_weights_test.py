@@ -115,6 +115,22 @@ def test_a_small_table_is_codes_on_disk_and_costs_no_request_anything(
     assert_on_grid(looked_up(path, 3001), values, bits, "row")
 
 
+def test_what_is_little_of_a_large_table_is_codes_on_disk_and_costs_no_request_anything(
+        tmp_path: Path) -> None:
+    values = normal(1100, 64)  # 282 kB, of 74 MB
+
+    def network() -> Any:
+        ids = v1.placeholder(tf.int64, [None], "ids")
+        table = v1.get_variable("table", initializer=tf.pad(values, [[0, 290_000 - len(values)], [0, 0]]))
+        return {"ids": ids}, {"rows": tf.gather(table, ids)}
+
+    path, report = slim(servable(tmp_path, network), "merge_identical_rows quantize_weights")
+    assert {"Cast", "Mul", "Dequantize"}.isdisjoint(request_ops(path)), reasons(report)
+    assert [value.shape for key, value in stored(path).items() if key.endswith("/codes")] == [(1101, 64)]
+    assert_on_grid(looked_up(path, len(values)), values, 8, "row")
+    assert not answers(path, {"ids": [1100, 289_999]})["rows"].any()
+
+
 def test_a_width_of_one_gets_a_scale_for_each_block_of_rows(tmp_path: Path) -> None:
     values = normal(300_001, 1) * 10
     path, _ = slim(table_servable(tmp_path, values), "quantize_weights", weights="variables")
