@@ -61,6 +61,13 @@ def _shape_of_reshaped(known: Known, node: NodeDef, _: int) -> Dims:
     return None if wanted is None or any(d == -1 for d in wanted) else wanted
 
 
+def _shape_of_transposed(known: Known, node: NodeDef, _: int) -> Dims:
+    shape, order = known.shape(node.input[0]), numbers(known.value(node.input[1]))
+    if shape is None or order is None or len(order) != len(shape):
+        return None
+    return tuple(shape[axis] for axis in order)
+
+
 def _shape_of_rows(known: Known, node: NodeDef, _: int) -> Dims:
     rows, ids = known.shape(node.input[0]), known.shape(node.input[1])
     if rows is None or ids is None or known.value(node.input[2]) != (0,):
@@ -109,6 +116,7 @@ SHAPES: dict[str, Rule] = {
     **dict.fromkeys(("LookupTableFindV2", "LookupTableFind", "Select", "SelectV2"), _shape_of_second),
     "MatMul": _shape_of_product,
     "Reshape": _shape_of_reshaped,
+    "Transpose": _shape_of_transposed,
     "GatherV2": _shape_of_rows,
     "GatherNd": _shape_of_elements,
     **dict.fromkeys((f"SparseSegment{how}WithNumSegments" for how in ("Sum", "Mean", "SqrtN")),

@@ -7,12 +7,22 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from estimator_slim.graph import Consumers, Graph, NodeDef, Symbols, Weight, attribute, names
+from estimator_slim.graph import (
+    Consumers,
+    Graph,
+    NodeDef,
+    Symbols,
+    Weight,
+    attribute,
+    gathers_rows,
+    names,
+)
 
 _MOST_PLACES = 10_000  # that rows come by, each counted once for every way to it
 _SUMS = (*(f"SparseSegment{c}{n}" for c in ("Sum", "Mean", "SqrtN") for n in ("", "WithNumSegments")),
          "SegmentSum", "SegmentMean", "UnsortedSegmentSum")
 _REDUCTIONS = ("Sum", "Mean")
+_QUOTIENTS = ("DivNoNan", "RealDiv", "Div")
 
 
 @dataclass(frozen=True)
@@ -30,10 +40,20 @@ class Reached:
     Attributes:
       places: all kernels that they are multiplied by.
       flattened: Reshape → how many rows side by side it makes one.
+      reshaped: Reshapes that leave each row as it is.
+      shapes: nodes that tell the shape of rows.
+      tiled: choices between rows by a condition that was repeated for each column.
+      passed: all nodes that the rows come by, and those like them in shape.
+      needed: nodes that have to be among these.
     """
 
     places: list[Place] = field(default_factory=list)
     flattened: dict[str, int] = field(default_factory=dict)
+    reshaped: set[str] = field(default_factory=set)
+    shapes: set[str] = field(default_factory=set)
+    tiled: set[str] = field(default_factory=set)
+    passed: set[str] = field(default_factory=set)
+    needed: set[str] = field(default_factory=set)
 
 
 class NextLayers:
@@ -61,17 +81,22 @@ class NextLayers:
         """The kernels that rows of this width are multiplied by, or None as of `importance`."""
         found = Reached()
         todo: list[tuple[str, tuple[int, ...]]] = [(lookup.name, (0,)) for lookup in lookups]
+        done = set()
         for _ in range(_MOST_PLACES):
             if not todo:
-                return found
-            name, starts = todo.pop()
-            read = self._consumers.of(name)
-            is_waited_for = self._consumers.waiting_for(name)
-            if not read or is_waited_for or name in self._graph.interface.outputs():
+                return found if found.needed <= found.passed and found.places else None
+            name, starts = one = todo.pop()
+            if one in done:
+                continue
+            done.add(one)
+            found.passed.add(name)
+            if name in self._graph.interface.outputs():
                 return None
-            for consumer, index in read:
+            for consumer, index in self._consumers.of(name):
                 passed = self._passed(consumer, index, starts, width, found)
-                if passed is not None:
+                if consumer.op == "Shape" and starts == (0,) and self._columns(name) == width:
+                    found.shapes.add(consumer.name)
+                elif passed is not None:
                     todo.append((consumer.name, passed))
                 elif self._is_kernel(consumer, index, starts, width):
                     found.places += [Place(consumer.name, start) for start in starts]
@@ -99,11 +124,20 @@ class NextLayers:
     def _passed(self, node: NodeDef, index: int, starts: tuple[int, ...], width: int,
                 found: Reached) -> tuple[int, ...] | None:
         """The columns at which rows begin in the output of `node`, where it passes them on."""
-        if node.op == "Identity" or (node.op in _SUMS and index == 0) or self._weighs(node, index):
+        if node.op in ("Identity", "ZerosLike") or (node.op in _SUMS and index == 0):
             return starts
+        if self._weighs(node, index) or (index == 0 and gathers_rows(self._graph, node)):
+            return starts
+        if node.op in ("Select", "SelectV2") and index and starts == (0,):
+            return starts if self._chooses_rows(node, width, found) else None
         if node.op in _REDUCTIONS and index == 0:
             return starts if self._adds_rows_up(node) else None
+        if node.op == "Transpose" and index == 0:
+            return starts if self._moves_whole_rows(node) else None
         if node.op == "Reshape" and index == 0 and starts == (0,):
+            if self._columns(node.input[0]) == width == self._columns(node.name):
+                found.reshaped.add(node.name)
+                return starts
             count = self._flattens(node, width)
             if count:
                 found.flattened[node.name] = count
@@ -111,13 +145,39 @@ class NextLayers:
         before = self._before(node, index)
         return None if before is None else tuple(before + start for start in starts)
 
+    def _columns(self, tensor: str) -> object:
+        """The last dimension of a tensor, where it is known."""
+        shape = self._symbols.shape(tensor)
+        return shape[-1] if shape else None
+
     def _weighs(self, node: NodeDef, index: int) -> bool:
-        """True for a product with one number for each row."""
-        if node.op != "Mul" or len(node.input) != 2:
+        """True for a product with a number, or with one for each row, or a quotient by such."""
+        if node.op != "Mul" and (node.op not in _QUOTIENTS or index):
             return False
         rows, weights = (self._symbols.shape(node.input[at]) for at in (index, 1 - index))
-        return rows is not None and weights is not None and weights[-1:] == (1,) and (
-            len(rows) == len(weights))
+        if rows is None or weights is None:
+            return False
+        return not weights or (weights[-1] == 1 and len(rows) == len(weights))
+
+    def _chooses_rows(self, node: NodeDef, width: int, found: Reached) -> bool:
+        """True for a choice, row by row, between rows and others that become as narrow.
+
+            Select(Tile(is empty [n, 1], [1, width]), ZerosLike(rows), rows)
+        """
+        condition = self._graph.producer(node.input[0])
+        rows, chosen = self._symbols.shape(node.name), self._symbols.shape(node.input[0])
+        found.needed |= {names.node_of(tensor) for tensor in node.input[1:3]}
+        if rows is None or chosen is None or len(rows) != 2 or rows[1] != width:
+            return False
+        if condition.op == "Tile":
+            found.tiled.add(node.name)
+            times = self._symbols.value(condition.input[1])
+            return times is not None and times[0] == 1 and self._columns(condition.input[0]) == 1
+        return chosen == ((rows[0], 1) if node.op == "SelectV2" else rows[:1])
+
+    def _moves_whole_rows(self, transpose: NodeDef) -> bool:
+        order = self._graph.constant(transpose.input[1])
+        return order is not None and order.tolist()[-1:] == [order.size - 1]
 
     def _adds_rows_up(self, node: NodeDef) -> bool:
         """True for a sum along axes of which none is the last one."""

@@ -16,6 +16,7 @@ from estimator_slim.log import tracked
 from estimator_slim.report import Treatment
 from estimator_slim.transforms.base import Skip, Told, Transform, treatment_of
 from estimator_slim.transforms.bounds import INFINITIES, Bounds
+from estimator_slim.transforms.weights._narrowing import narrow_between
 from estimator_slim.transforms.weights._next_layer import NextLayers, Reached
 
 _NARROWEST, _WIDEST = 8, 2048  # columns of a table
@@ -125,10 +126,7 @@ class ReduceRank(Transform):
         value = graph.add_weight(f"{table.name}/reduced", reduced)
         for lookup in table.lookups:
             lookup.input[0] = value
-        for name, count in reached.flattened.items():
-            shape = graph.add_constant(f"{name}/narrow", np.array([-1, count * rank], np.int32))
-            graph.become(graph.nodes[name], "Reshape", [graph.nodes[name].input[0], shape],
-                         T=weight.dtype, Tshape=tf.int32)
+        narrow_between(graph, reached, width, rank)
         columns = np.cumsum([kernel.shape[1] for kernel in kernels])[:-1]
         facts = {"energy": float(left[rank - 1]), "spectrum": _rounded(strengths)}
         return (treatment_of(table.name, weight, [reduced], rank=rank, facts=facts),

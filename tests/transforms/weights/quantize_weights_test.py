@@ -121,7 +121,8 @@ def test_what_is_little_of_a_large_table_is_codes_on_disk_and_costs_no_request_a
 
     def network() -> Any:
         ids = v1.placeholder(tf.int64, [None], "ids")
-        table = v1.get_variable("table", initializer=tf.pad(values, [[0, 290_000 - len(values)], [0, 0]]))
+        whole = tf.pad(values, [[0, 290_000 - len(values)], [0, 0]])
+        table = v1.get_variable("table", initializer=whole)
         return {"ids": ids}, {"rows": tf.gather(table, ids)}
 
     path, report = slim(servable(tmp_path, network), "merge_identical_rows quantize_weights")
