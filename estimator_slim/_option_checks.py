@@ -138,6 +138,12 @@ def memory(name: str, value: Any) -> int | None:
     return int(value)
 
 
+def seconds(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
+        raise OptionError(f"{name}: expected a whole number of seconds, 1 or more, got {value!r}")
+    return int(value)
+
+
 def records(name: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 0:
         raise OptionError(f"{name}: expected a number of records, 0 or more, got {value!r}")

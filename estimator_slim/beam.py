@@ -71,7 +71,7 @@ class Optimize(beam.PTransform):
 
     def _jobs(self, source: str) -> Iterator[Job]:
         import_libraries(self._options.imports)
-        for found, size in servables([as_text(source, "source")]).items():
+        for found, size in servables([as_text(source, "source")], self._options.patience).items():
             yield Job(found, destination_of(found, self._out, self._base, self._options),
                       self._options, self._tags, size)
 

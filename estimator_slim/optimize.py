@@ -39,7 +39,7 @@ def optimize_saved_model(
         verify_examples: Optional[Path] = None,  # noqa: UP045
         verify_input_fn: Callable[..., Any] | None = None,
         verify_memory: int | str | None = None, warmup: int | None = None,
-        imports: str | Sequence[str] | None = None,
+        imports: str | Sequence[str] | None = None, patience: int | None = None,
         report: Optional[Path] = None,  # noqa: UP045
         checkpoint: Optional[Path] = None,  # noqa: UP045
         tags: Sequence[str] = ("serve",)) -> Report | None:
@@ -84,6 +84,8 @@ def optimize_saved_model(
       warmup: how many warm-up records to write for each signature; None: --slim_warmup.
       imports: Python modules to import before `src` is read, those that define the operations it has
         besides TensorFlow's own; names, comma-separated or in a sequence; None: --slim_imports.
+      patience: seconds in which a store such as `gs://` has to answer when it is first looked at; None:
+        --slim_patience.
       report: the folder in which a folder of records is made, or `off`; None: --slim_report, or beside
         `dst`: `best-slim-report/1700000000.json` for `best-slim/1700000000`, `slim-report.json` for
         another `slim`. Where an error is raised, a record is kept only if a folder was given.
@@ -134,7 +136,8 @@ def optimize(report: Report, options: Options, *, tags: Sequence[str] = ("serve"
     report.options, report.tags = choices(options), list(tags)
     require_loadable(destination, DestinationError)
     import_libraries(options.imports)
-    require_reachable(destination, DestinationError)
+    require_reachable(source, SourceError, options.patience)
+    require_reachable(destination, DestinationError, options.patience)
     with phase(report.phases, "read"):
         servable = read_servable(source, tags)
         report.fingerprint = report.fingerprint or fingerprint_of(source)

@@ -133,6 +133,10 @@ class Options:
         None, str, checks.modules,
         "Python modules to import before a servable is read, comma-separated: those that define the "
         "operations it has besides TensorFlow's own, such as tensorflow_text.")
+    patience: int = _option(
+        30, int, checks.seconds,
+        "Seconds in which a store such as gs:// has to answer when it is first looked at; TensorFlow "
+        "itself goes on asking for minutes.", (FUNCTION,))
     report: str | None = _option(
         None, str, checks.place,
         "The folder in which a folder of records is made, or off for no records; by default the one "

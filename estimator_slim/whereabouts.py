@@ -11,7 +11,9 @@ from __future__ import annotations
 import contextlib
 import difflib
 import os
+import threading
 from collections.abc import Callable
+from concurrent import futures
 from typing import Any
 
 from estimator_slim.errors import EstimatorSlimError, SourceError
@@ -19,6 +21,7 @@ from estimator_slim.errors import EstimatorSlimError, SourceError
 _GRAPHS = ("saved_model.pb", "saved_model.pbtxt")
 _PARTS = ("variables", "assets", "assets.extra")  # of a servable
 _CHECKPOINT = (".index", ".meta", ".ckpt")
+PATIENCE = 30  # seconds
 _DEEPEST = 3    # folders between a model_dir and a version in it: export/best/1700000000
 _MOST_NAMES = 5  # of a folder's content, in a message
 _FILES = {
@@ -56,13 +59,22 @@ def is_model_dir(folder: str) -> bool:
     return any(one == "checkpoint" or one.endswith(".index") for one in _names(folder))
 
 
-def require_reachable(path: str, error: type[EstimatorSlimError]) -> None:
-    """Raises `error` where TensorFlow cannot look at a path of another file system, as `gs://`."""
+def require_reachable(path: str, error: type[EstimatorSlimError], seconds: int = PATIENCE) -> None:
+    """Raises `error` where TensorFlow cannot look at a path of another file system, as `gs://`.
+
+    Where nobody answers it would try again and again for minutes, and nothing can keep it from that. So
+    it is left to do so in a thread of its own after `seconds`.
+    """
     if "://" not in path:
         return
     import tensorflow as tf  # takes seconds
+    looked: futures.Future[bool] = futures.Future()
+    threading.Thread(target=_look, args=(path, looked), daemon=True).start()
     try:
-        tf.io.gfile.exists(path)
+        looked.result(timeout=seconds)
+    except futures.TimeoutError as e:
+        raise error(f"{path} did not answer within {seconds} s; check its name, the network and "
+                    "the credentials, or wait longer (patience)") from e
     except tf.errors.UnimplementedError as e:
         scheme = path.partition("://")[0]
         raise error(f"{path}: TensorFlow knows no file system {scheme}:// here; install tensorflow-io "
@@ -71,6 +83,14 @@ def require_reachable(path: str, error: type[EstimatorSlimError]) -> None:
         why = " ".join(str(e.message).split())
         raise error(f"{path} cannot be reached ({why}); check its name, the network and the "
                     "credentials, or give a path on a disk") from e
+
+
+def _look(path: str, looked: futures.Future[bool]) -> None:
+    import tensorflow as tf
+    try:
+        looked.set_result(tf.io.gfile.exists(path))
+    except BaseException as e:
+        looked.set_exception(e)
 
 
 def _what_it_is(path: str) -> str:

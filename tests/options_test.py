@@ -209,6 +209,7 @@ def wrong_values() -> list:
          "expected a TFRecord file of tf.Examples that is there"),
         ("--slim_verify_memory=2 dozen", "expected bytes, such as 500MB or 2GB"),
         ("--slim_imports=no_text", ": there is no Python module 'no_text'"),
+        ("--slim_patience=0", ": expected a whole number of seconds, 1 or more, got 0"),
         ("--slim_warmup=-1", ": expected a number of records, 0 or more, got -1"),
         ("--slim_report=", ": expected a path, got an empty one"),
     ]

@@ -17,6 +17,7 @@ its noise, before `run` of a command that has OPTIONS; another calls `quiet.load
 from __future__ import annotations
 
 import argparse
+import atexit
 import os
 import sys
 import traceback
@@ -37,7 +38,16 @@ _COMMANDS: dict[str, Command] = {"inspect": inspect, "optimize": optimize, "comp
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The `estimator-slim` command; returns its exit code. `argv`: what stands behind its name."""
-    given = sys.argv[1:] if argv is None else argv
+    code = _main(sys.argv[1:] if argv is None else argv)
+    if "tensorflow_io" in sys.modules:  # it aborts where a process that used its s3:// ends by itself
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
+
+
+def _main(given: Sequence[str]) -> int:
     try:
         return _run(parse(given, _COMMANDS))
     except KeyboardInterrupt:

@@ -85,7 +85,7 @@ def optimize_saved_models(
 
 def _jobs(sources: list[str], out: Path | None, relative_to: Path | None, options: Options,
           tags: tuple[str, ...]) -> list[Job]:
-    sizes = servables(sources)
+    sizes = servables(sources, options.patience)
     folder, base = (None if path is None else as_text(path, name)
                     for path, name in ((out, "out"), (relative_to, "relative_to")))
     if base is None:

@@ -25,7 +25,7 @@ from estimator_slim.work import bytes_of
 
 UNCHANGED = "unchanged"
 # Options that make no other slim servable.
-_ASIDE = ("enabled", "layout", "on_error", "report", "root", "suffix", "verify_memory")
+_ASIDE = ("enabled", "layout", "on_error", "patience", "report", "root", "suffix", "verify_memory")
 
 
 @dataclass(frozen=True)

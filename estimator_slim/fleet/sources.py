@@ -20,6 +20,7 @@ from estimator_slim.errors import OptionError, SourceError
 from estimator_slim.layout import slim_directory
 from estimator_slim.options import Options
 from estimator_slim.saved_model import is_marked
+from estimator_slim.whereabouts import require_reachable
 from estimator_slim.work import bytes_of
 
 _FILES = ("saved_model.pb", "saved_model.pbtxt")
@@ -32,18 +33,20 @@ def is_pattern(path: str) -> bool:
     return bool(_WILDCARD.search(path)) and not tf.io.gfile.exists(path)
 
 
-def servables(sources: Iterable[str]) -> dict[str, int]:
+def servables(sources: Iterable[str], patience: int) -> dict[str, int]:
     """Directory → bytes of its files, of all that is meant, each once and in the order given.
 
     A pattern stands for the originals that it matches: what is no SavedModel, what an exporter has not
     finished and what is a slim servable is passed over. A path that is no pattern is taken as it is.
 
     Raises:
-      SourceError: a pattern matches no original, or nobody knows its file system.
+      SourceError: a pattern matches no original, or its file system does not answer in `patience`
+        seconds, or nobody knows it.
     """
     found: dict[str, int] = {}
     with ThreadPoolExecutor(QUESTIONS_AT_ONCE) as threads:
         for source in sources:
+            require_reachable(_fixed(source), SourceError, patience)
             originals = _originals(source, threads)
             found.update(zip(originals, threads.map(_bytes, originals)))
     return found
@@ -72,13 +75,18 @@ def shared_folder(sources: Sequence[str]) -> str:
     Raises:
       OptionError: there is none, as for sources in two stores.
     """
-    parts = [_split(os.path.dirname(_WILDCARD.split(source)[0] if is_pattern(source) else source))
+    parts = [_split(_fixed(source) if is_pattern(source) else os.path.dirname(source))
              for source in sources]
     shared = [level[0] for level in itertools.takewhile(lambda level: len({*level}) == 1, zip(*parts))]
     if not shared:
         raise OptionError(f"{sources[0]} and others have no folder in common, below which each could "
                           "keep its path; run once for each store")
     return "/".join(shared)
+
+
+def _fixed(source: str) -> str:
+    """The folder in front of the first wildcard of a path."""
+    return os.path.dirname(_WILDCARD.split(source)[0])
 
 
 def destination_in(out: str, source: str, relative_to: str) -> str:

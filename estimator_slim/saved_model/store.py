@@ -93,7 +93,7 @@ def _publish(folder: str, directory: str) -> None:
     staging = temporary_name(directory)
     try:
         for file in files:
-            _make_way(os.path.join(staging, file))
+            tf.io.gfile.makedirs(os.path.dirname(os.path.join(staging, file)))
             tf.io.gfile.copy(os.path.join(folder, file), os.path.join(staging, file))
         _claim(staging, directory, until=time.time() + seconds)
         _refuse_existing(directory)
@@ -127,8 +127,7 @@ def _move(staging: str, directory: str, files: list[str]) -> None:
     """Moves the files in this order; where one fails, nothing is left at their place."""
     try:
         for file in files:
-            _make_way(os.path.join(directory, file))
-            tf.io.gfile.rename(os.path.join(staging, file), os.path.join(directory, file))
+            _move_one(os.path.join(staging, file), os.path.join(directory, file))
     except tf.errors.AlreadyExistsError as e:  # its claim was listed too late
         raise _other_process(directory) from e
     except tf.errors.OpError:
@@ -137,13 +136,17 @@ def _move(staging: str, directory: str, files: list[str]) -> None:
         raise
 
 
+def _move_one(source: str, target: str) -> None:
+    """By the store itself; s3:// moves what it has listed, so nothing at all where its list lags."""
+    tf.io.gfile.makedirs(os.path.dirname(target))
+    tf.io.gfile.rename(source, target)
+    if not tf.io.gfile.exists(target):
+        tf.io.gfile.copy(source, target)
+
+
 def _other_process(directory: str) -> DestinationError:
     return DestinationError(f"{directory} is being written by another process. It is never overwritten; "
                             "let only one process write it")
-
-
-def _make_way(path: str) -> None:
-    tf.io.gfile.makedirs(os.path.dirname(path))
 
 
 def _claims(directory: str) -> list[str]:
