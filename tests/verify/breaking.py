@@ -19,10 +19,11 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.core.protobuf import saved_model_pb2
 
 from estimator_slim import Verification, optimize_saved_model
+from estimator_slim.errors import SourceError
 from estimator_slim.graph import names
 from estimator_slim.options import DEFAULT
-from estimator_slim.saved_model.reader import read_servable
-from estimator_slim.transforms import allowed_by, transform_list
+from estimator_slim.saved_model import copy_assets, read_servable, write_servable
+from estimator_slim.transforms import allowed_by, fuse_lookups, place_weights, transform_list
 from estimator_slim.verify.answers.asking import Job
 from estimator_slim.verify.answers.child import ask
 from estimator_slim.verify.comparison.judging import compare, fixed_outputs
@@ -158,8 +159,16 @@ def value_of(constant: NodeDef) -> np.ndarray:
     return np.asarray(value, object if proto.dtype == tf.string.as_datatype_enum else None)
 
 
-def trials(exported: Callable[[str], str], folder: Path, transforms: str = EIGHT_BITS) -> list[Trial]:
-    """Every fitting break of every model's slim servable, and the unbroken ones."""
+def trials(exported: Callable[[str], str], folder: Path, transforms: str = EIGHT_BITS, *,
+           in_files: bool = False) -> list[Trial]:
+    """Every fitting break of every model's slim servable, and the unbroken ones.
+
+    Args:
+      exported: the directory of a model of the zoo.
+      folder: for the slim servables.
+      transforms: that made them.
+      in_files: they have their weights in `variables/`, and are asked with all tables left there.
+    """
     from tests.verify.breaks import BREAKS
 
     plans = []
@@ -176,14 +185,30 @@ def trials(exported: Callable[[str], str], folder: Path, transforms: str = EIGHT
             except DoesNotFit:
                 continue
             servable.save()
-    return list(_tried(exported, plans, transforms))
+    if in_files:
+        plans = [(*plan, _with_variables(directory)) for *plan, directory in plans]
+    return list(_tried(exported, plans, transforms, 1 if in_files else None))
 
 
-def _tried(exported: Callable[[str], str], plans: list, transforms: str) -> Iterator[Trial]:
+def _with_variables(directory: str) -> str:
+    """The same servable with its constants in `variables/`; of one that cannot be read, it itself."""
+    try:
+        servable, target = read_servable(directory), f"{directory}-variables"
+    except SourceError:
+        return directory
+    os.makedirs(target)
+    write_servable(fuse_lookups(place_weights(servable.graph, "variables")), servable, target)
+    copy_assets(directory, target, [one.filename for one in servable.graph.interface.assets])
+    return target
+
+
+def _tried(exported: Callable[[str], str], plans: list, transforms: str,
+           in_files: int | None) -> Iterator[Trial]:
     originals = {model: read_servable(exported(model)) for model in MODELS}
     requests = {model: questions_for(servable) for model, servable in originals.items()}
-    jobs = [Job(exported(model), requests[model], grappler=False) for model in MODELS]
-    jobs += [Job(directory, requests[model], grappler=False) for model, _, _, directory in plans]
+    places = [(model, exported(model)) for model in MODELS] + [(plan[0], plan[-1]) for plan in plans]
+    jobs = [Job(directory, requests[model], grappler=False, in_files=in_files)
+            for model, directory in places]
     heard = ask(jobs, seconds=600)
     answers = dict(zip(MODELS, heard))
     for (model, kind, affected, _), slim in zip(plans, heard[len(MODELS):]):

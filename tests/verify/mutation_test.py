@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +33,14 @@ def test_a_broken_slim_servable_is_caught_and_what_is_named_is_what_was_broken(
     assert those
     for trial in those:
         assert trial.caught, (trial.model, str(trial.found))
+        assert trial.named, (trial.model, trial.affected, trial.found.failures)
+
+
+@pytest.mark.long
+def test_what_is_broken_is_caught_with_all_tables_left_in_their_files(
+        exported: Callable, tmp_path: Path) -> None:
+    for trial in trials(exported, tmp_path, in_files=True):
+        assert trial.caught == (trial.kind != WHOLE), (trial.model, trial.kind, str(trial.found))
         assert trial.named, (trial.model, trial.affected, trial.found.failures)
 
 

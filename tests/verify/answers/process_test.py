@@ -105,6 +105,14 @@ def test_questions_and_answers_are_for_no_other_user_to_read(tmp_path: Path, tem
         assert folder.stat().st_mode & 0o777 == 0o700
 
 
+def test_where_memory_runs_out_the_process_that_asks_ends_before_the_one_it_works_for(
+        tmp_path: Path) -> None:
+    hanging = servable(tmp_path, adding, main_op=endless)
+    with ended(training := subprocess.Popen([sys.executable, "-c", ASKING, hanging], cwd=ROOT)):
+        (asking,) = wait_for(lambda: workers(training.pid))
+        wait_for(lambda: Path(f"/proc/{asking}/oom_score_adj").read_text() == "1000\n")
+
+
 def test_a_crash_is_told_by_its_cause_alone(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setenv("PYTHONFAULTHANDLER", "1")
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
