@@ -41,13 +41,14 @@ MUTANTS = (
            "if whole and masked_crc(crc) != piece.crc:", "if whole and crc is None:",
            "tests/checkpoint tests/freezing"),
     Mutant("a version is renamed before it is flushed", "saved_model/publish.py",
-           "            _flush(temporary)\n            _refuse_existing(directory)\n"
-           "            _move(temporary, directory)\n",
+           "            _flush(temporary)\n            if replacing:\n                withdraw(directory)\n"
+           "            _refuse_existing(directory)\n            _move(temporary, directory)\n",
+           "            if replacing:\n                withdraw(directory)\n"
            "            _refuse_existing(directory)\n            _move(temporary, directory)\n"
            "            _flush(directory)\n",
            "tests/saved_model"),
-    Mutant("in a store what loaders look for comes before the rest", "saved_model/publish.py",
-           "key=lambda file: (file == _READ_FIRST,", "key=lambda file: (file != _READ_FIRST,",
+    Mutant("in a store what loaders look for comes before the rest", "saved_model/store.py",
+           "key=lambda file: (file == READ_FIRST,", "key=lambda file: (file != READ_FIRST,",
            "tests/faults/store_test.py"),
     Mutant("an unfinished version is not locked", "saved_model/temporary.py",
            "            stack.enter_context(_patiently_locked(folder))\n", "",
@@ -68,11 +69,11 @@ MUTANTS = (
     Mutant("a control edge is dropped", "freezing/control_edges.py",
            "if name[1:] not in acting and _is_harmless", "if _is_harmless",
            "tests/graph tests/freezing"),
-    Mutant("the twin of an original that is gone stays", "exporter/optimizing_exporter.py",
+    Mutant("the twin of an original that is gone stays", "exporter/collection.py",
            "            withdraw(path)\n", "            pass\n",
            "tests/exporter/failure_test.py"),
-    Mutant("what is no slim servable is removed", "exporter/optimizing_exporter.py",
-           "        if is_marked(path):", "        if path:",
+    Mutant("what is no slim servable is removed", "exporter/collection.py",
+           "        if is_marked(path) or is_copy(path):", "        if path:",
            "tests/exporter/failure_test.py"),
     Mutant("an error of ours ends the training", "exporter/optimizing_exporter.py",
            'if self._chosen("on_error") == RAISE:', 'if self._chosen("on_error") != RAISE:',
