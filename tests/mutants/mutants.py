@@ -41,7 +41,8 @@ MUTANTS = (
            "if whole and masked_crc(crc) != piece.crc:", "if whole and crc is None:",
            "tests/checkpoint tests/freezing"),
     Mutant("a version is renamed before it is flushed", "saved_model/publish.py",
-           "            _flush(temporary)\n            if replacing:\n                withdraw(directory)\n"
+           "            _flush(temporary)\n            if replacing:\n"
+           "                withdraw(directory)\n"
            "            _refuse_existing(directory)\n            _move(temporary, directory)\n",
            "            if replacing:\n                withdraw(directory)\n"
            "            _refuse_existing(directory)\n            _move(temporary, directory)\n"
