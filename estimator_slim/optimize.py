@@ -122,7 +122,7 @@ def optimize_saved_model(
 
 
 def optimize(report: Report, options: Options, *, tags: Sequence[str] = ("serve",),
-             replacing: bool = False, checkpoint: str | None = None) -> Work:
+             replacing: bool = False, checkpoint: str | None = None, files: str | None = None) -> Work:
     """The work of `optimize_saved_model`, with everything chosen; fills in the report.
 
     Args:
@@ -131,6 +131,7 @@ def optimize(report: Report, options: Options, *, tags: Sequence[str] = ("serve"
       tags: of the MetaGraph.
       replacing: a slim servable at its destination gives way to the new one.
       checkpoint: where the one that the options name is read from; None: under its own name.
+      files: where the original's are read from; None: in its directory.
     """
     source, destination = report.source, report.destination
     report.options, report.tags = choices(options), list(tags)
@@ -139,8 +140,8 @@ def optimize(report: Report, options: Options, *, tags: Sequence[str] = ("serve"
     require_reachable(source, SourceError, options.patience)
     require_reachable(destination, DestinationError, options.patience)
     with phase(report.phases, "read"):
-        servable = read_servable(source, tags)
-        report.fingerprint = report.fingerprint or fingerprint_of(source)
+        servable = read_servable(files or source, tags)
+        report.fingerprint = report.fingerprint or fingerprint_of(files or source)
     if servable.is_slim:
         raise SourceError(f"{source} is a slim servable, which estimator_slim wrote; expected an "
                           "original. Optimize the export that it was made from, with other transforms "

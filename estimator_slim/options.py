@@ -141,6 +141,10 @@ class Options:
         None, str, checks.place,
         "The folder in which a folder of records is made, or off for no records; by default the one "
         "in which the slim servables' folder stands: export/best-slim-report/1700000000.json.")
+    background: bool = _option(
+        False, bool, checks.boolean,
+        "Whether servables are slimmed in a process beside the evaluation, which does not wait for it.",
+        (EXPORTER,))
     checkpoint: str | None = _option(
         None, None, checks.checkpoint,
         "The training checkpoint that was exported, or its model_dir: it tells which rows were trained.",

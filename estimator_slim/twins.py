@@ -29,7 +29,8 @@ from estimator_slim.report import Report
 from estimator_slim.saved_model import is_being_written
 
 MOST_INTERRUPTED = 3  # tries that their process does not outlive: then it may be what ends it
-_ASIDE = {"checkpoint", "enabled", "layout", "on_error", "report", "root", "suffix"}  # of no weight
+_ASIDE = {"background", "checkpoint", "enabled", "layout", "on_error", "report", "root",
+          "suffix"}  # options that make no other slim servable
 
 
 @dataclass(frozen=True)

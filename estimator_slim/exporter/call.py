@@ -1,4 +1,4 @@
-"""What an exporter is called with, for a new version and for older ones, and what it returns."""
+"""What an exporter is called with, for a new version and for older ones."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import os
 from dataclasses import dataclass, replace
 from typing import Any
 
-from estimator_slim.errors import OptionError
 from estimator_slim.events import step_of
 from estimator_slim.layout import Layout
 from estimator_slim.options import Options
-from estimator_slim.paths import as_text
 from estimator_slim.twins import checkpoint_of
 from estimator_slim.verify import as_called_by
 
@@ -41,12 +39,3 @@ class Call:
         asked = options.verify_input_fn
         return replace(options, checkpoint=self.checkpoint, verify_input_fn=(
             None if asked is None else as_called_by(self.estimator, asked)))
-
-
-def as_path(result: Any, name: str) -> str:
-    """What a wrapped exporter returned, as text. Raises OptionError where it is no path."""
-    if not isinstance(result, (str, bytes, os.PathLike)):
-        raise OptionError(f"the exporter {name!r} returned a {type(result).__name__}, {result!r:.200}; "
-                          "expected the path of the version that it exported, or None. Let it return "
-                          "that path; of several versions, the newest")
-    return as_text(result, f"what the exporter {name!r} returned")

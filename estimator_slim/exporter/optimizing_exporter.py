@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
-from estimator_slim import log
 from estimator_slim.choosing import chosen, given, resolve
-from estimator_slim.errors import DestinationError, OptionError
-from estimator_slim.events import events_folder, step_of, write_events
-from estimator_slim.exporter.call import Call, as_path
-from estimator_slim.exporter.collection import mirror_collection
+from estimator_slim.errors import OptionError
+from estimator_slim.events import step_of
+from estimator_slim.exporter.call import Call
 from estimator_slim.exporter.held_checkpoint import held, let_go
+from estimator_slim.exporter.interruption import without_frames
 from estimator_slim.exporter.nesting import require_own_place
-from estimator_slim.exporter.writing import stand_in, write_twin
-from estimator_slim.layout import Layout, layout_of
-from estimator_slim.options import EXPORTER, OFF, RAISE, Options, are_parsed
+from estimator_slim.exporter.returned import exported_version, versions_in
+from estimator_slim.exporter.slimming import Slimming
+from estimator_slim.options import EXPORTER, are_parsed
 from estimator_slim.paths import as_text
-from estimator_slim.report import Report
 from estimator_slim.transforms import TransformList
-from estimator_slim.twins import lacking, names_in
 
 
 class OptimizingExporter(tf.estimator.Exporter):
@@ -52,7 +46,8 @@ class OptimizingExporter(tf.estimator.Exporter):
                  max_accuracy_loss: float | None = None,
                  verify_examples: Any = None, verify_input_fn: Callable[..., Any] | None = None,
                  verify_memory: int | str | None = None, warmup: int | None = None,
-                 imports: str | Sequence[str] | None = None, report: Any = None):
+                 imports: str | Sequence[str] | None = None, report: Any = None,
+                 background: bool | None = None):
         """Wraps `exporter`.
 
         Args:
@@ -88,6 +83,8 @@ class OptimizingExporter(tf.estimator.Exporter):
           imports: Python modules that define operations which a servable has besides TensorFlow's own.
           report: the folder in which a folder of records is made, or `off` for no records; by default
             `export/`: a record is `export/<name>-slim-report/<version>.json`.
+          background: True slims in a process beside the evaluation, which goes on meanwhile; the last
+            version has its slim twin when the final export returns, or else when the program ends.
 
         Raises:
           OptionError: `exporter` is no Exporter, or an OptimizingExporter of the same suffix, or another
@@ -98,8 +95,8 @@ class OptimizingExporter(tf.estimator.Exporter):
                               f"tf.estimator.BestExporter(...), got {type(exporter).__name__}")
         self._exporter = exporter
         self._arguments = given(EXPORTER, locals())
-        self._failed: dict[str, Report] = {}  # slim twin → how the last try at it failed in this process
         resolve(EXPORTER, self._arguments)
+        self._slimming = Slimming(self.name, self._arguments, self._require_own_suffix)
         self._require_own_suffix(chosen("suffix", None) if are_parsed() else None)
 
     @property
@@ -117,7 +114,8 @@ class OptimizingExporter(tf.estimator.Exporter):
         Returns:
           What the wrapped exporter returned; in the layout `replace` the path of the slim twin.
         """
-        layout = self._layout(export_path) if self._chosen("enabled") else None
+        slimming = self._slimming
+        layout = slimming.layout(export_path) if slimming.chosen("enabled") else None
 
         def exported() -> Any:
             return self._exporter.export(
@@ -127,128 +125,39 @@ class OptimizingExporter(tf.estimator.Exporter):
 
         if layout is None:
             return exported()
+        slimming.raise_from_background()
         checkpoint = as_text(checkpoint_path, "checkpoint_path") if checkpoint_path else None
         let_go(but=checkpoint)
         with held(checkpoint):
-            before, result = _versions(layout.originals), exported()
+            before, result = versions_in(layout.originals), exported()
             original = self._exported(result, layout.originals, before)
-            with self._failing(f"versions in {layout.originals} may lack their slim servables"):
-                step = step_of(eval_result, checkpoint)
-                self._slim(Call(estimator, checkpoint, step, layout), original)
+            call = Call(estimator, checkpoint, step_of(eval_result, checkpoint), layout)
+            without_frames(lambda: self._slim(call, original, is_the_final_export))
+        slimming.raise_from_background()
         return layout.returned(result) if original and result is not None else result
 
-    def _layout(self, export_path: str) -> Layout | None:
-        """Where everything goes; None where that cannot be."""
-        with self._failing(f"no slim servables of what is exported to {export_path}"):
-            return layout_of(export_path, layout=self._chosen("layout"), suffix=self._chosen("suffix"),
-                             root=self._chosen("root"), report=self._chosen("report"))
-        return None
-
-    def _slim(self, call: Call, original: str | None) -> None:
-        """Sees to the slim twin of what was exported, if something was, and to one that is missing."""
-        if original:
-            self._follow(call, original)
-            failed = self._failed.get(call.layout.slim(original))
-            if failed and failed.error and failed.error.passing:
-                return  # as where the disk is full
-        folder = os.path.dirname(original) if original else call.layout.originals
-        if folder and tf.io.gfile.isdir(folder):
-            self._make_up(call, as_text(folder, "export_path"), original)
-
     def _exported(self, result: Any, export_path: str, before: set[str]) -> str | None:
-        """The version that was exported, by what the wrapped exporter returned, or by what is new."""
-        with self._failing(f"no slim servable of what the exporter {self.name!r} returned"):
-            if result is not None:
-                return as_path(result, self.name)
-            new = sorted(_versions(export_path) - before, key=int)
-            if new:
-                original = os.path.join(as_text(export_path, "export_path"), new[-1])
-                log.warning("estimator_slim: the exporter %r returned None, yet %s is new; it gets its "
-                            "slim servable all the same. Let the exporter return the path", self.name,
-                            original)
-                return original
+        with self._slimming.failing(f"no slim servable of what the exporter {self.name!r} returned"):
+            return exported_version(result, self.name, export_path, before)
         return None
 
-    def _follow(self, call: Call, original: str) -> None:
-        """Writes the slim twin of a new original; removes the twins of those that are gone."""
-        with self._failing(f"the folder beside {original} may hold versions whose original is gone"):
-            with self._failing(f"no slim servable of {original}"):
-                self._write(call, original)
-            if call.layout.replaced:
-                stand_in(original, call.layout.slim(original))
-            mirror_collection(original, call.layout)
-
-    def _make_up(self, call: Call, folder: str, but: str | None) -> None:
-        """Writes the newest slim twin in a folder of exports that is missing and worth another try."""
-        slims = os.path.dirname(call.layout.slim(os.path.join(folder, "0")))
-        there = _versions(folder)
-        self._failed = {slim: record for slim, record in self._failed.items()
-                        if os.path.basename(slim) in there}
-        options = replace(resolve(EXPORTER, self._arguments), report=call.layout.place)
-        for one in lacking(folder, slims, options, self._failed):
-            if one.original != but and not one.left_alone:
-                log.info("estimator_slim: %s has no slim servable yet; it gets it now", one.original)
-                with self._failing(f"no slim servable of {one.original}",
-                                   again=one.last is not None and one.last.error is not None):
-                    try:
-                        self._write(call.of(one.original), one.original)
-                    except DestinationError:
-                        if not tf.io.gfile.exists(one.slim):  # else another process has made it
-                            raise
-                if call.layout.replaced:
-                    stand_in(one.original, one.slim)
-                return
-
-    def _write(self, call: Call, original: str) -> None:
-        def options() -> Options:
-            return call.completed(resolve(EXPORTER, self._arguments))
-
-        place = call.layout.place
-        self._require_own_suffix(chosen("suffix", None))
-        with held(call.checkpoint) as checkpoint:
-            write_twin(original, call.layout.slim(original), place, options, self._failed,
-                       self._tell(call.estimator, call.step, place), checkpoint)
-
-    def _tell(self, estimator: Any, step: int, place: Any) -> Callable[[Report], None] | None:
-        """What shows a report in TensorBoard, among what the Estimator's model_dir holds."""
-        model_dir = getattr(estimator, "model_dir", None)
-        if model_dir is None or place == OFF:
-            return None
-        folder = events_folder(model_dir, self.name, self._chosen("suffix"))
-        return functools.partial(write_events, folder, step)
-
-    def _chosen(self, name: str) -> Any:
-        return chosen(name, self._arguments[name])
+    def _slim(self, call: Call, original: str | None, is_the_last: bool) -> None:
+        """Sees to the slim twin of what was exported, if something was, and to one that is missing."""
+        slimming, originals = self._slimming, call.layout.originals
+        with slimming.failing(f"versions in {originals} may lack their slim servables"):
+            folder = os.path.dirname(original) if original else originals
+            if original and not slimming.follow(call, original):
+                folder = ""  # as where the disk is full
+            if folder and tf.io.gfile.isdir(folder):
+                slimming.make_up(call, as_text(folder, "export_path"), original)
+        if is_the_last:
+            slimming.background.finish()
 
     def _require_own_suffix(self, otherwise: str | None) -> None:
         """Refuses exporters that share a place. `otherwise`: the suffix of those given none."""
         within: Any = self
         places = []
         while isinstance(within, OptimizingExporter):
-            places.append((within._chosen("layout"), within._arguments["suffix"] or otherwise))
+            places.append((within._slimming.chosen("layout"), within._arguments["suffix"] or otherwise))
             within = within._exporter
         require_own_place(*places)
-
-    @contextlib.contextmanager
-    def _failing(self, what: str, *, again: bool = False) -> Iterator[None]:
-        """Logs what the block raises, and `what` it means, unless `on_error` is `raise`.
-
-        `again`: the same was logged at length before.
-        """
-        try:
-            yield
-        except Exception as e:
-            if self._chosen("on_error") == RAISE:
-                raise
-            if again:
-                log.warning("estimator_slim: still %s: %s", what, e)
-            else:
-                log.failure(e, f"estimator_slim: {what}; the original is as it was and "
-                               "training goes on")
-
-
-def _versions(folder: str) -> set[str]:
-    """The names of versions in a folder of exports; none where it cannot be listed."""
-    with contextlib.suppress(tf.errors.OpError, TypeError):
-        return {name for name in names_in(folder) if name.isdigit()}
-    return set()

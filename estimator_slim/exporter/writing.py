@@ -24,7 +24,7 @@ from estimator_slim.saved_model import fingerprint_of, is_copy, is_marked, publi
 
 def write_twin(original: str, slim: str, place: Any, options: Callable[[], Options],
                failed: dict[str, Report], tell: Callable[[Report], None] | None = None,
-               checkpoint: str | None = None) -> None:
+               checkpoint: str | None = None, files: str | None = None) -> None:
     """Writes the slim twin of `original` to `slim`.
 
     Args:
@@ -35,19 +35,20 @@ def write_twin(original: str, slim: str, place: Any, options: Callable[[], Optio
       failed: has the records of twins that could not be written, by their directories.
       tell: who else is told of the record.
       checkpoint: where the one that the options name is read from; None: under its own name.
+      files: where those of the original are read from; None: in its directory.
 
     Raises:
       EstimatorSlimError: it cannot be written.
     """
     there = tf.io.gfile.isdir(slim) and (is_marked(slim) or is_copy(slim))
-    if there and _is_of(original, slim, place):
+    if there and _is_of(files or original, slim, place):
         log.info("estimator_slim: %s is there already, and of the same original", slim)
         return
     try:
         with announced(Report(original, slim, interrupted=_interrupted(slim, place)), place), \
                 recorded(original, slim, place, tell=tell) as report, \
                 _gone_if_failing(slim if there else None):
-            work = optimize(report, options(), replacing=there, checkpoint=checkpoint)
+            work = optimize(report, options(), replacing=there, checkpoint=checkpoint, files=files)
     except Exception:
         failed[slim] = report
         raise

@@ -2,7 +2,7 @@
 
 from estimator_slim.verify.questions.cases import EDGES, EXTREME, MILD, TYPICAL, asks, is_made_up
 from estimator_slim.verify.questions.hashed import Trained
-from estimator_slim.verify.questions.input_fn import as_called_by
+from estimator_slim.verify.questions.input_fn import Drawn, as_called_by
 from estimator_slim.verify.questions.made_up import MadeUp, trained_requests
 from estimator_slim.verify.questions.parsers import Feature
 from estimator_slim.verify.questions.served_inputs import ServedInput, signature_inputs
@@ -10,6 +10,7 @@ from estimator_slim.verify.questions.sources import questions_for
 from estimator_slim.verify.questions.ways import Way, narrowed, with_features
 
 __all__ = [
+    "Drawn",
     "EDGES",
     "EXTREME",
     "Feature",

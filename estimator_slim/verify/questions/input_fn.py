@@ -35,11 +35,26 @@ def input_fn_requests(input_fn: Callable[..., Any], servable: Servable, *,
     Raises:
       OptionError: the input_fn fails, or no signature takes what it yields.
     """
-    taken = input_fn_batches(input_fn, batches)
+    taken = input_fn() if isinstance(input_fn, Drawn) else input_fn_batches(input_fn, batches)
     if not taken:
         log.warning("estimator_slim: verify_input_fn gives no batch")
         return []
     return own_requests(taken, servable, "verify_input_fn", "input_fn")
+
+
+class Drawn:
+    """The first batches of an input_fn, in its place: other than a function, they go to any process."""
+
+    def __init__(self, input_fn: Callable[..., Any], batches: int = 16) -> None:
+        """Draws them. Raises OptionError where the input_fn fails."""
+        self._batches = input_fn_batches(input_fn, batches)
+        while isinstance(input_fn, functools.partial):
+            input_fn = input_fn.func
+        self.__module__ = input_fn.__module__  # by which records name it
+        self.__qualname__ = getattr(input_fn, "__qualname__", type(input_fn).__name__)
+
+    def __call__(self) -> list[Batch]:
+        return self._batches
 
 
 def input_fn_batches(input_fn: Callable[..., Any], count: int) -> list[Batch]:
