@@ -212,6 +212,7 @@ def wrong_values() -> list:
         ("--slim_patience=0", ": expected a whole number of seconds, 1 or more, got 0"),
         ("--slim_warmup=-1", ": expected a number of records, 0 or more, got -1"),
         ("--slim_report=", ": expected a path, got an empty one"),
+        ("--slim_background=maybe", "maybe"),
     ]
 
 
