@@ -1,4 +1,4 @@
-"""From text to slim servable: an intent classifier in about a minute on two cores.
+"""From text to slim servable: an intent classifier in about a minute and a half on two cores.
 
     pip install "estimator-slim[examples]"
     python examples/intent_classifier.py
@@ -8,12 +8,15 @@ It trains a tf.estimator.DNNClassifier to tell 42 home-assistant intents apart. 
 table is most of the servable, as in most text classifiers. What estimator_slim needs from a
 training program is one line, in train(): the exporter is wrapped. To verify with your own data it
 takes an input_fn that gives what requests hold, as raw_text() here. The rest of this file is
-an ordinary Estimator program, and at its end the two servables, original and slim, are
-loaded as TensorFlow Serving loads them and compared on sentences that training never saw.
+an ordinary Estimator program. At its end the original, the slim servable and one for each
+preset are loaded as TensorFlow Serving loads them, and compared on sentences that training
+never saw.
 """
 
+import json
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -31,6 +34,7 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("model_dir", None, "Where to train and export; default: a new temporary one.")
 flags.DEFINE_integer("train_steps", 900, "Training steps, each on one batch.", lower_bound=1)
 flags.DEFINE_integer("seed", 1, "Decides the sentences, their split and the initial weights.")
+flags.DEFINE_boolean("presets", True, "Whether to show what each preset makes of the model, too.")
 
 BUCKETS = 200_000  # rows of the embedding table; wide, so that few words share a row
 DIMENSION = 64
@@ -175,23 +179,31 @@ def to_request(sentence: str) -> bytes:
     ).SerializeToString()
 
 
-def compare(original: Servable, slim: Servable, test: intents_data.Labelled) -> None:
+def compare(servables: dict, test: intents_data.Labelled) -> None:
+    """Prints a line for each; the first is the original."""
     requests = [to_request(sentence) for sentence, _ in test]
     expected = np.array([intent for _, intent in test])
-    ours, theirs = np.array(original.intents(requests)), np.array(slim.intents(requests))
-    times = latencies([original, slim], requests[::LATENCY_EVERY])
+    answers = {name: np.array(one.intents(requests)) for name, one in servables.items()}
+    times = latencies(list(servables.values()), requests[::LATENCY_EVERY])
+    original = answers["original"]
 
-    print(f"\n{'':32}{'original':>12}{'slim':>12}   slim / original")
-    sizes = original.megabytes(), slim.megabytes()
-    print_row("size on disk", "{:.1f} MB", *sizes)
-    print_row(f"accuracy, {len(test):,} test sentences", "{:.2%}",
-              np.mean(ours == expected), np.mean(theirs == expected))
-    print(f"{'same intent as the original':32}{'':12}{np.mean(ours == theirs):>12.2%}")
-    print_row("latency, 1 sentence, median", "{:.0f} µs", *times)
+    print(f"\n{len(test):,} sentences that training never saw\n\n{'':12}{'on disk':>10}{'':9}"
+          f"{'accuracy':>10}{'same intent':>13}{'load':>10}{'memory':>10}{'latency':>10}")
+    largest = servables["original"].megabytes()
+    for (name, one), microseconds in zip(servables.items(), times):
+        took = loading(one.path)
+        print(f"{name:12}{one.megabytes():>7.1f} MB{part(one.megabytes(), largest):>9}"
+              f"{np.mean(answers[name] == expected):>10.2%}{np.mean(answers[name] == original):>13.2%}"
+              f"{took['milliseconds']:>7.0f} ms{took['megabytes']:>7.1f} MB{microseconds:>7.0f} µs",
+              flush=True)
+
+
+def part(size: float, of: float) -> str:
+    return "" if size == of else f"  1/{of / size:.1f}"
 
 
 def latencies(servables: list, requests: list) -> list:
-    """Median microseconds a request; by turns, so that both meet the same noise."""
+    """Median microseconds a request; by turns, so that all meet the same noise."""
     for request in requests[:50]:  # warm up
         for servable in servables:
             servable.intents([request])
@@ -199,9 +211,26 @@ def latencies(servables: list, requests: list) -> list:
     return [statistics.median(times) for times in zip(*rounds)]
 
 
-def print_row(what: str, form: str, original: float, slim: float) -> None:
-    cells = f"{form.format(original):>12}{form.format(slim):>12}"
-    print(f"{what:32}{cells}{slim / original:>13.2f} ×")
+LOADING = """
+import json, sys, time
+import tensorflow as tf
+
+def memory():
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("RssAnon"))
+
+with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+    before, started = memory(), time.perf_counter()
+    tf.compat.v1.saved_model.load(session, ["serve"], sys.argv[1])
+    print(json.dumps({"milliseconds": 1e3 * (time.perf_counter() - started),
+                      "megabytes": (memory() - before) / 1e3}))
+"""
+
+
+def loading(path: str) -> dict:
+    """What loading takes, in a process that has loaded nothing before."""
+    done = subprocess.run([sys.executable, "-c", LOADING, path], check=True, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def print_demo(original: Servable, slim: Servable) -> None:
@@ -216,9 +245,19 @@ def print_demo(original: Servable, slim: Servable) -> None:
 # ---- the program -------------------------------------------------------------------------
 
 
-def newest_version(folder: str) -> str:
-    versions = [name for name in os.listdir(folder) if name.isdigit()]
-    return os.path.join(folder, max(versions, key=int))
+def versions(folder: str) -> set:
+    return {name for name in os.listdir(folder) if name.isdigit()} if os.path.isdir(folder) else set()
+
+
+def with_presets(original: str, model_dir: str, splits: intents_data.Splits) -> dict:
+    """The same original with each preset: preset → its slim servable's path."""
+    paths = {}
+    for preset in ("lossless", "balanced", "smallest", "auto"):
+        paths[preset] = os.path.join(model_dir, "presets", preset, os.path.basename(original))
+        estimator_slim.optimize_saved_model(
+            original, paths[preset], preset=preset, checkpoint=model_dir,
+            verify_input_fn=raw_text(splits.validation))
+    return paths
 
 
 def main(argv) -> None:
@@ -233,21 +272,33 @@ def main(argv) -> None:
     print(f"{len(labels)} intents; sentences: {len(splits.train):,} to train on, "
           f"{len(splits.validation):,} to validate, {len(splits.test):,} to test")
     print(f"Training {FLAGS.train_steps:,} steps in {model_dir}", flush=True)
+    folder = os.path.join(model_dir, "export", "best")
+    before = versions(folder)
     train(classifier(model_dir, labels, FLAGS.train_steps, FLAGS.seed), splits)
 
-    best = newest_version(os.path.join(model_dir, "export", "best"))
-    slim_folder = os.path.join(model_dir, "export", "best" + FLAGS.slim_suffix)
-    slim_path = os.path.join(slim_folder, os.path.basename(best))
-    if not os.path.isdir(slim_path):
-        sys.exit(f"No slim servable: {slim_path} does not exist. The original is {best}; the\n"
-                 "messages of estimator_slim above say why (or --noslim_enabled was given).")
-    original, slim = Servable(best), Servable(slim_path)
-    compare(original, slim, splits.test)
-    print_demo(original, slim)
+    made = versions(folder) - before
+    if not made:
+        sys.exit(f"Nothing was exported: {model_dir} holds a model of as many steps, or a better one,\n"
+                 "from an earlier run. Give another --model_dir, or more --train_steps.")
+    version = max(made, key=int)
+    slim_folder = folder + FLAGS.slim_suffix
+    paths = {"original": os.path.join(folder, version), "slim": os.path.join(slim_folder, version)}
+    if not os.path.isdir(paths["slim"]):
+        sys.exit(f"No slim servable: {paths['slim']} does not exist. The original is\n"
+                 f"{paths['original']}; the messages of estimator_slim above say why (or\n"
+                 "--noslim_enabled was given).")
+    if FLAGS.presets:
+        print("\nThe same model with each preset", flush=True)
+        paths.update(with_presets(paths["original"], model_dir, splits))
+    servables = {name: Servable(path) for name, path in paths.items()}
+    compare(servables, splits.test)
+    print_demo(servables["original"], servables["slim"])
 
-    page = os.path.join(f"{slim_folder}-report", f"{os.path.basename(best)}.html")
-    print(f"\nOriginal: {original.path}\nSlim:     {slim.path}\nReport:   {page}\n"
-          f"To serve: tensorflow_model_server --model_name=intents --model_base_path={slim_folder}")
+    print(f"\nOriginal:    {paths['original']}\nSlim:        {paths['slim']}\n"
+          f"Report:      {slim_folder}-report/{version}.html, to be opened in a browser\n"
+          f"TensorBoard: tensorboard --logdir={model_dir}\n"
+          f"To serve:    tensorflow_model_server --model_name=intents --model_base_path={slim_folder}\n"
+          "Next:        OptimizingExporter(..., preset=\"auto\") in your own program")
 
 
 if __name__ == "__main__":
