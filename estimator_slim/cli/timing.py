@@ -1,0 +1,131 @@
+"""What one servable takes, measured in this process, which is new and does nothing else.
+
+    python -c "from estimator_slim.cli.timing import main; main()" < job (pickle) > result (JSON)
+
+It is loaded as TensorFlow Serving loads it: variables restored, init op run, graph optimizer on, CPU.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+_WARM_UP = 10  # requests of each batch size before the clock is looked at
+
+
+@dataclass(frozen=True)
+class Timed:
+    """What to measure.
+
+    Attributes:
+      directory: of the servable.
+      tags: of its MetaGraph.
+      signature: that is asked.
+      inputs: input key → array; a batch of n rows is made of these, over and over.
+      batches: rows of a request.
+      seconds: that each batch size, and the clients together, are asked for.
+      clients: that ask at once, batches of the first size.
+      imports: modules of operations.
+    """
+
+    directory: str
+    tags: tuple[str, ...]
+    signature: str
+    inputs: dict[str, np.ndarray]
+    batches: tuple[int, ...]
+    seconds: float
+    clients: int
+    imports: tuple[str, ...]
+
+
+def measure(job: Timed) -> dict[str, float]:
+    """Milliseconds, bytes and requests a second, each by its name."""
+    import tensorflow  # noqa: F401  before the clock is looked at, and the memory
+
+    from estimator_slim.libraries import import_libraries
+    from estimator_slim.usage import most_memory, resident_memory
+    import_libraries(job.imports)
+    before, started = resident_memory(), time.perf_counter()
+    ask, load = _loaded(job), time.perf_counter() - started
+    batches = {n: _batch(job.inputs, n) for n in job.batches}
+    first = _seconds(lambda: ask(batches[job.batches[0]]))
+    found = {"load, ms": 1e3 * load, "first request, ms": 1e3 * first}
+    for n, inputs in batches.items():
+        taken = sorted(_repeated(ask, inputs, job.seconds))
+        found[f"median of a batch of {n}, ms"] = 1e3 * statistics.median(taken)
+        found[f"99th of 100 of a batch of {n}, ms"] = 1e3 * taken[int(0.99 * (len(taken) - 1))]
+    found[f"requests a second, {job.clients} clients"] = _throughput(
+        ask, batches[job.batches[0]], job.clients, job.seconds)
+    return {**found, "memory, MB": (resident_memory() - before) / 1e6,
+            "most memory, MB": (most_memory() - before) / 1e6}
+
+
+def _loaded(job: Timed) -> Callable[[list], Any]:
+    """The servable's signature, as a function of the values of its inputs in the order of the job."""
+    import tensorflow as tf
+    config = tf.compat.v1.ConfigProto(device_count={"GPU": 0}, allow_soft_placement=True)
+    session = tf.compat.v1.Session(graph=tf.Graph(), config=config)
+    with session.graph.as_default():
+        loaded = tf.compat.v1.saved_model.load(session, list(job.tags), job.directory)
+    signature = loaded.signature_def[job.signature]
+    fetches = [one.name for one in signature.outputs.values() if one.name]
+    feeds = [signature.inputs[key].name for key in job.inputs]
+    run = session.make_callable(fetches, feed_list=feeds)
+    return lambda values: run(*values)
+
+
+def _batch(inputs: dict[str, np.ndarray], rows: int) -> list[np.ndarray]:
+    return [np.take(one, np.arange(rows) % len(one), axis=0) for one in inputs.values()]
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def _repeated(ask: Callable, inputs: list, seconds: float) -> list[float]:
+    """Seconds of each request, one after the other."""
+    for _ in range(_WARM_UP):
+        ask(inputs)
+    taken: list[float] = []
+    until = time.perf_counter() + seconds
+    while not taken or time.perf_counter() < until:
+        taken.append(_seconds(lambda: ask(inputs)))
+    return taken
+
+
+def _throughput(ask: Callable, inputs: list, clients: int, seconds: float) -> float:
+    """Requests a second of so many threads together."""
+    counts, started = [0] * clients, time.perf_counter()
+
+    def client(number: int) -> None:
+        while time.perf_counter() < started + seconds:
+            ask(inputs)
+            counts[number] += 1
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    return sum(counts) / (time.perf_counter() - started)
+
+
+def main() -> None:
+    """Reads what to measure from stdin, writes what was found to stdout; TensorFlow writes elsewhere."""
+    result = os.dup(1)
+    os.dup2(2, 1)
+    job = pickle.load(sys.stdin.buffer)
+    found = measure(job)
+    with os.fdopen(result, "w") as file:
+        json.dump(found, file)
