@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError
 
 from estimator_slim.saved_model import Servable
 from estimator_slim.serving_api import message
-from estimator_slim.verify.answers import Job, ask
+from estimator_slim.verify.answers import LARGE_BYTES, Job, ask
 from estimator_slim.verify.request import Answer, Refusal, Request
 from estimator_slim.verify.tfrecords import read_records
 
@@ -63,7 +63,8 @@ def replay_faults(servable: Servable, records: Sequence[WarmUpRecord], tags: Seq
     served = servable.graph.interface.served()
     found = [record.fault or _unfit(record.requests, served) for record in records]
     requests = [r for record, fault in zip(records, found) if not fault for r in record.requests]
-    answers = _answers(Job(servable.directory, requests, tags)) if requests else iter(())
+    job = Job(servable.directory, requests, tags, in_files=LARGE_BYTES)
+    answers = _answers(job) if requests else iter(())
     for number, record in enumerate(records):
         if not found[number]:
             asked = list(itertools.islice(answers, len(record.requests)))
