@@ -1,4 +1,4 @@
-"""The kernels that the rows of a table meet first, where nothing but sums lies between."""
+"""The kernels that the rows of a table meet first, with nothing but sums and weights of rows between."""
 
 from __future__ import annotations
 
