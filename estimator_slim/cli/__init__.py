@@ -25,7 +25,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from estimator_slim.cli import bench, compare, exit_codes, inspect, optimize, quiet, report
+from estimator_slim.cli import bench, compare, exit_codes, inspect, optimize, quiet, report, sync
 from estimator_slim.cli.parsing import PROGRAM, Command, look_first, parse, set_flags
 from estimator_slim.cli.wording import as_flags
 from estimator_slim.errors import EstimatorSlimError, OptionError
@@ -33,7 +33,7 @@ from estimator_slim.errors import EstimatorSlimError, OptionError
 __all__ = ["main"]
 
 _COMMANDS: dict[str, Command] = {"inspect": inspect, "optimize": optimize, "compare": compare,
-                                 "bench": bench, "report": report}
+                                 "bench": bench, "report": report, "sync": sync}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,7 +7,7 @@ DONE, FAILED, WRONG_CALL, HARDLY_VERIFIED, INTERRUPTED = 0, 1, 2, 3, 130
 MEANINGS = {
     DONE: "done",
     FAILED: "failed or refused; nothing was written. `compare`: they do not answer alike. "
-            "`optimize` of many: not all are done",
+            "`optimize` of many: not all are done. `sync`: slim servables are still missing",
     WRONG_CALL: "a wrong call: a command, an option or a value that does not exist; nothing was done",
     HARDLY_VERIFIED: "done, but some of it could not be verified, as the warnings say",
     INTERRUPTED: "interrupted; nothing was written",
