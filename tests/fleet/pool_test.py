@@ -92,7 +92,8 @@ def test_what_is_available_is_less_than_there_is() -> None:
     ({"report": "off"}, "report: .* got 'off': by its record a servable is known to be done"),
     ({"verify_input_fn": lambda: None}, "verify_input_fn: expected a function that another process can"),
     ({"bits": 5}, "bits: expected 4, 8 or 16, got 5"),
-    ({"out": "slim", "relative_to": "/other"}, "relative_to: expected a folder that .* is in")], ids=str)
+    ({"out": "slim", "relative_to": "/other"}, "relative_to: expected a folder that .* is in")],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "wrong")
 def test_what_is_wrong_is_an_error_before_anything_is_done(
         tmp_path: Path, arguments: dict, wrong: str) -> None:
     with pytest.raises(OptionError, match=wrong):
