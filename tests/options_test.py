@@ -394,3 +394,9 @@ def done_with(tmp_path_factory: Any, exported: Callable, trained: str) -> Callab
 def test_each_choice_of_an_option_does_something_of_its_own(name: str, done_with: Callable) -> None:
     choices = OPTIONS[name].flag
     assert len({done_with(name, choice) for choice in choices}) == len(choices)
+
+
+@pytest.mark.parametrize("given, count", [
+    ("500MB", 500_000_000), ("2gb", 2_000_000_000), ("1.5 GiB", 3 << 29), ("4096", 4096), (7, 7)])
+def test_memory_is_a_number_of_bytes_or_has_a_unit(given: Any, count: int) -> None:
+    assert resolve(FUNCTION, {"verify_memory": given}).verify_memory == count
