@@ -1,22 +1,27 @@
 """How much memory optimizing takes, and how much there is.
 
-Tables are read in slices, so this process takes little; the one that verifies has the original in
-memory.
+Tables are read in slices, so the process that optimizes takes little. The one that verifies is told how
+much it may take, and leaves tables in their files where that is too little.
 """
 
 from __future__ import annotations
 
 from estimator_slim.free_memory import free_memory
 
-PROCESSES = 1_000_000_000  # bytes that TensorFlow takes in the two processes that work on a servable
-_OF_AN_ORIGINAL = 1.5      # that its verification takes: once as it is served, and what loading it takes
+PROCESSES = 1_200_000_000  # bytes of the two processes that work on a small servable
+_ROOM = 200_000_000        # of these, beside TensorFlow's own
 _OF_ALL = 0.8              # of what is available
 _WHERE_UNKNOWN = 4_000_000_000  # bytes, where the system does not tell what is free
 
 
 def needed_memory(byte_count: int) -> int:
     """Bytes of memory for an original of so many bytes."""
-    return PROCESSES + int(_OF_AN_ORIGINAL * byte_count)
+    return PROCESSES + byte_count
+
+
+def room_to_verify(byte_count: int, memory: int) -> int:
+    """Bytes that verifying it may take, beside TensorFlow's own, of what all processes may take."""
+    return max(_ROOM, min(needed_memory(byte_count), memory) - PROCESSES + _ROOM)
 
 
 def available_memory() -> int:

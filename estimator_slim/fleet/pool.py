@@ -11,6 +11,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -18,7 +19,7 @@ from absl import flags, logging
 
 from estimator_slim.errors import EstimatorSlimError
 from estimator_slim.fleet.job import Job, Result, failed, optimize_job
-from estimator_slim.fleet.memory import PROCESSES, needed_memory
+from estimator_slim.fleet.memory import PROCESSES, needed_memory, room_to_verify
 from estimator_slim.options import are_parsed
 from estimator_slim.usage import resident_memory
 
@@ -44,7 +45,7 @@ def run(jobs: Sequence[Job], *, processes: int, memory: int) -> Iterator[Result]
     try:
         while todo or any(worker.job for worker in pool):
             while job := _next(todo, pool, workers, memory):
-                _free(pool).do(job)
+                _free(pool).do(_within(job, memory))
             yield from _finished(pool)
     finally:
         for worker in pool:
@@ -61,6 +62,14 @@ def _next(todo: list[Job], pool: list[_Worker], workers: int, memory: int) -> Jo
         if not working or needed_memory(todo[number].byte_count) <= left:
             return todo.pop(number)
     return None
+
+
+def _within(job: Job, memory: int) -> Job:
+    """The job, whose verification keeps to the memory that was reckoned for it."""
+    if job.options.verify_memory is not None:
+        return job
+    room = room_to_verify(job.byte_count, memory)
+    return replace(job, options=replace(job.options, verify_memory=room))
 
 
 def _free(pool: list[_Worker]) -> _Worker:

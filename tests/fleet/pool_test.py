@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -69,7 +70,7 @@ def jobs(*gigabytes: float) -> list[Job]:
 @pytest.mark.parametrize("working, waiting, there, begun", [
     ([], [1, 2, 3], 100, "3"),                      # the largest first
     ([3], [1, 2, 3], 100, "3"),
-    ([3], [1, 2, 3], 10, "2"),                      # what there is memory for: 5.5 for 3, 4 for 2
+    ([3], [1, 2, 3], 7.5, "2"),                     # what there is memory for: 4.2 for 3, 3.2 for 2
     ([3], [2, 3], 6, None),                         # else it waits
     ([], [50], 10, "50"),                           # what never has room is done alone
     ([1, 1], [1], 100, None)])                      # no process is free
@@ -77,6 +78,14 @@ def test_what_is_begun_next(working: list, waiting: list, there: float, begun: s
     busy: Any = [SimpleNamespace(job=job) for job in jobs(*working)]
     job = pool._next(jobs(*waiting), busy, 2, int(there * GB))
     assert (job.source if job else None) == begun
+
+
+def test_a_verification_keeps_to_the_memory_that_was_reckoned_for_it() -> None:
+    [job] = jobs(3)
+    assert pool._within(job, 100 * GB).options.verify_memory == 3.2 * GB
+    assert pool._within(job, 2 * GB).options.verify_memory == 1 * GB
+    chosen = dataclasses.replace(job, options=resolve(FUNCTION, {"verify_memory": "2GB"}))
+    assert pool._within(chosen, 100 * GB) == chosen
 
 
 def test_what_is_available_is_less_than_there_is() -> None:

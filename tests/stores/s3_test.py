@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from tests.stores import server, steps
 from tests.support.by_hand import servable, v1, variable
+from tests.support.processes import run_python
 
 MISSING = [name for name in ("moto", "tensorflow_io") if importlib.util.find_spec(name) is None]
 pytestmark = [pytest.mark.long,
@@ -126,3 +127,18 @@ def test_an_exporter_whose_model_dir_is_in_a_store_writes_and_collects_there(
     assert {path for path in files if path.startswith(("latest-slim", "latest-slim-report"))} == {
         f"latest-slim/{version}/{name}" for name in FILES | {"assets/vocabulary.txt"}} | {
         f"latest-slim-report/{version}.{kind}" for kind in ("json", "html")}
+
+
+def test_the_command_optimizes_all_of_a_store_and_its_exit_code_is_its_own(
+        store: Callable, original: str) -> None:
+    """tensorflow-io aborts where a process that used its s3:// ends by itself."""
+    there = store()
+    for model in ("a", "b"):
+        there.run("copy", original, f"s3://bucket/models/{model}/export/best/7")
+    command = ["-m", "estimator_slim", "optimize", "s3://bucket/models/*/export/best/*", "--jobs=1",
+               "--out=s3://bucket/slim", "--slim_imports=tensorflow_io", "--slim_verify=off"]
+    for told in ("2 published", "2 unchanged"):
+        done = run_python(*command, env=there.environment)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines()[-1].startswith(f"2 of 2 servables done: {told}; ")
+    assert {path.split("/")[0] for path in there.files("slim")} == {"a", "b", "summary.json"}
