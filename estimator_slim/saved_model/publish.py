@@ -43,8 +43,8 @@ def published(directory: str, *, replacing: bool = False) -> Iterator[str]:
     """
     directory = directory.rstrip("/")
     if "://" in directory:
-        with published_in_store(directory) as temporary, _writing(directory, temporary):
-            yield temporary
+        with published_in_store(directory, replacing=replacing) as folder, _writing(directory, folder):
+            yield folder
         return
     if os.path.islink(directory) and os.path.isdir(directory):
         directory = os.path.realpath(directory)  # no rename fills what a link leads to

@@ -39,17 +39,21 @@ _PATIENCE, _LOOK = 10.0, 0.2      # seconds that one who goes on waits for the o
 
 
 @contextlib.contextmanager
-def published_in_store(directory: str) -> Iterator[str]:
+def published_in_store(directory: str, *, replacing: bool = False) -> Iterator[str]:
     """A folder on this machine's disk to write into, which is in the store when the block ends well.
 
+    `replacing`: what is at `directory` gives way to it, when all is ready to be moved.
+
     Raises:
-      DestinationError: `directory` is there, before or after the work, or cannot be written.
+      DestinationError: `directory` is there and not empty, before or after the work, or cannot be
+        written.
     """
     _remove_what_the_dead_left(os.path.dirname(directory))
-    _refuse_existing(directory)
+    if not replacing:
+        _refuse_existing(directory)
     with _folder_on_disk() as folder:
         yield folder
-        _publish(folder, directory)
+        _publish(folder, directory, replacing)
 
 
 @contextlib.contextmanager
@@ -85,7 +89,7 @@ def _refuse_existing(directory: str) -> None:
                                "give another destination")
 
 
-def _publish(folder: str, directory: str) -> None:
+def _publish(folder: str, directory: str, replacing: bool) -> None:
     """Copies a finished folder into the store, and moves it to its place."""
     files = [os.path.relpath(os.path.join(path, name), folder)
              for path, _, names in os.walk(folder) for name in names]
@@ -96,6 +100,9 @@ def _publish(folder: str, directory: str) -> None:
             tf.io.gfile.makedirs(os.path.dirname(os.path.join(staging, file)))
             tf.io.gfile.copy(os.path.join(folder, file), os.path.join(staging, file))
         _claim(staging, directory, until=time.time() + seconds)
+        if replacing:
+            with contextlib.suppress(tf.errors.NotFoundError):
+                remove_in_order(directory)
         _refuse_existing(directory)
         _move(staging, directory, sorted(files, key=lambda file: (file == READ_FIRST, file)))
     except tf.errors.OpError as e:

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from estimator_slim import DestinationError, optimize_saved_model
 from estimator_slim.report import from_json
-from estimator_slim.saved_model.publish import withdraw
+from estimator_slim.saved_model.publish import published, withdraw
 from estimator_slim.saved_model.temporary import temporary_name
 from tests.faults.exporting import ORIGINALS, numbered
 from tests.faults.killing import answers, compare
@@ -163,6 +163,14 @@ def test_where_there_is_no_room_on_the_disk_nothing_is_left_in_the_store(
     with pytest.raises(DestinationError, match="/no/such cannot be written .*Set TMPDIR"):
         slim(original, f"{store}/7")
     assert files(store) == set()
+
+
+def test_what_is_to_be_replaced_gives_way_when_all_is_written(original: Path, store: str) -> None:
+    slim(original, f"{store}/7")
+    with published(f"{store}/7", replacing=True) as folder:
+        assert files(f"{store}/7") == FILES
+        Path(folder, "saved_model.pb").write_bytes(b"new")
+    assert files(f"{store}/7") == {"saved_model.pb"}
 
 
 def test_a_version_is_withdrawn_from_a_store_beginning_with_what_loaders_look_for(
