@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -206,3 +207,30 @@ def test_help_of_a_program_lists_the_flags_of_the_library(tmp_path: Path) -> Non
     done = run_python(program, "--help")
     flags = re.findall(r"^ +--(?:\[no\])?slim_(\w+)", done.stdout, re.MULTILINE)
     assert {*flags} == {name for name, one in OPTIONS.items() if one.flag is not None}
+
+
+def refusing() -> Any:
+    x, bias = v1.placeholder(tf.float32, [None, 2], "x"), variable("bias", np.float32(1.0))
+    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(tf.equal(x, 1234.5)), [x])]):
+        return {"x": x}, {"y": x + bias}
+
+
+def test_the_exit_code_tells_what_could_hardly_be_verified(tmp_path: Path) -> None:
+    original = servable(tmp_path, refusing)
+    done = run_python(*MODULE, "optimize", original, tmp_path / "slim/1", "--slim_transforms=")
+    assert done.returncode == exit_codes.HARDLY_VERIFIED, done.stderr
+    assert done.stderr.startswith(f"estimator-slim: {tmp_path}/slim/1 is not verified: ")
+    assert (tmp_path / "slim/1/saved_model.pb").exists()
+    required = run_python(*MODULE, "optimize", original, tmp_path / "slim/2", "--slim_transforms=",
+                          "--slim_verify=require")
+    assert required.returncode == exit_codes.FAILED
+    assert not (tmp_path / "slim/2").exists()
+
+
+def test_compare_tells_programs_the_sizes_and_what_verification_found(original: str) -> None:
+    done = run_python(*MODULE, "compare", original, original, "--json")
+    assert (done.returncode, done.stderr) == (exit_codes.DONE, "")
+    found = json.loads(done.stdout)
+    assert found["bytes"][0] == found["bytes"][1] > 0
+    assert [one["output"] for one in found["verification"]["outputs"]] == ["y"]
+    assert found["verification"]["failures"] == []
