@@ -21,6 +21,7 @@ from estimator_slim.errors import EstimatorSlimError, SourceError
 _GRAPHS = ("saved_model.pb", "saved_model.pbtxt")
 _PARTS = ("variables", "assets", "assets.extra")  # of a servable
 _CHECKPOINT = (".index", ".meta", ".ckpt")
+LOOKING = "estimator_slim looks at a store"  # the name of a thread
 PATIENCE = 30  # seconds
 _DEEPEST = 3    # folders between a model_dir and a version in it: export/best/1700000000
 _MOST_NAMES = 5  # of a folder's content, in a message
@@ -69,7 +70,7 @@ def require_reachable(path: str, error: type[EstimatorSlimError], seconds: int =
         return
     import tensorflow as tf  # takes seconds
     looked: futures.Future[bool] = futures.Future()
-    threading.Thread(target=_look, args=(path, looked), daemon=True).start()
+    threading.Thread(target=_look, args=(path, looked), name=LOOKING, daemon=True).start()
     try:
         looked.result(timeout=seconds)
     except futures.TimeoutError as e:

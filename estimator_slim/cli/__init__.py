@@ -20,6 +20,7 @@ import argparse
 import atexit
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 
@@ -29,6 +30,7 @@ from estimator_slim.cli import bench, compare, exit_codes, inspect, optimize, qu
 from estimator_slim.cli.parsing import PROGRAM, Command, look_first, parse, set_flags
 from estimator_slim.cli.wording import as_flags
 from estimator_slim.errors import EstimatorSlimError, OptionError
+from estimator_slim.whereabouts import LOOKING
 
 __all__ = ["main"]
 
@@ -39,7 +41,8 @@ _COMMANDS: dict[str, Command] = {"inspect": inspect, "optimize": optimize, "comp
 def main(argv: Sequence[str] | None = None) -> int:
     """The `estimator-slim` command; returns its exit code. `argv`: what stands behind its name."""
     code = _main(sys.argv[1:] if argv is None else argv)
-    if "tensorflow_io" in sys.modules:  # it aborts where a process that used its s3:// ends by itself
+    is_asking = any(thread.name == LOOKING for thread in threading.enumerate())
+    if is_asking or "tensorflow_io" in sys.modules:  # whose s3:// aborts where a process just ends
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from tests.stores import server, steps
 from tests.support.by_hand import servable, v1, variable
-from tests.support.processes import run_python
+from tests.support.processes import environment, run_python
 
 MISSING = [name for name in ("moto", "tensorflow_io") if importlib.util.find_spec(name) is None]
 pytestmark = [pytest.mark.long,
@@ -142,3 +142,13 @@ def test_the_command_optimizes_all_of_a_store_and_its_exit_code_is_its_own(
         assert done.returncode == 0, done.stderr
         assert done.stdout.splitlines()[-1].startswith(f"2 of 2 servables done: {told}; ")
     assert {path.split("/")[0] for path in there.files("slim")} == {"a", "b", "summary.json"}
+
+
+def test_a_store_that_cannot_be_reached_is_one_sentence_after_the_patience_that_was_given(
+        tmp_path: Path) -> None:
+    done = run_python("-m", "estimator_slim", "optimize", "s3://bucket/best/7", tmp_path / "slim",
+                      "--slim_imports=tensorflow_io", "--slim_patience=2",
+                      env=environment(**server.reaching("1")))  # where nobody listens
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1].startswith(
+        "estimator-slim: s3://bucket/best/7 did not answer within 2 s; check its name, the network and")
