@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import pickle
 import statistics
 import subprocess
@@ -26,13 +27,14 @@ from estimator_slim.libraries import import_libraries
 from estimator_slim.options import FUNCTION
 
 if TYPE_CHECKING:
+    from estimator_slim.cli.remote import Remote
     from estimator_slim.cli.timing import Timed
     from estimator_slim.saved_model import Servable
 
 TAKES = "A B"
 HELP = "Measures two servables side by side: load, latency, throughput, memory."
 OPTIONS = ("verify_examples", "imports")
-_BEGIN = "import sys; sys.path[:] = {path!r}; from estimator_slim.cli.timing import main; main()"
+_BEGIN = "import sys; sys.path[:] = {path!r}; from {module} import main; main()"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="that each batch size is asked for, "
                         "in a round (default: 2)")
     parser.add_argument("--clients", type=int, default=4, help="that ask at once (default: 4)")
+    parser.add_argument("--server", metavar="HOST:PORT", help="measure the two in a running TensorFlow "
+                        "Serving, by gRPC")
+    parser.add_argument("--models", metavar="A,B", help="their names there (default: those of the "
+                        "folders that A and B are versions in)")
     add_tags(parser)
     add_json(parser)
 
@@ -73,7 +79,8 @@ def _numbers(text: str) -> tuple[int, ...]:
     return found
 
 
-def _jobs(arguments: argparse.Namespace) -> list[Timed]:
+def _jobs(arguments: argparse.Namespace) -> list[Timed] | list[Remote]:
+    from estimator_slim.cli.remote import Remote
     from estimator_slim.cli.timing import Timed
     from estimator_slim.saved_model import read_servable
     options = resolve(FUNCTION)
@@ -84,9 +91,20 @@ def _jobs(arguments: argparse.Namespace) -> list[Timed]:
     read_servable(arguments.b, arguments.tags)
     signature = _signature(servable, arguments.signature)
     inputs = _inputs(servable, signature, options.verify_examples)
+    if arguments.server:
+        return [Remote(arguments.server, model, signature, inputs, arguments.batches, arguments.seconds,
+                       arguments.clients) for model in _models(arguments)]
     return [Timed(directory, tuple(arguments.tags), signature, inputs, arguments.batches,
                   arguments.seconds, arguments.clients, options.imports)
             for directory in (arguments.a, arguments.b)]
+
+
+def _models(arguments: argparse.Namespace) -> list[str]:
+    """The names of the two in the server: `best` for `export/best/1700000000`."""
+    if arguments.models:
+        return list(arguments.models.split(","))
+    return [os.path.basename(os.path.dirname(os.path.abspath(one)))
+            for one in (arguments.a, arguments.b)]
 
 
 def _signature(servable: Servable, chosen: str | None) -> str:
@@ -112,12 +130,14 @@ def _inputs(servable: Servable, signature: str, examples: str | None) -> dict[st
                       "expected inputs with a row for each example. Give another --signature")
 
 
-def _measured(job: Timed) -> dict[str, float]:
-    done = subprocess.run([sys.executable, "-c", _BEGIN.format(path=sys.path)], input=pickle.dumps(job),
+def _measured(job: Timed | Remote) -> dict[str, float]:
+    program = _BEGIN.format(path=sys.path, module=type(job).__module__)
+    done = subprocess.run([sys.executable, "-c", program], input=pickle.dumps(job),
                           capture_output=True, check=False)
     if done.returncode:
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no message"]
-        raise SourceError(f"{job.directory} cannot be measured ({last[0]}); see whether it answers: "
+        what = getattr(job, "directory", None) or getattr(job, "model", "")
+        raise SourceError(f"{what} cannot be measured ({last[0]}); see whether it answers: "
                           "estimator-slim compare")
     return dict(json.loads(done.stdout))
 

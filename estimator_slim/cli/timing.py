@@ -57,17 +57,22 @@ def measure(job: Timed) -> dict[str, float]:
     import_libraries(job.imports)
     before, started = resident_memory(), time.perf_counter()
     ask, load = _loaded(job), time.perf_counter() - started
+    return {"load, ms": 1e3 * load, **asked(ask, job), "memory, MB": (resident_memory() - before) / 1e6,
+            "most memory, MB": (most_memory() - before) / 1e6}
+
+
+def asked(ask: Callable[[list], Any], job: Any) -> dict[str, float]:
+    """Milliseconds and requests a second of what takes the values of a request; `job`: a `Timed`."""
     batches = {n: _batch(job.inputs, n) for n in job.batches}
     first = _seconds(lambda: ask(batches[job.batches[0]]))
-    found = {"load, ms": 1e3 * load, "first request, ms": 1e3 * first}
+    found = {"first request, ms": 1e3 * first}
     for n, inputs in batches.items():
         taken = sorted(_repeated(ask, inputs, job.seconds))
         found[f"median of a batch of {n}, ms"] = 1e3 * statistics.median(taken)
         found[f"99th of 100 of a batch of {n}, ms"] = 1e3 * taken[int(0.99 * (len(taken) - 1))]
     found[f"requests a second, {job.clients} clients"] = _throughput(
         ask, batches[job.batches[0]], job.clients, job.seconds)
-    return {**found, "memory, MB": (resident_memory() - before) / 1e6,
-            "most memory, MB": (most_memory() - before) / 1e6}
+    return found
 
 
 def _loaded(job: Timed) -> Callable[[list], Any]:
