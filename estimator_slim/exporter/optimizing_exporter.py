@@ -148,6 +148,8 @@ class OptimizingExporter(tf.estimator.Exporter):
             folder = os.path.dirname(original) if original else originals
             if original and not slimming.follow(call, original):
                 folder = ""  # as where the disk is full
+            if is_the_last:
+                slimming.background.finish()  # so that there is room for one that is missing
             if folder and tf.io.gfile.isdir(folder):
                 slimming.make_up(call, as_text(folder, "export_path"), original)
         if is_the_last:
