@@ -25,7 +25,7 @@ OPTIMIZE = [sys.executable, "-m", "estimator_slim", "optimize", "models/*/export
 
 
 def slims(folder: Path) -> list[Path]:
-    return sorted((folder / "slim").glob("*/export/best/*/saved_model.pb"))
+    return sorted((folder / "slim").glob(f"*/export/best/{many.VERSION}/saved_model.pb"))
 
 
 def test_fifty_are_done_but_for_the_broken_one_and_a_killed_run_is_taken_up(tmp_path: Path) -> None:
