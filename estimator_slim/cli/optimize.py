@@ -16,7 +16,7 @@ from estimator_slim.errors import OptionError
 from estimator_slim.options import FUNCTION
 from estimator_slim.options import OPTIONS as EVERY
 from estimator_slim.paths import as_text
-from estimator_slim.report import Report, to_json
+from estimator_slim.report import Report, left_alone_text, to_json
 
 if TYPE_CHECKING:
     from estimator_slim.fleet import Result
@@ -119,8 +119,7 @@ def _is_hardly_verified(report: Report) -> bool:
 def _told(report: Report) -> str:
     """What came of it: what was left alone, how near the answers are, the sizes, where it all is."""
     from estimator_slim.record_files import record_path  # loads TensorFlow
-    lines = [f"{step.transform.partition('(')[0]} left {node or 'everything'} alone: {reason}"
-             for step in report.steps for node, reason in step.skipped]
+    lines = [left_alone_text(report)] if any(step.skipped for step in report.steps) else []
     if report.verification is not None:
         lines.append(str(report.verification))
     record = record_path(report.destination, resolve(FUNCTION).report)

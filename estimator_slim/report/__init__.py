@@ -2,6 +2,7 @@
 
 from estimator_slim.report.document import SCHEMA, from_json, load_report, to_json
 from estimator_slim.report.found import records_in
+from estimator_slim.report.left_alone import left_alone_text
 from estimator_slim.report.page import can_be_made as pages_can_be_made
 from estimator_slim.report.page import overview_of, page_of
 from estimator_slim.report.record import FAILED, PUBLISHED, REFUSED, Chosen, Problem, Report
@@ -36,6 +37,7 @@ __all__ = [
     "Verification",
     "accuracies",
     "from_json",
+    "left_alone_text",
     "load_report",
     "overview_of",
     "page_of",

@@ -10,6 +10,7 @@ from typing import Any
 
 from estimator_slim.errors import RequirementError
 from estimator_slim.report.amounts import duration, ratio, size
+from estimator_slim.report.left_alone import left_alone
 from estimator_slim.report.page import errors, overview, rungs, sizes, told
 from estimator_slim.report.page.headline import headline, tiles
 from estimator_slim.report.record import Report
@@ -36,7 +37,7 @@ def page_of(report: Report) -> str:
         weights=sizes.by_weight(report), waterfall=sizes.waterfall(report),
         answers=errors.of_answers(found), of_weights=errors.of_weights(report),
         plots=errors.plots(found), rungs=rungs.rungs(report), picture=rungs.picture(report),
-        asked=told.asked(found), left_alone=told.left_alone(report))
+        asked=told.asked(found), left_alone=left_alone(report))
 
 
 def overview_of(title: str, records: Mapping[str, Report], links: Mapping[str, str]) -> str:

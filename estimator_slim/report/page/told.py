@@ -1,11 +1,10 @@
-"""What was asked, and what was left alone and why, put together for reading."""
+"""What was asked, and of what kinds, put together for reading."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
 
-from estimator_slim.report.record import Report
 from estimator_slim.report.verification import Verification
 
 
@@ -38,22 +37,3 @@ def enough(option: str, value: float) -> str:
     step = 10.0 ** (math.floor(math.log10(value)) - (2 if option == "min_agreement" else 1))
     count = math.floor(value / step) if option == "min_agreement" else math.ceil(value / step)
     return f"{count * step:.6g}"
-
-
-@dataclass
-class LeftAlone:
-    """Nodes that a transform left as they were, for one reason."""
-
-    transform: str
-    reason: str
-    nodes: list[str] = field(default_factory=list)
-
-
-def left_alone(report: Report) -> list[LeftAlone]:
-    """By transform, in order, and by reason."""
-    found: dict[tuple[str, str], LeftAlone] = {}
-    for step in report.steps:
-        for node, reason in step.skipped:
-            one = found.setdefault((step.transform, reason), LeftAlone(step.transform, reason))
-            one.nodes += [node] if node else []
-    return list(found.values())
