@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import tempfile
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from estimator_slim.choosing import resolve
@@ -13,12 +15,13 @@ from estimator_slim.cli.parsing import add_json, add_servable, add_tags
 from estimator_slim.cli.tables import byte_text
 from estimator_slim.errors import SourceError
 from estimator_slim.libraries import import_libraries
-from estimator_slim.options import FUNCTION
+from estimator_slim.options import FUNCTION, Options
 from estimator_slim.paths import require_loadable
 from estimator_slim.report import Verification, verification_text
 
 if TYPE_CHECKING:
     from estimator_slim.saved_model import Servable
+    from estimator_slim.transforms import Transform
 
 TAKES = "ORIGINAL SLIM"
 HELP = "Asks two servables the same and shows how near their answers are, and their sizes."
@@ -36,18 +39,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints what the comparison found; returns the exit code."""
-    from estimator_slim.transforms import allowed_by  # loads TensorFlow, as those below do
+    from estimator_slim.saved_model import rewritten  # loads TensorFlow, as those below do
+    from estimator_slim.transforms import allowed_by, send_to_first_row
     from estimator_slim.verify import Original, questions_for
     from estimator_slim.work import bytes_of
     options, tags = resolve(FUNCTION), arguments.tags
     import_libraries(options.imports)
     servable = _loadable(arguments.original, tags)
     slim = _loadable(arguments.slim, tags)
-    allowed = allowed_by(options.transforms, max_error=options.max_error,
+    allowed = allowed_by(_transforms(options, slim.directory), max_error=options.max_error,
                          min_agreement=options.min_agreement)
     requests = questions_for(servable, examples=options.verify_examples)
     original = Original(servable, requests, tags=tags, memory=options.verify_memory)
-    found = original.compare(slim.directory, allowed)
+    with tempfile.TemporaryDirectory() as folder:
+        other = folder if rewritten(slim.directory, folder, send_to_first_row) else None
+        found = original.compare(slim.directory, allowed, other)
     sizes = [bytes_of(one.directory) for one in (servable, slim)]
     print(json.dumps({"original": servable.directory, "slim": slim.directory, "bytes": sizes,
                       "verification": dataclasses.asdict(found)}, indent=1)
@@ -55,6 +61,14 @@ def run(arguments: argparse.Namespace) -> int:
     if not found.passed:
         return exit_codes.FAILED
     return exit_codes.DONE if found.outputs else exit_codes.HARDLY_VERIFIED
+
+
+def _transforms(options: Options, slim: str) -> Sequence[Transform]:
+    """The list that was given, or else the one that the record of the slim servable tells of."""
+    from estimator_slim.record_files import read_record  # loads TensorFlow
+    from estimator_slim.transforms import transform_list
+    record = read_record(slim, None) if options.is_default_list else None
+    return transform_list(record.tried[-1].transforms) if record and record.tried else options.transforms
 
 
 def _told(found: Verification, sizes: list[int]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -52,8 +53,11 @@ def variable(name: str, values: np.ndarray, **options: Any) -> Any:
 
 
 def slim(source: str, transforms: str | None, **options: Any) -> tuple[str, Report]:
-    """The optimized servable's directory, and the report."""
-    path = str(Path(source).parent.parent / f"slim-{next(_NUMBERS)}" / "1")
+    """The optimized servable's directory, and the report.
+
+    Beside a `source` that several processes share, each has names of its own.
+    """
+    path = str(Path(source).parent.parent / f"slim-{os.getpid()}-{next(_NUMBERS)}" / "1")
     report = optimize_saved_model(source, path, transforms, **options)
     assert report is not None
     return path, report
