@@ -42,6 +42,10 @@ class Layout:
             return slim_directory(original, self.suffix, self.root)
         return os.path.join(self.replaced, os.path.basename(original))
 
+    def slims(self, originals: str) -> str:
+        """The folder of the slim servables of a folder of originals."""
+        return os.path.dirname(self.slim(os.path.join(originals, "0")))
+
     def returned(self, result: Path) -> Path:
         """What `export` returns, where the wrapped exporter returns `result`: its kind of path."""
         if self.replaced is None:

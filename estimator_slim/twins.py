@@ -14,6 +14,7 @@ The record of the last try says what came of it:
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -75,6 +76,19 @@ def lacking(originals: str, slims: str, options: Options,
 def names_in(folder: str) -> set[str]:
     """The names in a folder. Raises tf.errors.OpError where it cannot be listed."""
     return {name.rstrip("/") for name in tf.io.gfile.listdir(folder)}
+
+
+def versions_in(folder: str) -> set[str]:
+    """The names of versions in a folder of exports; none where it cannot be listed."""
+    with contextlib.suppress(tf.errors.OpError, TypeError):
+        return {name for name in names_in(folder) if name.isdigit()}
+    return set()
+
+
+def newest_lacks_its_twin(originals: str, slims: str) -> bool:
+    """Whether the newest version in a folder of exports is not in that of twins, for whatever reason."""
+    newest = max(versions_in(originals), key=int, default=None)
+    return newest is not None and newest not in versions_in(slims)
 
 
 def checkpoint_of(original: str, model_dir: str) -> str | None:

@@ -75,6 +75,11 @@ class Background:
         """Whether nothing waits."""
         return self._waiting is None
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is in work."""
+        return not self._at_work
+
     def has(self, slim: str) -> bool:
         """Whether the twin `slim` is in work."""
         return slim == self._at_work

@@ -15,11 +15,12 @@ from estimator_slim.exporter.call import Call
 from estimator_slim.exporter.held_checkpoint import held, let_go
 from estimator_slim.exporter.interruption import without_frames
 from estimator_slim.exporter.nesting import require_own_place
-from estimator_slim.exporter.returned import exported_version, versions_in
+from estimator_slim.exporter.returned import exported_version
 from estimator_slim.exporter.slimming import Slimming
 from estimator_slim.options import EXPORTER, are_parsed
 from estimator_slim.paths import as_text
 from estimator_slim.transforms import TransformList
+from estimator_slim.twins import versions_in
 
 
 class OptimizingExporter(tf.estimator.Exporter):
@@ -143,17 +144,20 @@ class OptimizingExporter(tf.estimator.Exporter):
 
     def _slim(self, call: Call, original: str | None, is_the_last: bool) -> None:
         """Sees to the slim twin of what was exported, if something was, and to one that is missing."""
-        slimming, originals = self._slimming, call.layout.originals
-        with slimming.failing(f"versions in {originals} may lack their slim servables"):
-            folder = os.path.dirname(original) if original else originals
-            if original and not slimming.follow(call, original):
-                folder = ""  # as where the disk is full
+        slimming = self._slimming
+        folder = os.path.dirname(original) if original else call.layout.originals
+        try:
+            with slimming.failing(f"versions in {folder} may lack their slim servables"):
+                goes_on = not original or slimming.follow(call, original)  # else the disk is full, say
+                if is_the_last:
+                    slimming.background.finish()  # so that there is room for one that is missing
+                if goes_on and tf.io.gfile.isdir(folder):
+                    slimming.make_up(call, as_text(folder, "export_path"), original)
             if is_the_last:
-                slimming.background.finish()  # so that there is room for one that is missing
-            if folder and tf.io.gfile.isdir(folder):
-                slimming.make_up(call, as_text(folder, "export_path"), original)
-        if is_the_last:
-            slimming.background.finish()
+                slimming.background.finish()
+        finally:
+            if slimming.background.is_idle:
+                slimming.tell_of_newest(call, folder, is_new=original is not None)
 
     def _require_own_suffix(self, otherwise: str | None) -> None:
         """Refuses exporters that share a place. `otherwise`: the suffix of those given none."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from typing import Any
-
-import tensorflow as tf
 
 from estimator_slim import log
 from estimator_slim.errors import OptionError
 from estimator_slim.paths import as_text
-from estimator_slim.twins import names_in
+from estimator_slim.twins import versions_in
 
 
 def exported_version(result: Any, name: str, export_path: str, before: set[str]) -> str | None:
@@ -35,13 +32,6 @@ def exported_version(result: Any, name: str, export_path: str, before: set[str])
     log.warning("estimator_slim: the exporter %r returned None, yet %s is new; it gets its slim "
                 "servable all the same. Let the exporter return the path", name, original)
     return original
-
-
-def versions_in(folder: str) -> set[str]:
-    """The names of versions in a folder of exports; none where it cannot be listed."""
-    with contextlib.suppress(tf.errors.OpError, TypeError):
-        return {name for name in names_in(folder) if name.isdigit()}
-    return set()
 
 
 def _as_path(result: Any, name: str) -> str:

@@ -14,7 +14,7 @@ import tensorflow as tf
 from estimator_slim import log
 from estimator_slim.choosing import chosen, resolve
 from estimator_slim.errors import DestinationError, EstimatorSlimError, OptionError
-from estimator_slim.events import events_folder, write_events
+from estimator_slim.events import events_folder, write_events, write_scalar
 from estimator_slim.exporter.background import Background, as_error
 from estimator_slim.exporter.call import Call
 from estimator_slim.exporter.child import Failure
@@ -22,12 +22,11 @@ from estimator_slim.exporter.collection import mirror_collection
 from estimator_slim.exporter.handing_over import work_for_a_child
 from estimator_slim.exporter.held_checkpoint import held
 from estimator_slim.exporter.interruption import told_if_interrupted
-from estimator_slim.exporter.returned import versions_in
 from estimator_slim.exporter.writing import stand_in, write_twin
 from estimator_slim.layout import Layout, layout_of
 from estimator_slim.options import EXPORTER, OFF, RAISE, Options
 from estimator_slim.report import Report
-from estimator_slim.twins import lacking
+from estimator_slim.twins import lacking, newest_lacks_its_twin, versions_in
 
 
 class Slimming:
@@ -47,6 +46,7 @@ class Slimming:
         self._name, self._arguments, self._check_suffix = name, arguments, check_suffix
         self._failed: dict[str, Report] = {}  # slim twin → how the last try at it failed in this process
         self._late: EstimatorSlimError | None = None
+        self._told: tuple[int, bool] | None = None  # of the newest version: the step, whether it lacked
 
     def layout(self, export_path: str) -> Layout | None:
         """Where everything goes; None where that cannot be."""
@@ -75,7 +75,7 @@ class Slimming:
 
     def make_up(self, call: Call, folder: str, but: str | None) -> None:
         """Writes the newest slim twin in a folder of exports that is missing and worth another try."""
-        slims = os.path.dirname(call.layout.slim(os.path.join(folder, "0")))
+        slims = call.layout.slims(folder)
         there = versions_in(folder)
         self._failed = {slim: record for slim, record in self._failed.items()
                         if os.path.basename(slim) in there}
@@ -96,6 +96,19 @@ class Slimming:
                 if call.layout.replaced and not self.background.has(one.slim):
                     stand_in(one.original, one.slim)
                 return
+
+    def tell_of_newest(self, call: Call, folder: str, is_new: bool) -> None:
+        """Shows in TensorBoard whether the newest version in a folder of exports lacks its slim twin.
+
+        It is told once for each that is new, and where it has changed; not while one is in work.
+        """
+        events = self._events(call)
+        if events is None or not versions_in(folder):
+            return
+        now = call.step, newest_lacks_its_twin(folder, call.layout.slims(folder))
+        if now != self._told and (is_new or self._told is None or now[1] != self._told[1]):
+            self._told = now
+            write_scalar(events, call.step, "newest version has no twin", now[1])
 
     @contextlib.contextmanager
     def failing(self, what: str, *, again: bool = False) -> Iterator[None]:
@@ -136,11 +149,12 @@ class Slimming:
         slim, place = call.layout.slim(original), call.layout.place
 
         def done(failure: Failure | None) -> None:
-            self._failed.pop(slim, None)
+            again = self._failed.pop(slim, None) is not None
             if failure:
                 self._note(failure, original, slim)
             if tf.io.gfile.exists(original):  # else a newer one is exported already
                 _tidy(call.layout, original)
+            self.tell_of_newest(call, os.path.dirname(original), is_new=not again)
 
         with contextlib.suppress(OptionError):  # which is recorded where it is written here
             self._check_suffix(chosen("suffix", None))
@@ -162,11 +176,15 @@ class Slimming:
 
     def _tell(self, call: Call) -> Callable[[Report], None] | None:
         """What shows a report in TensorBoard, among what the Estimator's model_dir holds."""
+        folder = self._events(call)
+        return functools.partial(write_events, folder, call.step) if folder else None
+
+    def _events(self, call: Call) -> str | None:
+        """The folder of what TensorBoard shows of this exporter."""
         model_dir = getattr(call.estimator, "model_dir", None)
         if model_dir is None or call.layout.place == OFF:
             return None
-        folder = events_folder(model_dir, self._name, self.chosen("suffix"))
-        return functools.partial(write_events, folder, call.step)
+        return events_folder(model_dir, self._name, self.chosen("suffix"))
 
     def _options(self, call: Call) -> Options:
         return call.completed(resolve(EXPORTER, self._arguments))

@@ -10,11 +10,17 @@ import tensorflow as tf
 
 from estimator_slim.errors import OptionError
 from estimator_slim.exporter.held_checkpoint import held
-from estimator_slim.exporter.returned import versions_in
 from estimator_slim.exporter.writing import write_twin
 from estimator_slim.layout import Layout, layout_of
 from estimator_slim.options import Options
-from estimator_slim.twins import Lacking, checkpoint_of, lacking, names_in
+from estimator_slim.twins import (
+    Lacking,
+    checkpoint_of,
+    lacking,
+    names_in,
+    newest_lacks_its_twin,
+    versions_in,
+)
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ class Export:
     @property
     def slims(self) -> str:
         """The folder of its slim servables."""
-        return os.path.dirname(self.layout.slim(os.path.join(self.layout.originals, "0")))
+        return self.layout.slims(self.layout.originals)
 
     def lacking(self) -> Iterator[Lacking]:
         """Its versions without a slim twin, the newest first."""
@@ -52,8 +58,7 @@ class Export:
 
     def newest_lacks_its_twin(self) -> bool:
         """Whether the newest version has no slim twin, for whatever reason."""
-        newest = max(versions_in(self.layout.originals), key=int, default=None)
-        return newest is not None and newest not in versions_in(self.slims)
+        return newest_lacks_its_twin(self.layout.originals, self.slims)
 
 
 def exports_in(model_dir: str, options: Options, names: Sequence[str] = ()) -> list[Export]:

@@ -18,7 +18,7 @@ from estimator_slim.report import Report
 from tests.faults.exporting import Prepared
 from tests.support.failing import Failing
 from tests.support.once import Once
-from tests.support.training import STEPS, input_fn, receiver_fn, train, versions
+from tests.support.training import LOSSLESS, STEPS, input_fn, receiver_fn, train, versions
 
 CODES = "quantize_weights(minimum_size=1)"
 pytestmark = pytest.mark.usefixtures("warm")
@@ -99,6 +99,23 @@ def test_a_failure_is_told_without_bytes_of_what_is_not_there(trained: str, tmp_
     assert not [tag for tag in found if tag.startswith("bytes")]
 
 
+@pytest.mark.parametrize("background", [False, True], ids=["here", "background"])
+def test_that_the_newest_version_has_no_twin_is_told_until_it_is_made_up_for(
+        trained: str, tmp_path: Path, background: bool) -> None:
+    exporter = OptimizingExporter(Prepared(trained, ["1700000001"]), LOSSLESS, background=background)
+    obstacle = tmp_path / "latest-slim"
+    obstacle.write_text("in the way")
+    export(exporter, tmp_path, step=7, final=True)
+    exporter = OptimizingExporter(Nothing(), LOSSLESS, background=background)
+    for step in (8, 9):
+        export(exporter, tmp_path, step=step, final=True)
+    obstacle.unlink()
+    for step in (10, 11):
+        export(exporter, tmp_path, step=step, final=True)
+    told = [(7, 1), (8, 1), (10, 0)]  # 8: first call after a restart
+    assert read(tmp_path / "slim/latest")["newest version has no twin"] == told
+
+
 def test_what_keeps_events_from_being_written_costs_no_servable(trained: str, tmp_path: Path) -> None:
     (tmp_path / "slim").write_text("in the way")
     export(OptimizingExporter(Prepared(trained, ["1700000001"])), tmp_path)
@@ -146,6 +163,15 @@ class _Estimator:
         self.model_dir = str(model_dir)
 
 
-def export(exporter: OptimizingExporter, folder: Path) -> None:
+class Nothing(tf.estimator.Exporter):
+    """Exports nothing."""
+
+    name = "latest"
+
+    def export(self, *_: Any, **by_name: Any) -> None:
+        pass
+
+
+def export(exporter: OptimizingExporter, folder: Path, *, step: int = 7, final: bool = False) -> None:
     exporter.export(estimator=_Estimator(folder), export_path=str(folder / exporter.name),
-                    checkpoint_path="", eval_result={"global_step": 7}, is_the_final_export=False)
+                    checkpoint_path="", eval_result={"global_step": step}, is_the_final_export=final)
