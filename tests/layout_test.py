@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from absl.testing import flagsaver
 from estimator_slim import OptimizingExporter, OptionError, TransformError, optimize_saved_model
 from estimator_slim.layout import Layout, layout_of, slim_directory
 from estimator_slim.saved_model import is_copy, is_marked
-from tests.faults.exporting import Prepared
+from tests.faults.exporting import Prepared, Then
 from tests.support.failing import Failing
 from tests.support.platforms import copied
 from tests.support.training import LOSSLESS, contents, receiver_fn, train, versions
@@ -212,6 +212,32 @@ def test_best_exports_are_collected_and_replaced_as_ever(tmp_path: Path) -> None
         [version] = versions(tmp_path / "export" / name)
         assert versions(tmp_path / "export-original" / name) == [version]
         assert is_marked(str(tmp_path / "export" / name / version))
+
+
+@pytest.mark.parametrize("transforms, there", [
+    (LOSSLESS, is_marked), ([Failing(at=tuple(range(9)))], is_copy)], ids=["slim", "copy"])
+def test_beside_the_evaluation_it_is_in_its_place_when_the_final_export_returns(
+        warm: None, tmp_path: Path, transforms: Any, there: Callable[[str], bool]) -> None:
+    returned: list[tuple[str, bool]] = []
+    best = tf.estimator.BestExporter("best", receiver_fn, exports_to_keep=1,
+                                     compare_fn=lambda best_eval_result, current_eval_result: True)
+    exporter = OptimizingExporter(best, transforms, layout="replace", background=True)
+    train(tmp_path, [Then(exporter, lambda path: returned.append((str(path), there(str(path)))))])
+    assert [os.path.dirname(path) for path, _ in returned] == 2 * [str(tmp_path / "export/best")]
+    last, is_there = returned[-1]
+    assert is_there
+    assert versions(tmp_path / "export") == ["best"]
+    assert versions(tmp_path / "export/best") == [os.path.basename(last)]
+    assert versions(tmp_path / "export-original/best") == [os.path.basename(last)]
+
+
+def test_beside_the_evaluation_nothing_is_put_in_its_place_where_the_training_is_to_end(
+        warm: None, trained: str, tmp_path: Path) -> None:
+    exporter = OptimizingExporter(prepared(trained), [Failing(at=tuple(range(9)))], layout="replace",
+                                  on_error="raise", background=True)
+    with pytest.raises(TransformError):
+        exporter.export(None, str(tmp_path / "export/latest"), "", {}, True)
+    assert versions(tmp_path) == ["export-original"]
 
 
 def test_a_version_whose_process_was_killed_is_made_up_for_in_its_place(

@@ -113,7 +113,9 @@ class OptimizingExporter(tf.estimator.Exporter):
         and a call takes no longer than two optimizations.
 
         Returns:
-          What the wrapped exporter returned; in the layout `replace` the path of the slim twin.
+          What the wrapped exporter returned; in the layout `replace` the path of the slim twin, which is
+          there: in the background it will be, unless a newer version takes its turn; at the final
+          export it is.
         """
         slimming = self._slimming
         layout = slimming.layout(export_path) if slimming.chosen("enabled") else None

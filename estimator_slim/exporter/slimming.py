@@ -152,7 +152,8 @@ class Slimming:
             again = self._failed.pop(slim, None) is not None
             if failure:
                 self._note(failure, original, slim)
-            if tf.io.gfile.exists(original):  # else a newer one is exported already
+            # Nothing stands in for it where the training is to end; a newer one may be exported already.
+            if not self._late and tf.io.gfile.exists(original):
                 _tidy(call.layout, original)
             self.tell_of_newest(call, os.path.dirname(original), is_new=not again)
 
