@@ -7,6 +7,10 @@ evaluation is about to export. TensorFlow calls nothing when the last exporter i
     model_dir/temp-checkpoint-<...>/        here, where nobody looks for checkpoints;
     model_dir/temp-checkpoint-<...>/back/   and here of those that are linked back, since they are gone
 
+Optimizing makes an evaluator late, too: the checkpoint that it evaluates next was written a while ago,
+and the chief may delete it before the evaluation has opened it. So the newest one is held and watched
+from the end of an export to the next.
+
 What was linked back is taken away when another checkpoint is exported, or when the process ends: unless
 another file has its name by then, or the trainer keeps it, as its file `checkpoint` says. What a process
 that was killed left is taken away by the next one that holds a checkpoint there.
@@ -19,6 +23,7 @@ import contextlib
 import functools
 import os
 import threading
+import time
 from collections.abc import Iterator
 
 import tensorflow as tf
@@ -27,6 +32,7 @@ from estimator_slim import log
 from estimator_slim.saved_model import remove_abandoned, temporary_folder
 
 _NAME, _BACK = "checkpoint", "back"
+_BETWEEN_LOOKS = 0.02  # seconds
 
 
 @contextlib.contextmanager
@@ -73,6 +79,16 @@ class _Held:
             if not self._link_back() and not self.blocks:
                 self.end()
 
+    def watch(self) -> None:
+        """Links back at once what is gone, until this ends or the files cannot be linked."""
+        path = os.path.join(self._home, self._name)
+        with contextlib.suppress(OSError):
+            while _holding.get(path) is self:
+                with _lock:
+                    if _holding.get(path) is self:
+                        self._link_back()
+                time.sleep(_BETWEEN_LOOKS)
+
     def end(self) -> None:
         """Takes away what was linked back, and the links."""
         _holding.pop(os.path.join(self._home, self._name), None)
@@ -100,6 +116,16 @@ def let_go(but: str | None) -> None:
         for prefix, one in list(_holding.items()):
             if not one.blocks and (but is None or prefix != os.path.abspath(but)):
                 one.end()
+
+
+def hold_newest(exported: str | None) -> None:
+    """Holds and watches the newest checkpoint beside the one that is exported, until the next export."""
+    if exported is None or "://" in exported:
+        return
+    newest = tf.train.latest_checkpoint(os.path.dirname(exported))
+    if newest and os.path.abspath(newest) != os.path.abspath(exported) and (one := _hold(newest)):
+        one.blocks -= 1
+        threading.Thread(target=one.watch, name=f"watches {newest}", daemon=True).start()
 
 
 def _hold(prefix: str) -> _Held | None:
@@ -145,9 +171,10 @@ def _say_once(home: str, why: str) -> None:
 
 @atexit.register
 def _end_all() -> None:
-    for one in list(_holding.values()):
-        with contextlib.suppress(OSError):
-            one.end()
+    with _lock:
+        for one in list(_holding.values()):
+            with contextlib.suppress(OSError):
+                one.end()
 
 
 def _leave_to_the_parent() -> None:

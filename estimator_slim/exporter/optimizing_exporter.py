@@ -12,7 +12,7 @@ from estimator_slim.choosing import chosen, given, resolve
 from estimator_slim.errors import OptionError
 from estimator_slim.events import step_of
 from estimator_slim.exporter.call import Call
-from estimator_slim.exporter.held_checkpoint import held, let_go
+from estimator_slim.exporter.held_checkpoint import held, hold_newest, let_go
 from estimator_slim.exporter.interruption import without_frames
 from estimator_slim.exporter.nesting import require_own_place
 from estimator_slim.exporter.returned import exported_version
@@ -136,6 +136,8 @@ class OptimizingExporter(tf.estimator.Exporter):
             original = self._exported(result, layout.originals, before)
             call = Call(estimator, checkpoint, step_of(eval_result, checkpoint), layout)
             without_frames(lambda: self._slim(call, original, is_the_final_export))
+        if not is_the_final_export:
+            hold_newest(checkpoint)
         slimming.raise_from_background()
         return layout.returned(result) if original and result is not None else result
 

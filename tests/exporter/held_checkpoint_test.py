@@ -17,6 +17,7 @@ from estimator_slim.exporter import held_checkpoint
 from tests.faults.exporting import Prepared
 from tests.support.processes import environment
 from tests.support.training import LOSSLESS, contents, versions
+from tests.support.waiting import wait_for
 
 FILES = ("data-00000-of-00001", "index", "meta")
 
@@ -78,6 +79,19 @@ def test_what_was_deleted_meanwhile_is_back_until_another_checkpoint_is_exported
     assert {name: checkpoints(model_dir)[name] for name in before} == before
     export(exporter, model_dir, 2)
     assert checkpoints(model_dir) == {name: before[name] for name in before if "ckpt-2" in name}
+
+
+def test_the_newest_is_there_for_the_next_evaluation_though_the_chief_deletes_it_before(
+        trained: str, model_dir: Path) -> None:
+    exporter = OptimizingExporter(Prepared(trained, ["1700000001", "1700000002"]), LOSSLESS)
+    export(exporter, model_dir, 1)  # behind which 2 is evaluated
+    for file in FILES:
+        shutil.copy(model_dir / f"model.ckpt-2.{file}", model_dir / f"model.ckpt-3.{file}")
+    keep(model_dir, 3)
+    for file in FILES:
+        wait_for(str(model_dir / f"model.ckpt-2.{file}"), seconds=60)
+    export(exporter, model_dir, 3)
+    assert {name[:12] for name in checkpoints(model_dir)} == {"model.ckpt-3"}
 
 
 def test_it_is_read_though_it_was_deleted(trained: str, model_dir: Path) -> None:
