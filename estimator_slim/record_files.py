@@ -68,7 +68,7 @@ def keep(report: Report, place: str | os.PathLike | None) -> None:
     except (OSError, TypeError, ValueError, tf.errors.OpError) as e:
         (log.warning if done else log.debug)(
             "estimator_slim: the record %s cannot be written (%s); give another folder for it "
-            "(report='...', or --slim_report=...), or report='off'", path, e)
+            "(report='...'), or report='off'", path, e)
 
 
 @contextlib.contextmanager
@@ -141,8 +141,13 @@ def _show(report: Report, path: str) -> None:
 def _write(path: str, text: str) -> None:
     tf.io.gfile.makedirs(os.path.dirname(path))
     unfinished = path if "://" in path else path + _UNFINISHED  # in a store a file appears as a whole
-    with tf.io.gfile.GFile(unfinished, "w") as file:
-        file.write(text)
+    try:
+        with tf.io.gfile.GFile(unfinished, "w") as file:
+            file.write(text)
+    except tf.errors.OpError:  # as where the disk is full
+        if tf.io.gfile.exists(unfinished):
+            tf.io.gfile.remove(unfinished)
+        raise
     if unfinished != path:
         tf.io.gfile.rename(unfinished, path, overwrite=True)
 

@@ -28,6 +28,7 @@ from absl import flags
 
 from estimator_slim.cli import bench, compare, exit_codes, inspect, optimize, quiet, report, sync
 from estimator_slim.cli.parsing import PROGRAM, Command, look_first, parse, set_flags
+from estimator_slim.cli.unread import unread_is_lost
 from estimator_slim.cli.wording import as_flags
 from estimator_slim.errors import EstimatorSlimError, OptionError
 from estimator_slim.whereabouts import LOOKING
@@ -40,7 +41,8 @@ _COMMANDS: dict[str, Command] = {"inspect": inspect, "optimize": optimize, "comp
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The `estimator-slim` command; returns its exit code. `argv`: what stands behind its name."""
-    code = _main(sys.argv[1:] if argv is None else argv)
+    with unread_is_lost():
+        code = _main(sys.argv[1:] if argv is None else argv)
     is_asking = any(thread.name == LOOKING for thread in threading.enumerate())
     if is_asking or "tensorflow_io" in sys.modules:  # whose s3:// aborts where a process just ends
         atexit._run_exitfuncs()
@@ -55,9 +57,6 @@ def _main(given: Sequence[str]) -> int:
         return _run(parse(given, _COMMANDS))
     except KeyboardInterrupt:
         return _told("interrupted", exit_codes.INTERRUPTED)
-    except BrokenPipeError:  # whoever reads has seen enough, as in `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return exit_codes.DONE
     except Exception as e:
         if "--debug" in given:
             traceback.print_exc()
@@ -71,9 +70,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if command.OPTIONS:
         quiet.load_tensorflow()
     set_flags(arguments)
-    code = command.run(arguments)
-    sys.stdout.flush()
-    return code
+    return command.run(arguments)
 
 
 def _explained(error: Exception) -> tuple[str, int]:

@@ -10,7 +10,7 @@ MEANINGS = {
             "`optimize` of many: not all are done. `sync`: slim servables are still missing",
     WRONG_CALL: "a wrong call: a command, an option or a value that does not exist; nothing was done",
     HARDLY_VERIFIED: "done, but some of it could not be verified, as the warnings say",
-    INTERRUPTED: "interrupted; nothing was written",
+    INTERRUPTED: "interrupted; nothing was written. `optimize` of many: what was done before stays",
 }
 
 

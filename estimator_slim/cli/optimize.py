@@ -12,6 +12,7 @@ from estimator_slim.choosing import resolve
 from estimator_slim.cli import exit_codes
 from estimator_slim.cli.parsing import add_json, add_tags, require_servable_on_disk
 from estimator_slim.cli.shown import shown
+from estimator_slim.cli.wording import as_flags
 from estimator_slim.errors import OptionError
 from estimator_slim.options import FUNCTION
 from estimator_slim.options import OPTIONS as EVERY
@@ -99,7 +100,7 @@ def _many(arguments: argparse.Namespace) -> int:
 
     def tell(result: Result) -> None:
         if not arguments.json:
-            print(*filter(None, [next(rows), table_row(result)]), sep="\n", flush=True)
+            print(*filter(None, [next(rows), as_flags(table_row(result))]), sep="\n", flush=True)
     found = estimator_slim.optimize_saved_models(
         arguments.sources, arguments.out, relative_to=arguments.relative_to, jobs=arguments.jobs,
         memory=arguments.memory and arguments.memory * 10**6, summary=summary, tags=arguments.tags,
@@ -118,10 +119,13 @@ def _is_hardly_verified(report: Report) -> bool:
 
 def _told(report: Report) -> str:
     """What came of it: what was left alone, how near the answers are, the sizes, where it all is."""
-    from estimator_slim.record_files import record_path  # loads TensorFlow
+    import tensorflow as tf
+
+    from estimator_slim.record_files import record_path
     lines = [left_alone_text(report)] if any(step.skipped for step in report.steps) else []
     if report.verification is not None:
         lines.append(str(report.verification))
     record = record_path(report.destination, resolve(FUNCTION).report)
+    is_kept = record is not None and tf.io.gfile.exists(record)
     return "\n".join([*lines, str(report), f"written: {report.destination}",
-                      *([f"record: {record}"] if record else [])])
+                      *([f"record: {record}"] if is_kept else [])])

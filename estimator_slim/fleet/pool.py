@@ -6,12 +6,14 @@ beside those in work. A process that dies over a servable costs that servable al
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -104,7 +106,8 @@ class _Worker:
         self.is_spent, self._memory = False, 0
         self._process = context.Process(
             target=_work, args=(theirs, logging.get_verbosity(), are_parsed()))
-        self._process.start()
+        with _deaf_to_the_terminal():
+            self._process.start()
         theirs.close()
 
     def do(self, job: Job) -> None:
@@ -148,7 +151,6 @@ class _Worker:
 def _work(pipe: Connection, verbosity: int, parsed: bool) -> None:
     """Does what comes, until the process at the other end is gone."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal: the parent ends this process
     logging.set_verbosity(verbosity)
     if parsed:  # so that advice names flags where the parent's would
         flags.FLAGS.mark_as_parsed()
@@ -156,6 +158,17 @@ def _work(pipe: Connection, verbosity: int, parsed: bool) -> None:
     while True:
         result = optimize_job(pipe.recv())
         pipe.send((result, resident_memory()))
+
+
+@contextlib.contextmanager
+def _deaf_to_the_terminal() -> Iterator[None]:
+    """What starts in the block never hears of Ctrl-C, nor while it imports: its parent ends it."""
+    resource_tracker.ensure_running()  # which multiprocessing would start, and listen to Ctrl-C again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end_with_parent() -> None:

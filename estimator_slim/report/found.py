@@ -8,7 +8,8 @@ from estimator_slim.errors import RecordError
 from estimator_slim.report.document import load_report
 from estimator_slim.report.record import Report
 
-_PLACES = ("export/*-report/*.json", "*-report/*.json", "*-report.json", "*.json")
+_PLACES = ("export/*-report/*.json", "export-original/*-report/*.json", "*-report/*.json",
+           "*-report.json", "*.json")
 
 
 def records_in(folder: str) -> tuple[dict[str, Report], list[str]]:

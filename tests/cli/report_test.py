@@ -57,6 +57,13 @@ def test_the_page_of_a_model_tells_of_all_its_versions_and_leads_to_their_pages(
         assert target.is_file(), link
 
 
+def test_a_model_whose_originals_are_replaced_has_its_page_too(model_dir: Path) -> None:
+    (model_dir / "export").rename(model_dir / "export-original")
+    assert main(["report", str(model_dir)]) == exit_codes.DONE
+    page = (model_dir / "slim-report.html").read_text(encoding="utf-8")
+    assert re.findall(r'<a href="export-original/.*?">(\d)</a>', page) == ["7", "8", "7"]
+
+
 @pytest.mark.parametrize("given, said", [
     ("nothing.json", "nothing.json: .*No such file"),
     ("empty", "empty: expected records.*there is none")])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,9 @@ from estimator_slim import (
     load_report,
     optimize_saved_model,
 )
+from estimator_slim.record_files import keep
 from tests.faults.exporting import Prepared
+from tests.report.document_test import DOCUMENTS
 from tests.support.failing import Failing
 from tests.support.training import LOSSLESS, contents, versions
 
@@ -163,7 +167,19 @@ def test_a_place_where_nothing_can_be_written_costs_the_record_alone(
     [line] = [record.getMessage() for record in caplog.records
               if record.levelno >= logging.WARNING and record.name == "absl"]
     assert f"the record {tmp_path / REPORTS}/1700000001.json cannot be written" in line
-    assert "give another folder for it (report='...', or --slim_report=...), or report='off'" in line
+    assert "give another folder for it (report='...'), or report='off'" in line
+
+
+def test_a_record_for_which_the_disk_has_no_room_leaves_no_part_of_it(tmp_path: Path) -> None:
+    report = dataclasses.replace(load_report(DOCUMENTS / "published.json"),
+                                 destination=str(tmp_path / "slim/7"))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, limits[1]))
+    try:
+        keep(report, None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list((tmp_path / "slim-report").iterdir()) == []
 
 
 def test_the_record_of_what_is_published_stays_when_it_is_tried_again_in_vain(

@@ -63,6 +63,16 @@ def test_a_process_that_dies_costs_one_servable_and_another_goes_on(tmp_path: Pa
     assert found.counts == {"failed": 2}
 
 
+def test_ctrl_c_of_the_terminal_is_for_the_parent_alone_from_the_first_moment() -> None:
+    worker = pool._Worker()
+    try:
+        os.kill(worker._process.pid, signal.SIGINT)  # type: ignore[arg-type]
+        assert worker.pipe.recv()[0] == pool._READY
+    finally:
+        worker.end()
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
 def jobs(*gigabytes: float) -> list[Job]:
     return [Job(f"{size}", "", resolve(FUNCTION), byte_count=int(size * GB)) for size in gigabytes]
 
