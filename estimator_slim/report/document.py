@@ -17,10 +17,11 @@ from typing import Any, Union
 
 from estimator_slim.errors import OptionError, RecordError
 from estimator_slim.paths import as_text
+from estimator_slim.report.outputs import OutputResult, Part
 from estimator_slim.report.record import Chosen, Problem, Report
 from estimator_slim.report.steps import Phase, Step, Tried
 from estimator_slim.report.treatment import Treatment
-from estimator_slim.report.verification import Asked, Failure, OutputResult, Part, Verification
+from estimator_slim.report.verification import Asked, Failure, Verification
 
 SCHEMA = 1
 Document = dict[str, Any]

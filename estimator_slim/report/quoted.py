@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 from estimator_slim.report.amounts import ratio, size
+from estimator_slim.report.outputs import Part, told_accuracies
 from estimator_slim.report.shares import floor_percent, percent
-from estimator_slim.report.verification import Part, Verification, told_accuracies
+from estimator_slim.report.verification import Verification
 
 
 def quoted(before: int, after: int, found: Verification | None) -> str:

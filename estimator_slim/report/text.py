@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from estimator_slim.report.verification import OutputResult, Verification
+from estimator_slim.report.outputs import OutputResult
+from estimator_slim.report.verification import Verification
 
 _HEADER = ("signature", "output", "dtype", "rows", "largest error", "mean error", "range", "dB",
            "of the range: examples", "made up", "agreement", "without near ties", "accuracy",

@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from estimator_slim.report.outputs import OutputResult
 from estimator_slim.report.record import Report
-from estimator_slim.report.verification import OutputResult, Verification
+from estimator_slim.report.verification import Verification
 
 _LOWEST = 1e-8  # errors below it are drawn as 0
 _MOST = 24  # strips of a kind

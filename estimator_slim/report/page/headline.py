@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from estimator_slim.report.amounts import duration, ratio, size
+from estimator_slim.report.outputs import accuracies
 from estimator_slim.report.quoted import nearness
 from estimator_slim.report.record import FAILED, PUBLISHED, REFUSED, Report
 from estimator_slim.report.shares import floor_percent, percent
-from estimator_slim.report.verification import Verification, accuracies
+from estimator_slim.report.verification import Verification
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from typing import Any
 from estimator_slim.errors import RequirementError
 from estimator_slim.report.amounts import duration, ratio, size
 from estimator_slim.report.left_alone import left_alone
+from estimator_slim.report.outputs import accuracies
 from estimator_slim.report.page import errors, overview, rungs, sizes, told
 from estimator_slim.report.page.headline import headline, tiles
 from estimator_slim.report.record import Report
 from estimator_slim.report.shares import floor_percent, percent
-from estimator_slim.report.verification import accuracies
 
 _BRIEF, _NAME, _TEXT = 80, 160, 1500  # characters that are shown where there is little room, and more
 

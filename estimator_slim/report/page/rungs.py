@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass
 
 from estimator_slim.report.amounts import size
+from estimator_slim.report.outputs import accuracies
 from estimator_slim.report.record import Report
 from estimator_slim.report.steps import Tried
-from estimator_slim.report.verification import Verification, accuracies
+from estimator_slim.report.verification import Verification
 
 ORIGINAL = "original"
 _MOST = 20  # lists that are shown, the last ones
