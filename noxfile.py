@@ -30,7 +30,7 @@ def _install(session: nox.Session, tensorflow: str) -> None:
 def trained(session: nox.Session, tensorflow: str) -> None:
     """The tests where the training is: each TensorFlow that has Estimators, on each Python."""
     _install(session, tensorflow)
-    session.run("python", "-m", "pytest", *(session.posargs or QUICK))
+    session.run("pytest", "--import-mode=append", *(session.posargs or QUICK))  # of the wheel
 
 
 @nox.session(python="3.11")
