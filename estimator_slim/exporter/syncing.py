@@ -11,7 +11,7 @@ import tensorflow as tf
 from estimator_slim.errors import OptionError
 from estimator_slim.exporter.held_checkpoint import held
 from estimator_slim.exporter.writing import write_twin
-from estimator_slim.layout import Layout, layout_of
+from estimator_slim.layout import BESIDE, REPLACE, Layout, layout_of
 from estimator_slim.options import Options
 from estimator_slim.twins import (
     Lacking,
@@ -72,9 +72,14 @@ def exports_in(model_dir: str, options: Options, names: Sequence[str] = ()) -> l
     Raises:
       OptionError: an exporter has exported nothing, or there are none.
     """
-    found = []
+    found: list[Export] = []
     for name in names or _names(os.path.join(model_dir, "export")):
         path = os.path.join(model_dir, "export", name)
+        if options.layout == BESIDE and _is_replaced(path):
+            if names or len(_names(os.path.dirname(path))) == 1:
+                raise OptionError(f"{path} has slim servables in the place of their originals; expected "
+                                  "the layout of its exporter. Give layout='replace'")
+            continue
         one = Export(name, model_dir, layout_of(path, layout=options.layout, suffix=options.suffix,
                                                 root=options.root, report=options.report), options)
         if names and not versions_in(one.layout.originals):
@@ -87,6 +92,12 @@ def exports_in(model_dir: str, options: Options, names: Sequence[str] = ()) -> l
                           "model_dir, whose folder `export` has a folder of them. Name the exporters "
                           "whose versions shall have some")
     return found
+
+
+def _is_replaced(path: str) -> bool:
+    """Whether the originals of the export at `path` are where the layout `replace` has them."""
+    layout = layout_of(path, layout=REPLACE, suffix="", root=None, report=None)
+    return bool(versions_in(layout.originals))
 
 
 def _names(folder: str) -> list[str]:

@@ -10,6 +10,7 @@ from estimator_slim.report.record import Report
 
 _PLACES = ("export/*-report/*.json", "export-original/*-report/*.json", "*-report/*.json",
            "*-report.json", "*.json")
+_OF_MANY = "summary.json"  # tells of many servables, beside the folders of their records
 
 
 def records_in(folder: str) -> tuple[dict[str, Report], list[str]]:
@@ -18,7 +19,8 @@ def records_in(folder: str) -> tuple[dict[str, Report], list[str]]:
     Besides, a sentence for each file that looks like a record and is none.
     """
     found, passed_over = {}, []
-    for path in sorted({path for place in _PLACES for path in Path(folder).glob(place)}):
+    for path in sorted({path for place in _PLACES for path in Path(folder).glob(place)
+                        if path.name != _OF_MANY}):
         try:
             found[str(path)] = load_report(path)
         except RecordError as e:

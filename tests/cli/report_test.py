@@ -64,6 +64,12 @@ def test_a_model_whose_originals_are_replaced_has_its_page_too(model_dir: Path) 
     assert re.findall(r'<a href="export-original/.*?">(\d)</a>', page) == ["7", "8", "7"]
 
 
+def test_the_summary_of_many_is_not_called_a_damaged_record(model_dir: Path, capsys: Any) -> None:
+    (model_dir / "export/summary.json").write_text("{}", encoding="utf-8")
+    assert main(["report", str(model_dir / "export")]) == exit_codes.DONE
+    assert "summary.json" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("given, said", [
     ("nothing.json", "nothing.json: .*No such file"),
     ("empty", "empty: expected records.*there is none")])

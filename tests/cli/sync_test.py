@@ -67,3 +67,13 @@ def test_what_is_no_model_dir_or_exporter_is_a_wrong_call(
     monkeypatch.chdir(model_dir)
     assert sync(*wrong) == exit_codes.WRONG_CALL
     assert "expected" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("names", [[], ["best"]])
+def test_slim_servables_in_the_place_of_originals_are_not_taken_for_these(
+        model_dir: Path, capsys: Any, names: list[str]) -> None:
+    (model_dir / "export").rename(model_dir / "export-original")
+    shutil.copytree(model_dir / "export-original/best", model_dir / "export/best")
+    assert sync(model_dir, *names) == exit_codes.WRONG_CALL
+    assert "Give --slim_layout=replace" in capsys.readouterr().err
+    assert sync(model_dir, *names, "--check", "--slim_layout=replace") == exit_codes.DONE
