@@ -8,8 +8,8 @@ evaluation is about to export. TensorFlow calls nothing when the last exporter i
     model_dir/temp-checkpoint-<...>/back/   and here of those that are linked back, since they are gone
 
 Optimizing makes an evaluator late, too: the checkpoint that it evaluates next was written a while ago,
-and the chief may delete it before the evaluation has opened it. So the newest one is held and watched
-from the end of an export to the next.
+and the chief may delete it before the evaluation has opened it. So the newest one is held, too, from the
+end of an export to the next. What is held is watched: what is gone is linked back at once.
 
 What was linked back is taken away when another checkpoint is exported, or when the process ends: unless
 another file has its name by then, or the trainer keeps it, as its file `checkpoint` says. What a process
@@ -37,7 +37,7 @@ _BETWEEN_LOOKS = 0.02  # seconds
 
 @contextlib.contextmanager
 def held(prefix: str | None) -> Iterator[str | None]:
-    """Holds the checkpoint with this prefix for the block; what is gone at its end is linked back.
+    """Holds the checkpoint with this prefix for the block; what is gone meanwhile is linked back.
 
     The block gets the prefix under which its files stay, whatever the chief does. Where there are no
     hard links, that is the checkpoint's own.
@@ -119,13 +119,12 @@ def let_go(but: str | None) -> None:
 
 
 def hold_newest(exported: str | None) -> None:
-    """Holds and watches the newest checkpoint beside the one that is exported, until the next export."""
+    """Holds the newest checkpoint beside the one that is exported, until the next export."""
     if exported is None or "://" in exported:
         return
     newest = tf.train.latest_checkpoint(os.path.dirname(exported))
     if newest and os.path.abspath(newest) != os.path.abspath(exported) and (one := _hold(newest)):
         one.blocks -= 1
-        threading.Thread(target=one.watch, name=f"watches {newest}", daemon=True).start()
 
 
 def _hold(prefix: str) -> _Held | None:
@@ -134,7 +133,10 @@ def _hold(prefix: str) -> _Held | None:
             if "://" in prefix:
                 raise OSError("it is remote")
             path = os.path.abspath(prefix)
-            one = _holding[path] = _holding.get(path) or _Held(path)
+            one = _holding.get(path)
+            if one is None:
+                one = _holding[path] = _Held(path)
+                threading.Thread(target=one.watch, name=f"watches {path}", daemon=True).start()
         except (OSError, tf.errors.OpError) as e:
             _say_once(os.path.dirname(prefix), str(e))
             return None

@@ -94,6 +94,24 @@ def test_the_newest_is_there_for_the_next_evaluation_though_the_chief_deletes_it
     assert {name[:12] for name in checkpoints(model_dir)} == {"model.ckpt-3"}
 
 
+class Late(Prepared):
+    """Exports when the chief has deleted the checkpoint of step 1, and it is there again."""
+
+    def export(self, *arguments: Any, **by_name: Any) -> str:
+        home = Path(by_name["checkpoint_path"]).parent
+        keep(home, 2)
+        for file in FILES:
+            wait_for(str(home / f"model.ckpt-1.{file}"), seconds=60)
+        return super().export(*arguments, **by_name)
+
+
+def test_it_is_there_for_the_wrapped_exporter_though_the_chief_deletes_it(
+        trained: str, model_dir: Path) -> None:
+    export(OptimizingExporter(Late(trained, ["1700000001"]), LOSSLESS), model_dir, 1)
+    assert versions(model_dir / "export/latest-slim") == ["1700000001"]
+    held_checkpoint.let_go(but=None)
+
+
 def test_it_is_read_though_it_was_deleted(trained: str, model_dir: Path) -> None:
     exporter = OptimizingExporter(Deleting(Prepared(trained, ["1700000001"]), model_dir, 2),
                                   "drop_untrained_rows", on_error="raise")
