@@ -56,7 +56,7 @@ def main() -> None:
     length, width = map(int, sys.argv[1:])
     seconds: dict[str, list[float]] = {"wrapped": [], "above": []}
     with tempfile.TemporaryDirectory() as folder:
-        estimator, receiver = _trained(os.path.join(folder, "model"), length, width)
+        estimator, receiver = trained(os.path.join(folder, "model"), length, width)
         exporter = OptimizingExporter(Timed("latest", receiver, exports_to_keep=1), on_error="raise")
         for _ in range(EXPORTS):
             started = time.monotonic()
@@ -66,7 +66,7 @@ def main() -> None:
     print(json.dumps(seconds))
 
 
-def _trained(model_dir: str, length: int, width: int) -> tuple[Any, Any]:
+def trained(model_dir: str, length: int, width: int) -> tuple[Any, Any]:
     """A classifier of words, trained for one step, and what receives its requests."""
     import tensorflow as tf
 

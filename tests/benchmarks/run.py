@@ -24,9 +24,9 @@ import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-STEPS = ("optimizing", "recording", "exporting", "serving", "smaller", "nodes", "three_columns", "zoo",
-         "alternatives", "contract", "placement", "trust", "refusals", "scaling", "beyond_2gb",
-         "verifying")
+STEPS = ("optimizing", "recording", "exporting", "held_up", "serving", "smaller", "nodes",
+         "three_columns", "zoo", "alternatives", "contract", "placement", "trust", "refusals", "scaling",
+         "beyond_2gb", "verifying")
 ON_THE_SERVABLE = ("optimizing", "recording", "serving", "smaller", "nodes", "verifying")
 
 
