@@ -8,6 +8,7 @@ slimmed, the old twin goes, for it answers as an original that is no longer ther
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,7 +20,14 @@ from estimator_slim.options import Options
 from estimator_slim.record_files import announced, read_announced, read_record
 from estimator_slim.recording import recorded
 from estimator_slim.report import PUBLISHED, Report
-from estimator_slim.saved_model import fingerprint_of, is_copy, is_marked, publish_copy, withdraw
+from estimator_slim.saved_model import (
+    fingerprint_of,
+    is_copy,
+    is_marked,
+    publish_copy,
+    remove_abandoned,
+    withdraw,
+)
 
 
 def write_twin(original: str, slim: str, place: Any, options: Callable[[], Options],
@@ -44,6 +52,8 @@ def write_twin(original: str, slim: str, place: Any, options: Callable[[], Optio
     if there and _is_of(files or original, slim, place):
         log.info("estimator_slim: %s is there already, and of the same original", slim)
         return
+    if "://" not in original:
+        remove_abandoned(os.path.dirname(original))  # links of a process that held one, and was killed
     try:
         with announced(Report(original, slim, interrupted=_interrupted(slim, place)), place), \
                 recorded(original, slim, place, tell=tell) as report, \

@@ -11,6 +11,7 @@ from absl.testing import flagsaver
 
 from estimator_slim import load_report
 from estimator_slim.cli import exit_codes, main
+from estimator_slim.saved_model import temporary_folder
 from tests.support.training import LOSSLESS, versions
 
 FIRST, SECOND = "1700000001", "1700000002"
@@ -59,6 +60,15 @@ def test_that_the_newest_has_none_is_said_though_it_is_left_alone(model_dir: Pat
     shutil.rmtree(model_dir / "export/best-slim" / SECOND)
     assert sync(model_dir, "--check", LIST) == exit_codes.FAILED
     assert "left alone: its twin was removed" in capsys.readouterr().out
+
+
+def test_links_by_which_a_killed_process_held_an_original_go(model_dir: Path) -> None:
+    originals = model_dir / "export/best"
+    with temporary_folder(str(originals / FIRST)) as held:
+        shutil.copytree(held, model_dir / "left")
+    (model_dir / "left").rename(held)
+    assert sync(model_dir, LIST) == exit_codes.DONE
+    assert versions(originals) == [FIRST, SECOND]
 
 
 @pytest.mark.parametrize("wrong", [["nowhere"], [".", "other"]])
