@@ -12,7 +12,7 @@ import nox
 PYTHONS = ["3.9", "3.10", "3.11"]
 TENSORFLOWS = ["2.12.1", "2.13.1", "2.14.1", "2.15.1"]
 SERVERS = ["2.12.1", "2.21.0"]
-TOOLS = ["pytest>=7,<9", "pytest-xdist>=3", "hypothesis>=6", "psutil>=5"]
+TOOLS = ["pytest>=7,<9", "pytest-xdist>=3", "hypothesis>=6", "psutil>=5", "Jinja2>=3,<4"]
 QUICK = ["-m", "quick"]
 
 nox.options.default_venv_backend = "virtualenv"

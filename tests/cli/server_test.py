@@ -12,13 +12,15 @@ from typing import Any
 import grpc
 import pytest
 import tensorflow as tf
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from estimator_slim.cli import exit_codes
 from tests.cli.bench_test import BENCH, FEW
 from tests.cli.command_test import adding
 from tests.support.by_hand import servable
 from tests.support.processes import run_python
+
+predict_pb2 = pytest.importorskip("tensorflow_serving.apis.predict_pb2")
+prediction_service_pb2_grpc = pytest.importorskip("tensorflow_serving.apis.prediction_service_pb2_grpc")
 
 
 class Serving(prediction_service_pb2_grpc.PredictionServiceServicer):
