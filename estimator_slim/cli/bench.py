@@ -11,15 +11,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import pickle
 import statistics
-import subprocess
 import sys
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from estimator_slim.choosing import resolve
 from estimator_slim.cli import exit_codes
+from estimator_slim.cli.apart import measured_apart
 from estimator_slim.cli.parsing import add_json, add_servable, add_tags
 from estimator_slim.cli.tables import columns
 from estimator_slim.errors import OptionError, SourceError
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 TAKES = "A B"
 HELP = "Measures two servables side by side: load, latency, throughput, memory."
 OPTIONS = ("verify_examples", "imports")
-_BEGIN = "import sys; sys.path[:] = {path!r}; from {module} import main; main()"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     rounds: list[list[dict[str, float]]] = []
     for number in range(arguments.rounds):
         order = jobs if number % 2 == 0 else jobs[::-1]
-        found = [_measured(one) for one in order]
+        found = [measured_apart(one) for one in order]
         rounds.append(found if number % 2 == 0 else found[::-1])
         print(f"round {number + 1} of {arguments.rounds}", file=sys.stderr, flush=True)
     result = {"a": arguments.a, "b": arguments.b, "signature": jobs[0].signature,
@@ -94,8 +92,8 @@ def _jobs(arguments: argparse.Namespace) -> list[Timed] | list[Remote]:
     if arguments.server:
         return [Remote(arguments.server, model, signature, inputs, arguments.batches, arguments.seconds,
                        arguments.clients) for model in _models(arguments)]
-    return [Timed(directory, tuple(arguments.tags), signature, inputs, arguments.batches,
-                  arguments.seconds, arguments.clients, options.imports)
+    return [Timed(directory, tuple(arguments.tags), options.imports, signature, inputs,
+                  arguments.batches, arguments.seconds, arguments.clients)
             for directory in (arguments.a, arguments.b)]
 
 
@@ -128,18 +126,6 @@ def _inputs(servable: Servable, signature: str, examples: str | None) -> dict[st
             return dict(one.inputs)
     raise SourceError(f"{servable.directory}: no batches can be made for the signature {signature!r}; "
                       "expected inputs with a row for each example. Give another --signature")
-
-
-def _measured(job: Timed | Remote) -> dict[str, float]:
-    program = _BEGIN.format(path=sys.path, module=type(job).__module__)
-    done = subprocess.run([sys.executable, "-c", program], input=pickle.dumps(job),
-                          capture_output=True, check=False)
-    if done.returncode:
-        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no message"]
-        what = getattr(job, "directory", None) or getattr(job, "model", "")
-        raise SourceError(f"{what} cannot be measured ({last[0]}); see whether it answers: "
-                          "estimator-slim compare")
-    return dict(json.loads(done.stdout))
 
 
 def _summary(rounds: list[list[dict[str, float]]]) -> dict[str, dict[str, Any]]:

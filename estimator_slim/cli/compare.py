@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from estimator_slim.choosing import resolve
 from estimator_slim.cli import exit_codes
+from estimator_slim.cli.apart import measured_apart
 from estimator_slim.cli.parsing import add_json, add_servable, add_tags
 from estimator_slim.cli.tables import byte_text
 from estimator_slim.errors import SourceError
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from estimator_slim.transforms import Transform
 
 TAKES = "ORIGINAL SLIM"
-HELP = "Asks two servables the same and shows how near their answers are, and their sizes."
+HELP = "Asks two servables the same and shows how near their answers are, and what each takes."
 OPTIONS = ("transforms", "preset", "bits", "max_error", "min_agreement", "verify_examples", "imports")
 
 
@@ -33,12 +34,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_servable(parser, "original", "folder of one exported version")
     add_servable(parser, "slim", "what was made of it; its answers must not be farther off than the "
                  "transforms explain")
+    parser.add_argument("--memory", action=argparse.BooleanOptionalAction, default=True,
+                        help="load each in a process of its own, to tell what memory it takes (default)")
     add_tags(parser)
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints what the comparison found; returns the exit code."""
+    from estimator_slim.cli.timing import MEMORY, Loaded
     from estimator_slim.saved_model import rewritten  # loads TensorFlow, as those below do
     from estimator_slim.transforms import allowed_by, send_to_first_row
     from estimator_slim.verify import Original, questions_for
@@ -55,9 +59,12 @@ def run(arguments: argparse.Namespace) -> int:
         other = folder if rewritten(slim.directory, folder, send_to_first_row) else None
         found = original.compare(slim.directory, allowed, other)
     sizes = [bytes_of(one.directory) for one in (servable, slim)]
+    memory = [measured_apart(Loaded(one.directory, tuple(tags), options.imports))[MEMORY]
+              for one in (servable, slim)] if arguments.memory else None
     print(json.dumps({"original": servable.directory, "slim": slim.directory, "bytes": sizes,
+                      "memory_bytes": memory and [round(1e6 * one) for one in memory],
                       "verification": dataclasses.asdict(found)}, indent=1)
-          if arguments.json else _told(found, sizes))
+          if arguments.json else _told(found, sizes, memory))
     if not found.passed:
         return exit_codes.FAILED
     return exit_codes.DONE if found.outputs else exit_codes.HARDLY_VERIFIED
@@ -71,11 +78,12 @@ def _transforms(options: Options, slim: str) -> Sequence[Transform]:
     return transform_list(record.tried[-1].transforms) if record and record.tried else options.transforms
 
 
-def _told(found: Verification, sizes: list[int]) -> str:
+def _told(found: Verification, sizes: list[int], memory: list[float] | None) -> str:
     *lines, verdict = verification_text(found).split("\n")
     before, after = sizes
     size = f"{byte_text(before)} → {byte_text(after)} (1/{before / max(1, after):.3g})"
-    return "\n".join([*lines, size, verdict])
+    loaded = [f"memory when loaded: {memory[0]:,.1f} → {memory[1]:,.1f} MB"] if memory else []
+    return "\n".join([*lines, size, *loaded, verdict])
 
 
 def _loadable(directory: str, tags: list[str]) -> Servable:

@@ -20,35 +20,45 @@ from typing import Any
 
 import numpy as np
 
+MEMORY = "memory, MB"
 _WARM_UP = 10  # requests of each batch size before the clock is looked at
 
 
 @dataclass(frozen=True)
-class Timed:
-    """What to measure.
+class Loaded:
+    """A servable to load.
 
     Attributes:
       directory: of the servable.
       tags: of its MetaGraph.
-      signature: that is asked.
-      inputs: input key → array; a batch of n rows is made of these, over and over.
-      batches: rows of a request.
-      seconds: that each batch size, and the clients together, are asked for.
-      clients: that ask at once, batches of the first size.
       imports: modules of operations.
     """
 
     directory: str
     tags: tuple[str, ...]
+    imports: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Timed(Loaded):
+    """One to ask as well.
+
+    Attributes:
+      signature: that is asked.
+      inputs: input key → array; a batch of n rows is made of these, over and over.
+      batches: rows of a request.
+      seconds: that each batch size, and the clients together, are asked for.
+      clients: that ask at once, batches of the first size.
+    """
+
     signature: str
     inputs: dict[str, np.ndarray]
     batches: tuple[int, ...]
     seconds: float
     clients: int
-    imports: tuple[str, ...]
 
 
-def measure(job: Timed) -> dict[str, float]:
+def measure(job: Loaded) -> dict[str, float]:
     """Milliseconds, bytes and requests a second, each by its name."""
     import tensorflow  # noqa: F401  before the clock is looked at, and the memory
 
@@ -56,8 +66,10 @@ def measure(job: Timed) -> dict[str, float]:
     from estimator_slim.usage import most_memory, resident_memory
     import_libraries(job.imports)
     before, started = resident_memory(), time.perf_counter()
-    ask, load = _loaded(job), time.perf_counter() - started
-    return {"load, ms": 1e3 * load, **asked(ask, job), "memory, MB": (resident_memory() - before) / 1e6,
+    session, signatures = _loaded(job)
+    load = time.perf_counter() - started
+    found = asked(_asking(session, signatures, job), job) if isinstance(job, Timed) else {}
+    return {"load, ms": 1e3 * load, **found, MEMORY: (resident_memory() - before) / 1e6,
             "most memory, MB": (most_memory() - before) / 1e6}
 
 
@@ -75,14 +87,19 @@ def asked(ask: Callable[[list], Any], job: Any) -> dict[str, float]:
     return found
 
 
-def _loaded(job: Timed) -> Callable[[list], Any]:
-    """The servable's signature, as a function of the values of its inputs in the order of the job."""
+def _loaded(job: Loaded) -> tuple[Any, Any]:
+    """The servable's session and its signatures."""
     import tensorflow as tf
     config = tf.compat.v1.ConfigProto(device_count={"GPU": 0}, allow_soft_placement=True)
     session = tf.compat.v1.Session(graph=tf.Graph(), config=config)
     with session.graph.as_default():
         loaded = tf.compat.v1.saved_model.load(session, list(job.tags), job.directory)
-    signature = loaded.signature_def[job.signature]
+    return session, loaded.signature_def
+
+
+def _asking(session: Any, signatures: Any, job: Timed) -> Callable[[list], Any]:
+    """The job's signature, as a function of the values of its inputs in the order of the job."""
+    signature = signatures[job.signature]
     fetches = [one.name for one in signature.outputs.values() if one.name]
     feeds = [signature.inputs[key].name for key in job.inputs]
     run = session.make_callable(fetches, feed_list=feeds)

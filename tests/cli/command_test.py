@@ -232,5 +232,6 @@ def test_compare_tells_programs_the_sizes_and_what_verification_found(original: 
     assert (done.returncode, done.stderr) == (exit_codes.DONE, "")
     found = json.loads(done.stdout)
     assert found["bytes"][0] == found["bytes"][1] > 0
+    assert min(found["memory_bytes"]) > 0
     assert [one["output"] for one in found["verification"]["outputs"]] == ["y"]
     assert found["verification"]["failures"] == []

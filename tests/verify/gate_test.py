@@ -358,8 +358,8 @@ def compared(trained: str, tmp_path_factory: Any) -> Callable[..., Any]:
     folder = tmp_path_factory.mktemp("compared")
     optimized(trained, folder, "quantize_weights(minimum_size=1)", verify="off")
 
-    return lambda *arguments: run_python("-m", "estimator_slim", "compare", trained, folder / "slim",
-                                         *arguments)
+    return lambda *arguments: run_python("-m", "estimator_slim", "compare", "--no-memory", trained,
+                                         folder / "slim", *arguments)
 
 
 def test_compare_shows_a_line_for_each_output_and_succeeds(compared: Callable) -> None:
