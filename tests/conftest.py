@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from tests.support.once import Once
 from tests.support.processes import keep_what_is_imported
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # also for the processes that tests start
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in what a shell starts in the background,
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # and so in all that tests would start
 
 Exported = Callable[[str], str]
 
