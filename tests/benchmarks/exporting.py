@@ -24,7 +24,7 @@ TABLES = {"1.3 MB": (20_000, 16), "1 GB": (1_000_000, 256)}  # rows and columns
 def run(options: argparse.Namespace) -> None:
     rows = []
     for name, (length, width) in TABLES.items():
-        samples = [_measured(length, width) for _ in range(options.rounds)]
+        samples = [apart(__file__, length, width) for _ in range(options.rounds)]
         wrapped, above = ([statistics.median(sample[key][n] for sample in samples)
                            for n in range(EXPORTS)] for key in ("wrapped", "above"))
         rows.append([name, statistics.median(wrapped), above[0], statistics.median(above[1:])])
@@ -32,11 +32,25 @@ def run(options: argparse.Namespace) -> None:
          ["servable", "wrapped exporter", "above it, first", "above it, from the second on"], rows)
 
 
-def _measured(length: int, width: int) -> dict[str, list[float]]:
-    """Trains and exports in a fresh process."""
-    command = [sys.executable, os.path.abspath(__file__), str(length), str(width)]
+def apart(program: str, *arguments: object) -> dict[str, list]:
+    """What a file of this folder finds in a fresh process: the JSON that it prints last."""
+    command = [sys.executable, os.path.abspath(program), *map(str, arguments)]
     done = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE)
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def timed_exporter(seconds: list[float], receiver: Any) -> Any:
+    """A LatestExporter, of one version, that adds what each of its exports takes to `seconds`."""
+    import tensorflow as tf
+
+    class Timed(tf.estimator.LatestExporter):
+        def export(self, *arguments: Any, **by_name: Any) -> Any:
+            started = time.monotonic()
+            result = super().export(*arguments, **by_name)
+            seconds.append(time.monotonic() - started)
+            return result
+
+    return Timed("latest", receiver, exports_to_keep=1)
 
 
 def main() -> None:
@@ -45,19 +59,12 @@ def main() -> None:
 
     from estimator_slim import OptimizingExporter
 
-    class Timed(tf.estimator.LatestExporter):
-        def export(self, *arguments: Any, **by_name: Any) -> Any:
-            started = time.monotonic()
-            result = super().export(*arguments, **by_name)
-            seconds["wrapped"].append(time.monotonic() - started)
-            return result
-
     tf.get_logger().setLevel("ERROR")
     length, width = map(int, sys.argv[1:])
     seconds: dict[str, list[float]] = {"wrapped": [], "above": []}
     with tempfile.TemporaryDirectory() as folder:
         estimator, receiver = trained(os.path.join(folder, "model"), length, width)
-        exporter = OptimizingExporter(Timed("latest", receiver, exports_to_keep=1), on_error="raise")
+        exporter = OptimizingExporter(timed_exporter(seconds["wrapped"], receiver), on_error="raise")
         for _ in range(EXPORTS):
             started = time.monotonic()
             exporter.export(estimator, os.path.join(folder, "export"), estimator.latest_checkpoint(),

@@ -10,13 +10,11 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from typing import Any
 
-from exporting import TABLES, trained
+from exporting import TABLES, apart, timed_exporter, trained
 from markdown_table import show
 
 EXPORTS = {"1.3 MB": 5, "1 GB": 3}
@@ -28,7 +26,7 @@ def run(options: argparse.Namespace) -> None:
     rows, kept = [], []
     for name in TABLES:
         for background in (False, True):
-            told = [_measured(name, background, EXPORTS[name], PERIOD[name])
+            told = [apart(__file__, name, int(background), EXPORTS[name], PERIOD[name])
                     for _ in range(options.rounds)]
             first, later, last = (
                 statistics.median(s for one in told for s in one["seconds"][part])
@@ -41,7 +39,7 @@ def run(options: argparse.Namespace) -> None:
          ["servable", "slimmed", "wrapped exporter", "first", "later", "final", "share of its time"],
          rows)
     for background in (False, True):
-        one = _measured("1.3 MB", background, MANY, 0)
+        one = apart(__file__, "1.3 MB", int(background), MANY, 0)
         kept += [[_how(background), at, *one["kept"][at - 1]] for at in (1, 10, MANY // 2, MANY)]
     show(f"What a training holds over {MANY} exports of 1.3 MB, one behind the other",
          ["slimmed", "exports", "resident MB", "open files", "threads"], kept)
@@ -51,26 +49,11 @@ def _how(background: bool) -> str:
     return "in the background" if background else "at once"
 
 
-def _measured(name: str, background: bool, exports: int, period: float) -> dict[str, list]:
-    """Trains and exports in a fresh process."""
-    command = [sys.executable, os.path.abspath(__file__), name, str(int(background)), str(exports),
-               str(period)]
-    done = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE)
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def main() -> None:
     """Prints as JSON the seconds of each export, and what this process holds after it."""
     import tensorflow as tf
 
     from estimator_slim import OptimizingExporter
-
-    class Timed(tf.estimator.LatestExporter):
-        def export(self, *arguments: Any, **by_name: Any) -> Any:
-            started = time.monotonic()
-            result = super().export(*arguments, **by_name)
-            told["wrapped"].append(time.monotonic() - started)
-            return result
 
     tf.get_logger().setLevel("ERROR")
     name, background, exports, period = sys.argv[1:]
@@ -78,7 +61,7 @@ def main() -> None:
     told: dict[str, list] = {"wrapped": [], "seconds": [], "kept": []}
     with tempfile.TemporaryDirectory() as folder:
         estimator, receiver = trained(os.path.join(folder, "model"), *TABLES[name])
-        exporter = OptimizingExporter(Timed("latest", receiver, exports_to_keep=1), on_error="raise",
+        exporter = OptimizingExporter(timed_exporter(told["wrapped"], receiver), on_error="raise",
                                       background=background == "1")
         for number in range(1, last + 1):
             started = time.monotonic()
