@@ -16,12 +16,14 @@ from estimator_slim.saved_model.files import check_folder
 from estimator_slim.saved_model.reader import saved_model_file
 
 _BLOCK = 1 << 20  # bytes that are read at once
+_MOST = 1 << 30   # of a file: whatever is larger is damaged, or a vocabulary that tells itself by less
 
 
 def fingerprint_of(directory: str) -> str:
     """SHA-256, in hexadecimal, of the names, sizes and contents of the files in a servable's folder.
 
-    Of the data files of a checkpoint the content is left out: their checksums are in its index.
+    Of the data files of a checkpoint the content is left out: their checksums are in its index. Of any
+    other file it is the first gibibyte.
 
     Raises:
       SourceError: it is no SavedModel, its folder has what no servable has (`check_folder`), or a file
@@ -52,5 +54,8 @@ def _files(directory: str) -> Iterator[str]:
 
 def _blocks(path: str) -> Iterator[bytes]:
     with tf.io.gfile.GFile(path, "rb") as file:
-        while block := file.read(_BLOCK):
+        for _ in range(_MOST // _BLOCK):
+            block = file.read(_BLOCK)
+            if not block:
+                return
             yield block
