@@ -20,6 +20,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in what a shell star
     signal.signal(signal.SIGINT, signal.default_int_handler)  # and so in all that tests would start
 
 Exported = Callable[[str], str]
+WITHOUT = {"slim_verify": "off", "slim_fallback": False}
 
 # What is told in seconds, and first of all, while one works; with three models in round_trip_test.py.
 QUICK = ("doors_test.py", "readme_test.py", "mutants", "quantization", "transforms/text_test.py",
@@ -61,12 +62,23 @@ def nothing_is_verified() -> Iterator[None]:
     """Tests that are not about verification, or the ladder, do without; others ask for it by name."""
     import estimator_slim  # noqa: F401  defines the flags
 
-    without = {"slim_verify": "off", "slim_fallback": False}
-    for name, value in without.items():
-        flags.FLAGS[name].value = value
+    _set(WITHOUT)
     yield
-    for name in without:
-        flags.FLAGS[name].value = flags.FLAGS[name].default
+    _set({name: flags.FLAGS[name].default for name in WITHOUT})
+
+
+@pytest.fixture(autouse=True)
+def flags_are_not_parsed() -> Iterator[None]:
+    """A test that runs the command in its own process leaves nothing of it to the others."""
+    yield
+    if flags.FLAGS.is_parsed():
+        flags.FLAGS.unparse_flags()
+        _set(WITHOUT)
+
+
+def _set(values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        flags.FLAGS[name].value = value
 
 
 @pytest.fixture(scope="session")

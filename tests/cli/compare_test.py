@@ -8,15 +8,16 @@ import pytest
 
 from estimator_slim import optimize_saved_model
 from estimator_slim.cli import exit_codes
-from estimator_slim.cli import main as command
 from tests.presets_test import made  # noqa: F401
+from tests.support.processes import run_python
 from tests.transforms.rows.drop_untrained_rows_test import Made
 
 
 @pytest.mark.usefixtures("warm")
 def test_a_slim_servable_without_its_untrained_rows_is_judged_as_when_it_was_made(
-        made: Made, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:  # noqa: F811
-    slim = str(tmp_path / "slim" / "1")
+        made: Made, tmp_path: Path) -> None:  # noqa: F811
+    slim = tmp_path / "slim" / "1"
     optimize_saved_model(made.export, slim, preset="smallest", checkpoint=made.model_dir)
-    assert command(["compare", made.export, slim, "--no-memory"]) == exit_codes.DONE
-    assert "hang on rows that were never trained" in capsys.readouterr().out
+    done = run_python("-m", "estimator_slim", "compare", "--no-memory", made.export, slim)
+    assert done.returncode == exit_codes.DONE, done.stdout + done.stderr
+    assert "hang on rows that were never trained" in done.stdout

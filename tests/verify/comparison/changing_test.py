@@ -100,13 +100,13 @@ def test_they_are_left_out_and_named_without_asking_twice_and_the_others_are_com
         changing: tuple[str, set[str]], tmp_path: Path, monkeypatch: Any) -> None:
     source, outputs = changing
     asked: list[str] = []
-    ask = gate.ask
+    ask = gate.ask_within
 
-    def counting(jobs: Any, **options: Any) -> Any:
-        asked.extend(job.directory for job in jobs)
-        return ask(jobs, **options)
+    def counting(job: Any, *arguments: Any, **options: Any) -> Any:
+        asked.append(job.directory)
+        return ask(job, *arguments, **options)
 
-    monkeypatch.setattr(gate, "ask", counting)
+    monkeypatch.setattr(gate, "ask_within", counting)
     found = optimized(source, tmp_path, "fold_constants").verification
     assert [output.output for output in found.outputs] == ["scores"]
     assert asked.count(source) == 1
