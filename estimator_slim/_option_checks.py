@@ -64,19 +64,12 @@ def share(name: str, value: Any) -> float | None:
     return float(value)
 
 
-def place(name: str, value: Any) -> str | None:
+def path_to(what: str, name: str, value: Any) -> str | None:
+    """`what`: is there, as the error has it."""
     if value is None:
         return None
     if not isinstance(value, (str, bytes, os.PathLike)):
-        raise OptionError(f"{name}: expected a folder for records or off, got {value!r}")
-    return as_text(value, name)
-
-
-def folder(name: str, value: Any) -> str | None:
-    if value is None:
-        return None
-    if not isinstance(value, (str, bytes, os.PathLike)):
-        raise OptionError(f"{name}: expected a folder for folders of slim servables, got {value!r}")
+        raise OptionError(f"{name}: expected {what}, got {value!r}")
     return as_text(value, name)
 
 

@@ -91,7 +91,7 @@ class Options:
         "-slim", str, checks.suffix,
         "What is added to the name of the export's folder to name the slim servables' folder.")
     root: str | None = _option(
-        None, str, checks.folder,
+        None, str, functools.partial(checks.path_to, "a folder for folders of slim servables"),
         "The folder in which the slim servables' folder is made; by default the one in which the "
         "export's folder stands.")
     weights: str = _choice(
@@ -138,7 +138,7 @@ class Options:
         "Seconds in which a store such as gs:// has to answer when it is first looked at; TensorFlow "
         "itself goes on asking for minutes.", (FUNCTION,))
     report: str | None = _option(
-        None, str, checks.place,
+        None, str, functools.partial(checks.path_to, "a folder for records or off"),
         "The folder in which a folder of records is made, or off for no records; by default the one "
         "in which the slim servables' folder stands: export/best-slim-report/1700000000.json.")
     background: bool = _option(

@@ -27,7 +27,7 @@ from estimator_slim.options import Options
 from estimator_slim.record_files import read_announced, read_record
 from estimator_slim.recording import choices, versions
 from estimator_slim.report import Report
-from estimator_slim.saved_model import is_being_written
+from estimator_slim.saved_model import graph_file, is_being_written
 
 MOST_INTERRUPTED = 3  # tries that their process does not outlive: then it may be what ends it
 _ASIDE = {"background", "checkpoint", "enabled", "layout", "on_error", "report", "root",
@@ -68,7 +68,7 @@ def lacking(originals: str, slims: str, options: Options,
     left = {name for name in names_in(originals) if name.isdigit()} - made
     for version in sorted(left, key=int, reverse=True):
         original, slim = os.path.join(originals, version), os.path.join(slims, version)
-        if _is_servable(original) and not is_being_written(slim):
+        if graph_file(original) and not is_being_written(slim):
             last, begun = known.get(slim) or read_record(slim, place), read_announced(slim, place)
             yield Lacking(original, slim, last, _left_alone(last, begun, options))
 
@@ -103,11 +103,6 @@ def checkpoint_of(original: str, model_dir: str) -> str | None:
         return None
     found = os.path.join(model_dir, f"model.ckpt-{step}")
     return found if tf.io.gfile.exists(f"{found}.index") else None
-
-
-def _is_servable(directory: str) -> bool:
-    return any(tf.io.gfile.exists(os.path.join(directory, name))
-               for name in ("saved_model.pb", "saved_model.pbtxt"))
 
 
 def _left_alone(last: Report | None, begun: Report | None, options: Options) -> str:

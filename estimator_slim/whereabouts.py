@@ -18,7 +18,7 @@ from typing import Any
 
 from estimator_slim.errors import EstimatorSlimError, SourceError
 
-_GRAPHS = ("saved_model.pb", "saved_model.pbtxt")
+GRAPH_FILES = ("saved_model.pb", "saved_model.pbtxt")
 _PARTS = ("variables", "assets", "assets.extra")  # of a servable
 _CHECKPOINT = (".index", ".meta", ".ckpt")
 LOOKING = "estimator_slim looks at a store"  # the name of a thread
@@ -47,7 +47,7 @@ def require_servable(directory: str) -> None:
 
 def is_servable(directory: str) -> bool:
     """Whether a SavedModel is in `directory`."""
-    return any(_exists(os.path.join(directory, name)) for name in _GRAPHS)
+    return any(_exists(os.path.join(directory, name)) for name in GRAPH_FILES)
 
 
 def latest_in(folder: str) -> list[str]:
@@ -109,7 +109,7 @@ def _what_it_is(path: str) -> str:
 
 def _what_the_file_is(path: str) -> str:
     folder, name = os.path.split(path)
-    if name in _GRAPHS:
+    if name in GRAPH_FILES:
         return f"is the graph of a servable; expected its folder{_did_you_mean([folder or '.'])}"
     if name == "checkpoint" or name.endswith(_CHECKPOINT) or ".data-" in name:
         return _a_checkpoint(path)

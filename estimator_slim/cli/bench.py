@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         found = [measured_apart(one) for one in order]
         rounds.append(found if number % 2 == 0 else found[::-1])
         print(f"round {number + 1} of {arguments.rounds}", file=sys.stderr, flush=True)
-    result = {"a": arguments.a, "b": arguments.b, "signature": jobs[0].signature,
+    result = {"a": arguments.a, "b": arguments.b, "signature": jobs[0].asking.signature,
               "rounds": arguments.rounds, "measured": _summary(rounds)}
     print(json.dumps(result, indent=1) if arguments.json else _told(result))
     return exit_codes.DONE
@@ -79,7 +79,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def _jobs(arguments: argparse.Namespace) -> list[Timed] | list[Remote]:
     from estimator_slim.cli.remote import Remote
-    from estimator_slim.cli.timing import Timed
+    from estimator_slim.cli.timing import Asking, Timed
     from estimator_slim.saved_model import read_servable
     options = resolve(FUNCTION)
     if min(arguments.rounds, arguments.clients) < 1:
@@ -89,11 +89,10 @@ def _jobs(arguments: argparse.Namespace) -> list[Timed] | list[Remote]:
     read_servable(arguments.b, arguments.tags)
     signature = _signature(servable, arguments.signature)
     inputs = _inputs(servable, signature, options.verify_examples)
+    asking = Asking(signature, inputs, arguments.batches, arguments.seconds, arguments.clients)
     if arguments.server:
-        return [Remote(arguments.server, model, signature, inputs, arguments.batches, arguments.seconds,
-                       arguments.clients) for model in _models(arguments)]
-    return [Timed(directory, tuple(arguments.tags), options.imports, signature, inputs,
-                  arguments.batches, arguments.seconds, arguments.clients)
+        return [Remote(arguments.server, model, asking) for model in _models(arguments)]
+    return [Timed(directory, tuple(arguments.tags), options.imports, asking)
             for directory in (arguments.a, arguments.b)]
 
 

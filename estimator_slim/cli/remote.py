@@ -7,17 +7,12 @@ The server is TensorFlow Serving, or another of its interface `PredictionService
 
 from __future__ import annotations
 
-import json
-import os
-import pickle
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from estimator_slim.cli.timing import asked
+from estimator_slim.cli.apart import answer
+from estimator_slim.cli.timing import Asking, asked
 
 _METHOD = "/tensorflow.serving.PredictionService/Predict"
 _DEADLINE = 60.0  # seconds, of one request
@@ -30,23 +25,19 @@ class Remote:
     Attributes:
       server: `host:port`.
       model: its name there.
-      signature, inputs, batches, seconds, clients: as of `Timed`.
+      asking: how it is asked.
     """
 
     server: str
     model: str
-    signature: str
-    inputs: dict[str, np.ndarray]
-    batches: tuple[int, ...]
-    seconds: float
-    clients: int
+    asking: Asking
 
 
 def measure(job: Remote) -> dict[str, float]:
     """Milliseconds and requests a second, each by its name."""
     import grpc
     with grpc.insecure_channel(job.server, options=[("grpc.max_receive_message_length", -1)]) as channel:
-        return asked(_asking(channel, job), job)
+        return asked(_asking(channel, job), job.asking)
 
 
 def _asking(channel: Any, job: Remote) -> Callable[[list], Any]:
@@ -59,17 +50,13 @@ def _asking(channel: Any, job: Remote) -> Callable[[list], Any]:
 
     def ask(values: list) -> Any:
         request = kind()
-        request.model_spec.name, request.model_spec.signature_name = job.model, job.signature
-        for key, value in zip(job.inputs, values):
+        request.model_spec.name, request.model_spec.signature_name = job.model, job.asking.signature
+        for key, value in zip(job.asking.inputs, values):
             request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
         return predict(request, timeout=_DEADLINE)
     return ask
 
 
 def main() -> None:
-    """Reads what to measure from stdin, writes what was found to stdout."""
-    result = os.dup(1)
-    os.dup2(2, 1)
-    found = measure(pickle.load(sys.stdin.buffer))
-    with os.fdopen(result, "w") as file:
-        json.dump(found, file)
+    """As `measured_apart` starts it."""
+    answer(measure)

@@ -7,11 +7,7 @@ It is loaded as TensorFlow Serving loads it: variables restored, init op run, gr
 
 from __future__ import annotations
 
-import json
-import os
-import pickle
 import statistics
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from estimator_slim.cli.apart import answer
 
 MEMORY = "memory, MB"
 _WARM_UP = 10  # requests of each batch size before the clock is looked at
@@ -40,8 +38,8 @@ class Loaded:
 
 
 @dataclass(frozen=True)
-class Timed(Loaded):
-    """One to ask as well.
+class Asking:
+    """How a servable is asked.
 
     Attributes:
       signature: that is asked.
@@ -58,6 +56,13 @@ class Timed(Loaded):
     clients: int
 
 
+@dataclass(frozen=True)
+class Timed(Loaded):
+    """One to ask as well, as `asking` says."""
+
+    asking: Asking
+
+
 def measure(job: Loaded) -> dict[str, float]:
     """Milliseconds, bytes and requests a second, each by its name."""
     import tensorflow  # noqa: F401  before the clock is looked at, and the memory
@@ -68,22 +73,24 @@ def measure(job: Loaded) -> dict[str, float]:
     before, started = resident_memory(), time.perf_counter()
     session, signatures = _loaded(job)
     load = time.perf_counter() - started
-    found = asked(_asking(session, signatures, job), job) if isinstance(job, Timed) else {}
+    found = {}
+    if isinstance(job, Timed):
+        found = asked(_signature(session, signatures, job.asking), job.asking)
     return {"load, ms": 1e3 * load, **found, MEMORY: (resident_memory() - before) / 1e6,
             "most memory, MB": (most_memory() - before) / 1e6}
 
 
-def asked(ask: Callable[[list], Any], job: Any) -> dict[str, float]:
-    """Milliseconds and requests a second of what takes the values of a request; `job`: a `Timed`."""
-    batches = {n: _batch(job.inputs, n) for n in job.batches}
-    first = _seconds(lambda: ask(batches[job.batches[0]]))
+def asked(ask: Callable[[list], Any], how: Asking) -> dict[str, float]:
+    """Milliseconds and requests a second of what takes the values of a request."""
+    batches = {n: _batch(how.inputs, n) for n in how.batches}
+    first = _seconds(lambda: ask(batches[how.batches[0]]))
     found = {"first request, ms": 1e3 * first}
     for n, inputs in batches.items():
-        taken = sorted(_repeated(ask, inputs, job.seconds))
+        taken = sorted(_repeated(ask, inputs, how.seconds))
         found[f"median of a batch of {n}, ms"] = 1e3 * statistics.median(taken)
         found[f"99th of 100 of a batch of {n}, ms"] = 1e3 * taken[int(0.99 * (len(taken) - 1))]
-    found[f"requests a second, {job.clients} clients"] = _throughput(
-        ask, batches[job.batches[0]], job.clients, job.seconds)
+    found[f"requests a second, {how.clients} clients"] = _throughput(
+        ask, batches[how.batches[0]], how.clients, how.seconds)
     return found
 
 
@@ -97,11 +104,11 @@ def _loaded(job: Loaded) -> tuple[Any, Any]:
     return session, loaded.signature_def
 
 
-def _asking(session: Any, signatures: Any, job: Timed) -> Callable[[list], Any]:
-    """The job's signature, as a function of the values of its inputs in the order of the job."""
-    signature = signatures[job.signature]
+def _signature(session: Any, signatures: Any, how: Asking) -> Callable[[list], Any]:
+    """The signature that is asked, as a function of the values of its inputs in the order of `how`."""
+    signature = signatures[how.signature]
     fetches = [one.name for one in signature.outputs.values() if one.name]
-    feeds = [signature.inputs[key].name for key in job.inputs]
+    feeds = [signature.inputs[key].name for key in how.inputs]
     run = session.make_callable(fetches, feed_list=feeds)
     return lambda values: run(*values)
 
@@ -144,10 +151,5 @@ def _throughput(ask: Callable, inputs: list, clients: int, seconds: float) -> fl
 
 
 def main() -> None:
-    """Reads what to measure from stdin, writes what was found to stdout; TensorFlow writes elsewhere."""
-    result = os.dup(1)
-    os.dup2(2, 1)
-    job = pickle.load(sys.stdin.buffer)
-    found = measure(job)
-    with os.fdopen(result, "w") as file:
-        json.dump(found, file)
+    """As `measured_apart` starts it."""
+    answer(measure)

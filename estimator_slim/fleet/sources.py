@@ -19,11 +19,10 @@ import tensorflow as tf
 from estimator_slim.errors import OptionError, SourceError
 from estimator_slim.layout import slim_directory
 from estimator_slim.options import Options
-from estimator_slim.saved_model import is_marked
+from estimator_slim.saved_model import graph_file, is_marked
 from estimator_slim.whereabouts import require_reachable
 from estimator_slim.work import bytes_of
 
-_FILES = ("saved_model.pb", "saved_model.pbtxt")
 QUESTIONS_AT_ONCE = 16  # questions to a store
 _WILDCARD = re.compile(r"[*?\[]")
 
@@ -117,8 +116,7 @@ def _split(path: str) -> list[str]:
 
 def _is_original(path: str) -> bool:
     unfinished = os.path.basename(path).startswith("temp-")
-    return (not unfinished and any(tf.io.gfile.exists(os.path.join(path, name)) for name in _FILES)
-            and not is_marked(path))
+    return not unfinished and graph_file(path) is not None and not is_marked(path)
 
 
 def _bytes(source: str) -> int:

@@ -8,6 +8,7 @@ from estimator_slim.saved_model.meta_graph import interface_of
 from estimator_slim.saved_model.publish import published, withdraw
 from estimator_slim.saved_model.reader import (
     Servable,
+    graph_file,
     is_marked,
     meta_graph_of,
     read_servable,
@@ -28,6 +29,7 @@ __all__ = [
     "copy_assets",
     "faults",
     "fingerprint_of",
+    "graph_file",
     "interface_of",
     "is_being_written",
     "is_copy",

@@ -22,7 +22,7 @@ from estimator_slim.graph import Graph
 from estimator_slim.saved_model.files import check_folder
 from estimator_slim.saved_model.meta_graph import interface_of, nothing_to_ask, required_names
 from estimator_slim.saved_model.soundness import faults, unknown_operations, unset_in_functions
-from estimator_slim.whereabouts import require_reachable, require_servable
+from estimator_slim.whereabouts import GRAPH_FILES, require_reachable, require_servable
 
 _MOST_BYTES = 2**31 - 1  # of a proto
 _KEY, _VERSION = "estimator_slim", 1
@@ -117,12 +117,21 @@ def parse_saved_model(directory: str) -> saved_model_pb2.SavedModel:
 
 def saved_model_file(directory: str) -> str:
     """The path of what makes a folder a SavedModel. Raises SourceError if there is none."""
-    for name in ("saved_model.pb", "saved_model.pbtxt"):
-        path = os.path.join(directory, name)
-        if tf.io.gfile.exists(path):
-            return path
+    path = graph_file(directory)
+    if path:
+        return path
     require_servable(directory)
     raise SourceError(f"{directory} appears while it is read; export first")
+
+
+def graph_file(directory: str) -> str | None:
+    """The path of what makes a folder a SavedModel; None where there is none.
+
+    Raises:
+      tf.errors.OpError: that cannot be told.
+    """
+    paths = (os.path.join(directory, name) for name in GRAPH_FILES)
+    return next((path for path in paths if tf.io.gfile.exists(path)), None)
 
 
 def is_marked(directory: str) -> bool:
