@@ -114,7 +114,9 @@ def train(model_dir: str, table, held_out) -> None:
         tf.estimator.TrainSpec(input_fn(table, training=True), max_steps=FLAGS.train_steps),
         tf.estimator.EvalSpec(input_fn(held_out), steps=None, throttle_secs=0,
                               exporters=tf.estimator.FinalExporter("final", receiver)))
-    print(f"  {result['accuracy']:.1%} right, AUC {result['auc']:.3f}, on flights held out", flush=True)
+    if result:  # there is none where nothing was left to train
+        print(f"  {result['accuracy']:.1%} right, AUC {result['auc']:.3f}, on flights held out",
+              flush=True)
 
 
 # ---- the program -------------------------------------------------------------------------

@@ -44,6 +44,10 @@ class _Lossy:
         with self._unless_closed():
             self._stream.flush()
 
+    def close(self) -> None:
+        """Leaves the stream open, which is not ours: absl's log closes what it has written to."""
+        self.flush()
+
     @contextlib.contextmanager
     def _unless_closed(self) -> Iterator[None]:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import tensorflow as tf
 from absl.testing import flagsaver
 
 from estimator_slim.cli import exit_codes, main
+from estimator_slim.cli.unread import unread_is_lost
 from tests.support.by_hand import servable, v1, variable
 
 
@@ -45,3 +47,10 @@ def test_the_exit_code_says_that_it_failed_though_nobody_reads_why(tmp_path: Pat
     original = servable(tmp_path, adding)
     Path(original, "saved_model.pb").write_bytes(b"\xff")
     assert optimize(original, tmp_path / "slim/1") == exit_codes.FAILED
+
+
+def test_a_log_that_closes_what_it_wrote_to_leaves_it_open() -> None:
+    with open(os.devnull, "w", encoding="utf-8") as err, contextlib.redirect_stderr(err):
+        with unread_is_lost():
+            sys.stderr.close()
+        assert not err.closed
