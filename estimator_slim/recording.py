@@ -38,7 +38,7 @@ def recorded(source: str, destination: str, place: str | os.PathLike | None, *,
       destination: of the slim servable.
       place: where records are kept, see `record_path`.
       failures: whether it is kept where the block raises, too.
-      tell: who else is told of it, however it ended.
+      tell: who else is told of it, however it ended; not of a failure where the slim servable is there.
 
     Raises:
       DestinationError: before the block, where one of the two would be written into the original.
@@ -58,7 +58,7 @@ def recorded(source: str, destination: str, place: str | os.PathLike | None, *,
         _note(report, usage)
         if failures:
             keep(report, place)
-        if tell:
+        if tell and not tf.io.gfile.exists(destination):  # else of what stands there was told
             tell(report)
         raise
     _note(report, usage)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from absl import flags
+from absl import logging as absl_logging
 
 from tests.support.once import Once
 from tests.support.processes import keep_what_is_imported
@@ -68,12 +69,17 @@ def nothing_is_verified() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def flags_are_not_parsed() -> Iterator[None]:
+def flags_and_logs_are_as_before() -> Iterator[None]:
     """A test that runs the command in its own process leaves nothing of it to the others."""
+    verbosity, logger = absl_logging.get_verbosity(), absl_logging.get_absl_logger()
+    level, propagate, handlers = logger.level, logger.propagate, list(logger.handlers)
     yield
     if flags.FLAGS.is_parsed():
         flags.FLAGS.unparse_flags()
         _set(WITHOUT)
+    absl_logging.set_verbosity(verbosity)
+    logger.setLevel(level)
+    logger.propagate, logger.handlers = propagate, handlers
 
 
 def _set(values: dict[str, Any]) -> None:

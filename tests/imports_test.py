@@ -45,7 +45,7 @@ def doubling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_what_a_module_makes_known_is_known_in_the_process_that_asks(
         doubling: str, tmp_path: Path, caplog: Any) -> None:
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, "absl"):
         report = optimize_saved_model(doubling, tmp_path / "slim", "", verify="require",
                                       imports=" library_that_doubles, json")
     assert report is not None and report.verification is not None and report.verification.passed

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from estimator_slim import log
 from estimator_slim.choosing import chosen, resolve
-from estimator_slim.errors import DestinationError, EstimatorSlimError, OptionError
+from estimator_slim.errors import EstimatorSlimError, OptionError
 from estimator_slim.events import events_folder, write_events, write_scalar
 from estimator_slim.exporter.background import Background, as_error
 from estimator_slim.exporter.call import Call
@@ -88,11 +88,7 @@ class Slimming:
                 own = call.of(one.original)
                 with self.failing(f"no slim servable of {one.original}",
                                   again=one.last is not None and one.last.error is not None):
-                    try:
-                        self._hand_over(own, one.original) or self._write(own, one.original)
-                    except DestinationError:
-                        if not tf.io.gfile.exists(one.slim):  # else another process has made it
-                            raise
+                    self._hand_over(own, one.original) or self._write(own, one.original)
                 if call.layout.replaced and not self.background.has(one.slim):
                     stand_in(one.original, one.slim)
                 return

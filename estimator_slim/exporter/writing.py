@@ -15,6 +15,7 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_slim import log
+from estimator_slim.errors import DestinationError
 from estimator_slim.optimize import optimize, tell_of_auto
 from estimator_slim.options import Options
 from estimator_slim.record_files import announced, read_announced, read_record
@@ -37,7 +38,8 @@ def write_twin(original: str, slim: str, place: Any, options: Callable[[], Optio
 
     Args:
       original: its directory.
-      slim: the twin's; a slim servable of another original that is there is replaced.
+      slim: the twin's; a slim servable of another original that is there is replaced, one that
+        another process has written meanwhile stays.
       place: of its record.
       options: gives the options; what it raises is recorded as what keeps the twin from being written.
       failed: has the records of twins that could not be written, by their directories.
@@ -59,7 +61,10 @@ def write_twin(original: str, slim: str, place: Any, options: Callable[[], Optio
                 recorded(original, slim, place, tell=tell) as report, \
                 _gone_if_failing(slim if there else None):
             work = optimize(report, options(), replacing=there, checkpoint=checkpoint, files=files)
-    except Exception:
+    except Exception as e:
+        if not there and isinstance(e, DestinationError) and (is_marked(slim) or is_copy(slim)):
+            log.info("estimator_slim: another process has written %s meanwhile", slim)
+            return
         failed[slim] = report
         raise
     failed.pop(slim, None)

@@ -37,7 +37,7 @@ def test_an_export_returns_at_once_and_the_newest_waits(
     go = tmp_path / "go"
     exporter = OptimizingExporter(Prepared(trained, NAMES), [LOSSLESS, Waiting(path=str(go))],
                                   background=True, on_error="raise")
-    with caplog.at_level("INFO"):
+    with caplog.at_level("INFO", "absl"):
         export(exporter, tmp_path)
         wait_for(f"{go}.begun")
         for _ in range(2):

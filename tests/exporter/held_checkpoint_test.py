@@ -171,7 +171,7 @@ def test_without_hard_links_the_log_says_so_once_and_all_goes_on(
 
     monkeypatch.setattr(os, "link", refuse)  # as FAT and some network disks do
     exporter = OptimizingExporter(Prepared(trained, ["1700000001", "1700000002"]), LOSSLESS)
-    with caplog.at_level("INFO"):
+    with caplog.at_level("INFO", "absl"):
         for _ in range(2):
             export(exporter, model_dir, 2)
     assert caplog.text.count(f"checkpoints in {model_dir} cannot be held") == 1

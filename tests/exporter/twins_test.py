@@ -6,16 +6,19 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import tensorflow as tf
 
-from estimator_slim import OptimizingExporter, OptionError, load_report
+from estimator_slim import OptimizingExporter, OptionError, load_report, optimize_saved_model
+from estimator_slim.graph.graph import Graph
 from estimator_slim.record_files import announced
 from estimator_slim.report import Report
 from estimator_slim.saved_model import temporary_folder
+from estimator_slim.transforms.base import Transform
 from tests.faults.exporting import Prepared
 from tests.support.failing import Failing
 from tests.support.training import LOSSLESS, contents, versions
@@ -88,6 +91,46 @@ def test_each_call_makes_up_for_one_version_the_newest_first(trained: str, tmp_p
         export(exporter, tmp_path)
         made.append(slims(tmp_path))
     assert made == [[FIRST, SECOND], ["10", FIRST, SECOND], *2 * [["10", FIRST, SECOND, "9"]]]
+
+
+@dataclass(frozen=True)
+class Meanwhile(Transform):
+    """As it runs, something is written to `slim`: a slim servable of `source`, or its copy."""
+
+    text_name: ClassVar[str] = "meanwhile"
+    source: str = ""
+    slim: str = ""
+    copied: bool = False
+
+    def rewrite(self, graph: Graph) -> None:
+        if self.copied:
+            shutil.copytree(self.source, self.slim)
+        else:
+            optimize_saved_model(self.source, self.slim, "strip_unused_nodes")
+
+
+@pytest.mark.parametrize("there, names", [(False, [FIRST]), (True, [])], ids=["exported", "made up for"])
+def test_a_twin_that_another_process_writes_meanwhile_is_no_failure(
+        trained: str, tmp_path: Path, caplog: Any, there: bool, names: list) -> None:
+    if there:
+        originals(trained, tmp_path, FIRST)
+    slim = str(tmp_path / "latest-slim" / FIRST)
+    meanwhile = Meanwhile(source=str(tmp_path / "latest" / FIRST), slim=slim)
+    with caplog.at_level("INFO", "absl"):
+        export(OptimizingExporter(Exporting(trained, names), [meanwhile]), tmp_path)
+    assert f"another process has written {slim} meanwhile" in caplog.text
+    assert "training goes on" not in caplog.text
+    assert slims(tmp_path) == [FIRST]
+    assert record(tmp_path, FIRST).outcome == "published"
+
+
+def test_what_somebody_else_writes_there_meanwhile_is_one_and_stays(
+        trained: str, tmp_path: Path, caplog: Any) -> None:
+    slim = tmp_path / "latest-slim" / FIRST
+    meanwhile = Meanwhile(source=trained, slim=str(slim), copied=True)
+    export(OptimizingExporter(Exporting(trained, [FIRST]), [meanwhile]), tmp_path)
+    assert f"{slim} exists already" in caplog.text and "training goes on" in caplog.text
+    assert contents(slim) == contents(Path(trained))
 
 
 @pytest.mark.parametrize("place", [None, "off"])
