@@ -25,6 +25,7 @@ from estimator_slim.quantization.grid import Grid
 
 _DAMPING = 0.1    # of the mean diagonal of h: how much the values themselves count beside the layer
 _ROWS = 2048      # at once
+_FEW = 4          # columns: numpy takes longer to begin a product of fewer than for the product
 
 
 class Feedback(NamedTuple):
@@ -77,16 +78,19 @@ def encode_with_feedback(rows: np.ndarray, grid: Grid, last: int, given: Feedbac
 def _round_in_order(steps: np.ndarray, codes: np.ndarray, last: np.float32, pass_on: np.ndarray) -> None:
     """Rounds `steps` of the grid, float32 [width, n], to `codes` and leaves the errors in `steps`.
 
-    One column of the table after the other, half by half: what the first half leaves over is taken
-    off the second in one matrix product.
+    One column of the table after the other. Of up to _FEW columns each takes what it leaves over off
+    the next ones by itself; of more, the first half does it by one matrix product.
     """
     width = len(steps)
-    if width == 1:
-        code = np.clip(np.rint(steps), np.float32(0), last)
-        codes[:] = code
-        steps -= code
+    if width > _FEW:
+        half = width // 2
+        _round_in_order(steps[:half], codes[:half], last, pass_on[:half, :half])
+        steps[half:] -= pass_on[:half, half:].T @ steps[:half]
+        _round_in_order(steps[half:], codes[half:], last, pass_on[half:, half:])
         return
-    half = width // 2
-    _round_in_order(steps[:half], codes[:half], last, pass_on[:half, :half])
-    steps[half:] -= pass_on[:half, half:].T @ steps[:half]
-    _round_in_order(steps[half:], codes[half:], last, pass_on[half:, half:])
+    for column in range(width):
+        code = np.rint(steps[column])
+        np.maximum(code, np.float32(0), out=code)
+        codes[column] = np.minimum(code, last, out=code)
+        steps[column] -= code
+        steps[column + 1:] -= pass_on[column, column + 1:, None] * steps[column]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import time
 
+import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from estimator_slim.graph import computed_ahead
 
@@ -48,3 +50,21 @@ def test_only_a_few_items_are_in_memory_at_once() -> None:
     results = computed_ahead(lambda item: item, items())
     assert [next(results) for _ in range(10)] == list(range(10))
     assert sum(taken.acquire(blocking=False) for _ in range(100)) <= 20
+
+
+def blas_threads() -> set[int]:
+    """How many threads a product of matrices may take in this process just now."""
+    assert np.ones((2, 2)).dot(np.ones((2, 2))).any()
+    return {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}
+
+
+def test_products_stay_in_their_threads_and_the_process_has_its_limit_back_behind_it() -> None:
+    with threadpool_limits(2, user_api="blas"):
+        first, second = (computed_ahead(lambda _: blas_threads(), range(9)) for _ in range(2))
+        for results in (first, second):
+            next(results)
+            assert next(results) == {1}
+        assert list(first) == [{1}] * 7
+        assert blas_threads() == {1}  # for the second is at work
+        second.close()
+        assert blas_threads() == {2}
