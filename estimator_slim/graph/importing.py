@@ -7,6 +7,7 @@ alone; so every node asks for one while the graph is imported (`hold`), and not 
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 
@@ -18,6 +19,7 @@ from estimator_slim.graph import _operations as operations
 
 _LABEL, _OWN_LABEL = "_kernel", "_kernel_of_its_own"
 _NONE = b"none: not executed ahead of requests"
+_MOST_KEPT = 1 << 20  # bytes of a graph that is kept for who asks next
 _HELD = re.compile(f'{_LABEL}="{_NONE.decode()}"(, )?')
 
 
@@ -54,11 +56,23 @@ def drop_recorded_shapes(graph_def: tf.compat.v1.GraphDef) -> None:
 def imported(graph_def: tf.compat.v1.GraphDef) -> tf.Graph:
     """The graph as TensorFlow understands it, with the shapes that follow without executing anything.
 
-    `graph_def` stays as it is.
+    `graph_def` stays as it is. The result is only to be read: who asks next about the same graph, as a
+    transform does after the last one was checked, is given the same one.
 
     Raises:
       ValueError: TensorFlow does not accept it, in its words.
     """
+    if graph_def.ByteSize() > _MOST_KEPT:
+        return _imported(graph_def)
+    return _kept(graph_def.SerializeToString(deterministic=True))
+
+
+@functools.lru_cache(maxsize=1)
+def _kept(serialized: bytes) -> tf.Graph:
+    return _imported(tf.compat.v1.GraphDef.FromString(serialized))
+
+
+def _imported(graph_def: tf.compat.v1.GraphDef) -> tf.Graph:
     held = tf.compat.v1.GraphDef()
     held.CopyFrom(graph_def)  # the import spells out defaults in what it is given
     drop_recorded_shapes(held)

@@ -134,10 +134,10 @@ def test_what_is_not_to_be_taken_away_stays(model_dir: Path, what: str) -> None:
         keep(model_dir, 2)
     if what == "kept":  # by a trainer that was started again
         keep(model_dir, 1, 2)
-    else:               # as written anew by a trainer that was started again
+    else:               # as written anew, by renames, by a trainer that was started again
         for file in FILES:
-            (model_dir / f"model.ckpt-1.{file}").unlink()
-            (model_dir / f"model.ckpt-1.{file}").write_text("new")
+            (model_dir / "written").write_text("new")
+            (model_dir / "written").rename(model_dir / f"model.ckpt-1.{file}")
     before = {name: at for name, at in checkpoints(model_dir).items() if not name.startswith("temp-")}
     held_checkpoint.let_go(but=None)
     assert checkpoints(model_dir) == before
