@@ -75,7 +75,7 @@ def require_reachable(path: str, error: type[EstimatorSlimError], seconds: int =
         looked.result(timeout=seconds)
     except futures.TimeoutError as e:
         raise error(f"{path} did not answer within {seconds} s; check its name, the network and "
-                    "the credentials, or wait longer (patience)") from e
+                    f"the credentials, or wait longer, as with patience={2 * seconds}") from e
     except tf.errors.UnimplementedError as e:
         scheme = path.partition("://")[0]
         raise error(f"{path}: TensorFlow knows no file system {scheme}:// here; install tensorflow-io "

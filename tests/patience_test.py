@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from estimator_slim import DestinationError, OptionError, SourceError, optimize_saved_model
+from estimator_slim.cli.wording import as_flags
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def silent(monkeypatch: Any) -> Iterator[None]:
 
 def test_a_source_that_does_not_answer_is_given_up(silent: None, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="^far://a/1 did not answer within 1 s; check its name, the "
-                       r"network and the credentials, or wait longer \(patience\)$"):
+                       "network and the credentials, or wait longer, as with patience=2$"):
         optimize_saved_model("far://a/1", tmp_path / "slim", patience=1)
 
 
@@ -43,3 +44,9 @@ def test_so_is_a_destination_before_anything_is_read(silent: None, tmp_path: Pat
 def test_what_are_no_seconds_is_an_error(value: Any, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="patience: expected a whole number of seconds"):
         optimize_saved_model(tmp_path, patience=value)
+
+
+def test_the_command_names_the_flag(silent: None, tmp_path: Path) -> None:
+    with pytest.raises(SourceError) as raised:
+        optimize_saved_model("far://a/1", tmp_path / "slim", patience=1)
+    assert as_flags(str(raised.value)).endswith("or wait longer, as with --slim_patience=2")

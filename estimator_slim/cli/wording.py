@@ -1,6 +1,7 @@
 """Messages as the command gives them: an argument of Python's is named as the flag that it is.
 
     give verify='off'             →  give --slim_verify=off
+    wait longer, patience=120     →  wait longer, --slim_patience=120
     give tags=['gpu', 'serve']    →  give --tags=gpu,serve
 """
 
@@ -11,14 +12,14 @@ import re
 from estimator_slim.options import OPTIONS
 
 _NAMES = [name for name, one in OPTIONS.items() if one.flag is not None]
-_LIBRARYS = re.compile(rf"(?<![\w-])({'|'.join(_NAMES)})='([^']*)'")
+_LIBRARYS = re.compile(rf"(?<![\w-])({'|'.join(_NAMES)})=(?:'([^']*)'|(\d+))")
 _CHECKPOINT = re.compile(r"(?<![\w-])checkpoint='([^']*)'")
 _TAGS = re.compile(r"(?<![\w-])tags=\[([^]]*)\]")
 
 
 def as_flags(message: str) -> str:
     """The message, with flags in the place of arguments."""
-    message = _LIBRARYS.sub(lambda m: f"--slim_{m[1]}={_quoted(m[2])}", message)
+    message = _LIBRARYS.sub(lambda m: f"--slim_{m[1]}={m[3] or _quoted(m[2])}", message)
     message = _CHECKPOINT.sub(lambda m: f"--checkpoint={_quoted(m[1])}", message)
     return _TAGS.sub(lambda m: f"--tags={m[1].replace(', ', ',')}".replace("'", ""), message)
 

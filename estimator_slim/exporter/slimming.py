@@ -117,11 +117,7 @@ class Slimming:
         except Exception as e:
             if self.chosen("on_error") == RAISE:
                 raise
-            if again:
-                log.warning("estimator_slim: still %s: %s", what, e)
-            else:
-                log.failure(e, f"estimator_slim: {what}; the original is as it was and "
-                               "training goes on")
+            self._log(e, what, again=again)
 
     def raise_from_background(self) -> None:
         """Raises what failed beside the training, where `on_error` is `raise`."""
@@ -147,7 +143,7 @@ class Slimming:
         def done(failure: Failure | None) -> None:
             again = self._failed.pop(slim, None) is not None
             if failure:
-                self._note(failure, original, slim)
+                self._note(failure, original, slim, again=again)
             # Nothing stands in for it where the training is to end; a newer one may be exported already.
             if not self._late and tf.io.gfile.exists(original):
                 _tidy(call.layout, original)
@@ -162,14 +158,21 @@ class Slimming:
                 return True
         return False
 
-    def _note(self, failure: Failure, original: str, slim: str) -> None:
+    def _note(self, failure: Failure, original: str, slim: str, *, again: bool) -> None:
         """Logs what a child failed by; with `on_error=raise` the next call raises it, too."""
         if failure.report:
             self._failed[slim] = failure.report
         error = as_error(failure)
-        log.failure(error, f"estimator_slim: no slim servable of {original}; the original is as it was")
+        self._log(error, f"no slim servable of {original}", again=again)
         if self.chosen("on_error") == RAISE:
             self._late = error
+
+    def _log(self, error: Exception, what: str, *, again: bool) -> None:
+        if again:
+            log.warning("estimator_slim: still %s: %s", what, error)
+        else:
+            on = "" if self.chosen("on_error") == RAISE else " and training goes on"
+            log.failure(error, f"estimator_slim: {what}; the original is as it was{on}")
 
     def _tell(self, call: Call) -> Callable[[Report], None] | None:
         """What shows a report in TensorBoard, among what the Estimator's model_dir holds."""

@@ -49,8 +49,9 @@ class Exporting(tf.estimator.Exporter):
         return self.returning(target)
 
 
-def export(exporter: OptimizingExporter, folder: Path, checkpoint: str = "") -> Any:
-    return exporter.export(None, str(folder / "latest"), checkpoint, {}, is_the_final_export=False)
+def export(exporter: OptimizingExporter, folder: Path, checkpoint: str = "", *,
+           is_last: bool = False) -> Any:
+    return exporter.export(None, str(folder / "latest"), checkpoint, {}, is_the_final_export=is_last)
 
 
 def slims(folder: Path) -> list[str]:
@@ -66,18 +67,20 @@ def record(folder: Path, version: str) -> Report:
     return load_report(folder / "latest-slim-report" / f"{version}.json")
 
 
+@pytest.mark.usefixtures("warm")
+@pytest.mark.parametrize("background", [False, True])
 def test_what_failed_for_a_passing_reason_is_made_up_for_though_nothing_is_exported(
-        trained: str, tmp_path: Path, caplog: Any) -> None:
-    exporter = OptimizingExporter(Exporting(trained, [FIRST]), LOSSLESS)
+        trained: str, tmp_path: Path, caplog: Any, background: bool) -> None:
+    exporter = OptimizingExporter(Exporting(trained, [FIRST]), LOSSLESS, background=background)
     obstacle = tmp_path / "latest-slim"
     obstacle.write_text("in the way")
     for _ in range(2):
-        export(exporter, tmp_path)
+        export(exporter, tmp_path, is_last=True)
     assert caplog.text.count("training goes on") == 1
     assert f"still no slim servable of {tmp_path}/latest/{FIRST}" in caplog.text
     assert record(tmp_path, FIRST).error.passing
     obstacle.unlink()
-    assert export(exporter, tmp_path) is None
+    assert export(exporter, tmp_path, is_last=True) is None
     assert slims(tmp_path) == [FIRST]
     assert record(tmp_path, FIRST).outcome == "published"
 
