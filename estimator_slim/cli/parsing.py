@@ -51,7 +51,8 @@ def parse(argv: Sequence[str], commands: Mapping[str, Command]) -> argparse.Name
         parser.exit(exit_codes.WRONG_CALL, parser.format_help())
     if not argv[0].startswith("-") and argv[0] not in commands:
         parser.error(f"there is no command {argv[0]!r}{_did_you_mean(argv[0], commands)}")
-    arguments, unknown = parser.parse_known_args([_spelled_out(one) for one in argv])
+    arguments, unknown = parser.parse_known_args(
+        [_spelled_out(one) for one in _command_first(argv, commands)])
     if unknown:
         option, taken = unknown[0].partition("=")[0], parsers[arguments.command]
         if option.removeprefix("--slim_") in OPTIONS:
@@ -152,6 +153,14 @@ def _add(parser: argparse.ArgumentParser, command: Command) -> None:
 def _with_default(text: str, default: object) -> str:
     shown = str(default).lower() if isinstance(default, bool) else default
     return text.replace("%", "%%") + (f" (default: {shown})" if default not in (None, "") else "")
+
+
+def _command_first(argv: Sequence[str], commands: Mapping[str, Command]) -> Sequence[str]:
+    """The arguments with the command before its options, which may stand on either side of it."""
+    at = next((number for number, one in enumerate(argv) if one in commands), 0)
+    if {"-h", "--help", "--version"}.isdisjoint(argv[:at]):
+        return [*argv[at:at + 1], *argv[:at], *argv[at + 1:]]
+    return argv
 
 
 def _spelled_out(argument: str) -> str:

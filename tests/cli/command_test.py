@@ -16,7 +16,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 import estimator_slim
-from estimator_slim.cli import _COMMANDS, exit_codes
+from estimator_slim.cli import _COMMANDS, exit_codes, main
 from estimator_slim.options import OPTIONS
 from tests.support.by_hand import servable, v1, variable
 from tests.support.processes import ROOT, environment, run_python
@@ -115,6 +115,20 @@ def test_a_wrong_call_is_one_sentence_and_nothing_else(
     done = run_python(*MODULE, *given, env=noisy())
     assert (done.returncode, done.stdout) == (exit_codes.WRONG_CALL, "")
     assert done.stderr == f"estimator-slim: {wrong}\n"
+
+
+@pytest.mark.parametrize("options", [["--json"], ["--slim_patience", "9", "--tags="], ["--slim_what=1"]],
+                         ids=str)
+def test_options_stand_on_either_side_of_the_command(options: list[str], capsys: Any) -> None:
+    ended = []
+    for call in ([*options, "inspect", "/no/such"], ["inspect", "/no/such", *options]):
+        try:
+            code: Any = main(call)
+        except SystemExit as e:
+            code = e.code
+        ended.append((code, capsys.readouterr()))
+    assert ended[0] == ended[1]
+    assert ("/no/such" in ended[0][1].err) != ("--slim_what=1 is not known" in ended[0][1].err)
 
 
 def test_booleans_are_written_in_every_way_of_absl(original: str, tmp_path: Path) -> None:
