@@ -117,7 +117,7 @@ def test_a_wrong_call_is_one_sentence_and_nothing_else(
     assert done.stderr == f"estimator-slim: {wrong}\n"
 
 
-@pytest.mark.parametrize("options", [["--json"], ["--slim_patience", "9", "--tags="], ["--slim_what=1"]],
+@pytest.mark.parametrize("options", [["--json"], ["--verbosity", "1", "--tags="], ["--slim_what=1"]],
                          ids=str)
 def test_options_stand_on_either_side_of_the_command(options: list[str], capsys: Any) -> None:
     ended = []
