@@ -17,6 +17,7 @@ from tests.transforms.normalisations.folding import (
     FOLD,
     NORMAL,
     PREPARE,
+    each_with_and_without_bias,
     edit_nodes,
     normal,
     placeholder,
@@ -76,8 +77,7 @@ def biased(x: Any) -> Any:
     return tf.nn.bias_add(x, normal(6))
 
 
-@pytest.mark.parametrize("bias", [lambda y: y, biased], ids=["no bias", "bias"])
-@pytest.mark.parametrize("layer", LAYERS.values(), ids=list(LAYERS))
+@pytest.mark.parametrize("layer, bias", each_with_and_without_bias(LAYERS, biased))
 def test_every_spelling_goes_into_the_layer_before_it(
         tmp_path: Path, layer: tuple, bias: Callable) -> None:
     shape, product = layer

@@ -16,6 +16,7 @@ from tests.transforms.normalisations.folding import (
     FOLD,
     NORMAL,
     assert_left_alone,
+    each_with_and_without_bias,
     normal,
     placeholder,
     positive,
@@ -66,8 +67,7 @@ def biased(y: Any) -> Any:
     return tf.nn.bias_add(y, normal(int(y.shape[-1])))
 
 
-@pytest.mark.parametrize("bias", [lambda y: y, biased], ids=["no bias", "bias"])
-@pytest.mark.parametrize("layer", LAYERS.values(), ids=list(LAYERS))
+@pytest.mark.parametrize("layer, bias", each_with_and_without_bias(LAYERS, biased))
 def test_every_spelling_goes_into_the_layer_behind_it(
         tmp_path: Path, layer: tuple, bias: Callable) -> None:
     shape, product = layer

@@ -97,7 +97,8 @@ def custom(directory: str, network: Callable, x: np.ndarray) -> str:
 
 
 @pytest.mark.parametrize("network, x", [
-    (convolutions_v1, IMAGES), (convolutions_keras, IMAGES), (rows_v1, ROWS), (rows_keras, ROWS)])
+    pytest.param(convolutions_v1, IMAGES, marks=pytest.mark.long), (convolutions_keras, IMAGES),
+    (rows_v1, ROWS), pytest.param(rows_keras, ROWS, marks=pytest.mark.long)])
 def test_every_normalisation_of_a_custom_network_is_folded(
         tmp_path: Path, network: Callable, x: np.ndarray) -> None:
     source = custom(str(tmp_path), network, x)
@@ -121,9 +122,12 @@ CANNED: dict[str, Callable] = {
         combined(tf.estimator.DNNLinearCombinedClassifier), n_classes=3),
     "DNNLinearCombinedRegressor": combined(tf.estimator.DNNLinearCombinedRegressor),
 }
+OFTEN = ("DNNClassifier of version 1", "DNNLinearCombinedClassifier")
 
 
-@pytest.mark.parametrize("make", CANNED.values(), ids=list(CANNED))
+@pytest.mark.parametrize("make", [
+    pytest.param(make, marks=[] if name in OFTEN else pytest.mark.long, id=name)
+    for name, make in CANNED.items()])
 def test_every_normalisation_of_a_canned_estimator_is_folded(tmp_path: Path, make: Callable) -> None:
     columns = [tf.feature_column.numeric_column("x", [4])]
     estimator = make(columns, batch_norm=True, config=config(str(tmp_path)))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
@@ -42,6 +43,15 @@ def request(*shape: int) -> dict[str, np.ndarray]:
 
 def placeholder(*shape: int | None) -> Any:
     return v1.placeholder(tf.float32, shape, "x")
+
+
+def each_with_and_without_bias(layers: dict[str, tuple], biased: Callable) -> list[Any]:
+    """Cases of (layer, bias); one of the two, in turn, is tried always."""
+    kinds: dict[str, Callable] = {"no bias": lambda y: y, "bias": biased}
+    return [pytest.param(layer, bias, id=f"{name}-{kind}",
+                         marks=[pytest.mark.long] if (number + turn) % 2 else [])
+            for number, (name, layer) in enumerate(layers.items())
+            for turn, (kind, bias) in enumerate(kinds.items())]
 
 
 def assert_left_alone(folder: Path, network: Callable[[], Any], reason: str, *requests: Any,
