@@ -140,7 +140,7 @@ def slim(once: Once, exported: Exported) -> Callable[[str, str], str]:
         from estimator_slim import optimize_saved_model
 
         def make(folder: Path) -> str:
-            optimize_saved_model(exported(name), folder / "1", transforms, verify="off")
+            optimize_saved_model(exported(name), folder / "1", transforms, verify="off", report="off")
             return str(folder / "1")
         return once(f"slim/{name}/{hashlib.sha256(transforms.encode()).hexdigest()[:16]}", make)
     return path

@@ -9,10 +9,11 @@ what the edit left unused and checks that TensorFlow accepts the result.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import re
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Union
 
@@ -69,7 +70,7 @@ class Transform:
     ignore_errors: bool = False
 
     def __post_init__(self) -> None:
-        types = typing.get_type_hints(type(self))
+        types = option_types(type(self))
         for option in dataclasses.fields(self):
             value, kind = getattr(self, option.name), types[option.name]
             if kind in KINDS and not is_a(value, kind):
@@ -121,6 +122,12 @@ class Transform:
                             if getattr(self, f.name) != f.default
                             for one in _each(getattr(self, f.name)))
         return f"{self.text_name}({options})" if options else self.text_name
+
+
+@functools.cache
+def option_types(kind: type[Transform]) -> Mapping[str, Any]:
+    """Name → type of each field of a transform; they are spelt as texts, which take long to read."""
+    return typing.get_type_hints(kind)
 
 
 def _is_as_before(edited: Graph, graph: Graph) -> bool:

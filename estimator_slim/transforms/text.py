@@ -17,7 +17,7 @@ import typing
 from collections.abc import Iterable, Mapping
 
 from estimator_slim.errors import OptionError
-from estimator_slim.transforms.base import BARE, KINDS, Transform, is_a
+from estimator_slim.transforms.base import BARE, KINDS, Transform, is_a, option_types
 
 _SPACE = re.compile(r"(?:\s|\\(?=\s|$))*")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")  # with the "-" that some write, for the error to show
@@ -73,7 +73,7 @@ class _Parser:
     def _options(self, kind: type[Transform]) -> dict:
         opened = self.at
         options: dict = {}
-        types = typing.get_type_hints(kind)
+        types = option_types(kind)
         fields = {f.name: types[f.name] for f in dataclasses.fields(kind)}
         more = not self._accept(")")
         while more:

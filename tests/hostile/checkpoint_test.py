@@ -87,7 +87,7 @@ def test_parts_tile_the_whole_exactly_when_each_element_is_in_one() -> None:
     spans = [(a, b) for a in range(5) for b in range(a, 5)]
     boxes = [Region((a, c), (b - a, d - c)) for (a, b), (c, d) in itertools.product(spans, spans)
              if d <= 3]
-    for _ in range(20_000):
+    for _ in range(5_000):
         parts = rng.sample(boxes, rng.randrange(1, 6))
         if rng.random() < 0.5:  # cut the whole, so that many tile
             row, column = rng.randrange(1, 4), rng.randrange(1, 3)
@@ -162,7 +162,8 @@ def test_a_wrong_number_of_data_files_is_refused(source: Path, shards: int) -> N
 
 def test_an_index_larger_than_any_is_refused_before_it_is_read(source: Path) -> None:
     os.truncate(source / "variables/variables.index", 1 << 40)
-    assert_refused(source, "variables.index has 1,099,511,627,776 bytes: expected at most")
+    with bounded_memory(), pytest.raises(SourceError, match="index has 1,099,511,627,776 bytes: exp"):
+        CheckpointReader(str(source / "variables/variables"))
 
 
 def test_a_graph_larger_than_any_is_refused_before_it_is_read(source: Path) -> None:
@@ -177,9 +178,9 @@ def test_a_key_of_a_megabyte_is_refused(tmp_path: Path) -> None:
 
 
 def test_thousands_of_keys_are_read_and_a_missing_one_is_told_by_its_nearest(tmp_path: Path) -> None:
-    names = {f"layer/{n}/{'x' * 50}": entry(FLOAT, (1,), 4) for n in range(20_000)}
+    names = {f"layer/{n}/{'x' * 50}": entry(FLOAT, (1,), 4) for n in range(5_000)}
     reader = CheckpointReader(checkpoint(tmp_path, names, data_bytes=4))
-    assert len(reader.tensors) == 20_000
+    assert len(reader.tensors) == 5_000
     for name in ("layer/none", "y" * 100_000, "layer/0/" + "x" * 49):
         with pytest.raises(SourceError, match="has no tensor"):
             reader.value(name)

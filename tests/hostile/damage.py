@@ -67,14 +67,15 @@ def bounded_memory() -> Iterator[None]:
     assert peak < MEMORY
 
 
-def assert_refused(source: Path, message: str, *, error: type = SourceError, **options: Any) -> str:
+def assert_refused(source: Path, message: str, *, error: type = SourceError, transforms: Any = "",
+                   **options: Any) -> str:
     """optimize_saved_model refuses `source`, and leaves every file in the folder around it as it was.
 
     Returns the message, in which `message`, a pattern, is found.
     """
     before = listing(source.parent)
     with pytest.raises(error, match=message) as raised, bounded_memory():
-        optimize_saved_model(source, source.parent / "slim", **options)
+        optimize_saved_model(source, source.parent / "slim", transforms, **options)
     assert isinstance(raised.value, EstimatorSlimError)
     assert listing(source.parent) == before
     return str(raised.value)

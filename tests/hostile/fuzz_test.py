@@ -32,8 +32,6 @@ from tests.hostile.fuzz import fuzz, is_failure
 from tests.hostile.mutations import of_bytes, of_graph, of_promises, of_structure
 from tests.hostile.originals import make_originals
 
-CASES = 60  # through the pipeline
-
 sometimes = settings(derandomize=True, deadline=None, database=None, max_examples=150,
                      suppress_health_check=list(HealthCheck))
 words = st.sampled_from([*TRANSFORMS, "op", "bits", "name", "ignore_errors", "true", "8", "-1.5",
@@ -90,12 +88,13 @@ def originals(once: Callable) -> Path:
     return once("originals", make)
 
 
+@pytest.mark.parametrize("count", [4, pytest.param(20, marks=pytest.mark.long)])
 @pytest.mark.parametrize("kind", [of_bytes, of_graph, of_promises, of_structure])
 @pytest.mark.parametrize("name", ["classifier", "control_flow"])
 def test_a_mutated_servable_is_read_or_refused(
-        originals: Path, tmp_path: Path, name: str, kind: Any) -> None:
+        originals: Path, tmp_path: Path, name: str, kind: Any, count: int) -> None:
     rng = random.Random(5)
-    for case in range(10):
+    for case in range(count):
         directory = Path(shutil.copytree(originals / name / "1", tmp_path / f"{case}"))
         done = kind(directory, rng)
         try:
@@ -108,9 +107,11 @@ def test_a_mutated_servable_is_read_or_refused(
             assert str(directory) in str(error), done
 
 
-def test_no_mutation_ends_the_pipeline_in_another_way_than_it_promises(originals: Path) -> None:
-    results = list(fuzz(originals, 0, count=CASES))
+@pytest.mark.parametrize("count", [40, pytest.param(150, marks=pytest.mark.long)])
+def test_no_mutation_ends_the_pipeline_in_another_way_than_it_promises(
+        originals: Path, warm: None, count: int) -> None:
+    results = list(fuzz(originals, 0, count=count))
     assert [r for r in results if is_failure(r)] == []
     outcomes = {r["outcome"] for r in results}
     assert {"accepted", "rejected"} <= outcomes
-    assert len(results) >= CASES - 10  # those that end TensorFlow itself take the rest of their batch
+    assert len(results) >= count - 10  # those that end TensorFlow itself take the rest of their batch

@@ -72,7 +72,8 @@ def slim(old: Callable, tmp_path_factory: Any) -> Callable[[str, str], str]:
     @functools.cache
     def made(name: str, transforms: str) -> str:
         directory = str(tmp_path_factory.mktemp("slim") / "1")
-        optimize_saved_model(old(name).directory, directory, transforms, tags=old(name).tags)
+        optimize_saved_model(old(name).directory, directory, transforms, tags=old(name).tags,
+                             report="off")
         return directory
     return made
 

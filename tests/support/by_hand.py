@@ -53,12 +53,12 @@ def variable(name: str, values: np.ndarray, **options: Any) -> Any:
 
 
 def slim(source: str, transforms: str | None, **options: Any) -> tuple[str, Report]:
-    """The optimized servable's directory, and the report.
+    """The optimized servable's directory, and the report, of which no record is kept.
 
     Beside a `source` that several processes share, each has names of its own.
     """
     path = str(Path(source).parent.parent / f"slim-{os.getpid()}-{next(_NUMBERS)}" / "1")
-    report = optimize_saved_model(source, path, transforms, **options)
+    report = optimize_saved_model(source, path, transforms, **{"report": "off", **options})
     assert report is not None
     return path, report
 

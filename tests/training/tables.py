@@ -6,6 +6,7 @@ data which rows training must touch.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -86,8 +87,6 @@ def model_fn(tables: Mapping[str, Table], before: Callable[[], None] | None = No
             return tf.estimator.EstimatorSpec(mode, predictions={"logits": logits}, export_outputs={
                 "serving_default": tf.estimator.export.PredictOutput({"logits": logits})})
         loss = v1.losses.sparse_softmax_cross_entropy(labels, logits, reduction="weighted_sum") * share
-        if mode == tf.estimator.ModeKeys.EVAL:
-            return tf.estimator.EstimatorSpec(mode, loss=loss)
         if before:
             before()
         steps = [_trained(table, variables[name], loss) for name, table in tables.items()
@@ -132,12 +131,9 @@ def train(folder: Path, tables: Mapping[str, Table], steps: int = 6,
     warm_start = arguments.pop("warm_start_from", None)
     estimator = tf.estimator.Estimator(model_fn(tables, **arguments), config=config,
                                        warm_start_from=warm_start)
-    tf.estimator.train_and_evaluate(
-        estimator, tf.estimator.TrainSpec(input_fn(steps), max_steps=steps),
-        tf.estimator.EvalSpec(input_fn(1), steps=1,
-                              exporters=tf.estimator.FinalExporter("all", serving)))
-    (servable,) = (folder / "model/export/all").iterdir()
-    return str(servable), str(folder / "model" / f"model.ckpt-{steps}")
+    estimator.train(input_fn(steps), max_steps=steps)
+    servable = os.fsdecode(estimator.export_saved_model(str(folder / "export"), serving))
+    return servable, str(folder / "model" / f"model.ckpt-{steps}")
 
 
 def alone(prefix: str, folder: Path) -> str:

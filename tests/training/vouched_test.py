@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from estimator_slim.graph import Training
+from tests.support.ask import session_options
 from tests.support.once import Once
 from tests.training.asking import left_of, rows_of
 from tests.training.tables import DIM, EARLY, LAST, ROWS, alone, ids_of, legacy, moved, optimizers, v1
@@ -49,7 +50,8 @@ def keras(once: Once) -> tuple[str, str]:
             tf.keras.layers.GlobalAveragePooling1D(), tf.keras.layers.Dense(2)])
         model.compile(optimizer=legacy.Ftrl(), loss=tf.keras.losses.SparseCategoricalCrossentropy(True))
         estimator = tf.keras.estimator.model_to_estimator(
-            model, model_dir=str(folder / "model"), config=tf.estimator.RunConfig(tf_random_seed=1))
+            model, model_dir=str(folder / "model"), config=tf.estimator.RunConfig(
+                tf_random_seed=1, session_config=session_options()))
         ids = ids_of(3)
         estimator.train(lambda: tf.data.Dataset.from_tensor_slices(
             ({"table_input": ids}, ids.sum(2) % 2)))

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from estimator_slim import Report
-from tests.support.ask import ask
+from tests.support.ask import ask, session_options
 from tests.support.by_hand import reasons, slim, v1
 from tests.support.models.zoo import examples
 
@@ -136,7 +136,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, R
     folder = tmp_path_factory.mktemp("ways")
     spec = {key: tf.io.VarLenFeature(kind) for key, kind in (
         ("words", tf.string), ("more", tf.string), ("weights", tf.float32))}
-    config = tf.estimator.RunConfig(str(folder / "model"), log_step_count_steps=None)
+    config = tf.estimator.RunConfig(str(folder / "model"), log_step_count_steps=None,
+                                    session_config=session_options())
     estimator = tf.estimator.Estimator(model_fn, config=config)
     estimator.train(lambda: tf.data.Dataset.from_tensors(REQUEST).map(
         lambda serialized: (tf.io.parse_example(serialized, spec), 0)), steps=1)

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from estimator_slim import OptionError
 from estimator_slim.transforms import TRANSFORMS
-from tests.support.ask import ask
+from tests.support.ask import ask, session_options
 from tests.support.by_hand import answers, reasons, servable, slim, stored, v1, variable
 from tests.support.models.zoo import examples, inputs
 
@@ -175,7 +175,7 @@ def test_with_a_checkpoint_rows_that_training_moved_much_count_more(tmp_path: Pa
     column = tf.feature_column.categorical_column_with_hash_bucket("words", 5_000)
     columns = [tf.feature_column.embedding_column(column, 16, "mean")]
     config = tf.estimator.RunConfig(str(tmp_path / "model"), tf_random_seed=3, log_step_count_steps=None,
-                                    save_summary_steps=1000)
+                                    save_summary_steps=1000, session_config=session_options())
     estimator = tf.estimator.DNNClassifier([24], columns, n_classes=3, config=config)
     estimator.train(inputs({"words": np.array(words).reshape(10, 3)}, np.arange(10).reshape(10, 1) % 3),
                     steps=30)
