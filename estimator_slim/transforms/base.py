@@ -9,7 +9,6 @@ what the edit left unused and checks that TensorFlow accepts the result.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 import re
 import typing
@@ -124,10 +123,14 @@ class Transform:
         return f"{self.text_name}({options})" if options else self.text_name
 
 
-@functools.cache
 def option_types(kind: type[Transform]) -> Mapping[str, Any]:
     """Name → type of each field of a transform; they are spelt as texts, which take long to read."""
-    return typing.get_type_hints(kind)
+    if kind not in _TYPES:
+        _TYPES[kind] = typing.get_type_hints(kind)
+    return _TYPES[kind]
+
+
+_TYPES: dict[Any, Mapping[str, Any]] = {}
 
 
 def _is_as_before(edited: Graph, graph: Graph) -> bool:
