@@ -24,7 +24,8 @@ def original(tmp_path_factory: Any) -> str:
     return servable(tmp_path_factory.mktemp("bench"), adding)
 
 
-def test_every_measure_is_there_for_both_with_its_ratio(original: str, tmp_path: Path) -> None:
+def test_every_measure_is_there_for_both_with_its_ratio(
+        original: str, tmp_path: Path, warm: None) -> None:
     np.savez(tmp_path / "mine.npz", x=np.ones([4, 2], np.float32))
     done = run_python(*BENCH, original, original, *FEW, "--json",
                       f"--slim_verify_examples={tmp_path}/mine.npz")

@@ -6,20 +6,24 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
-from estimator_slim.cli import exit_codes
+from estimator_slim.cli import exit_codes, main
 from tests.support import many
 from tests.support.processes import run_python
 
-OPTIMIZE = ["-m", "estimator_slim", "optimize", "models/*/export/best/*", "--slim_verify=off"]
+OPTIMIZE = ["optimize", "models/*/export/best/*", "--slim_verify=off"]
 
 
-def test_a_table_says_what_became_of_each_and_the_exit_code_whether_all_are_done(tmp_path: Path) -> None:
+def test_a_table_says_what_became_of_each_and_the_exit_code_whether_all_are_done(
+        tmp_path: Path, monkeypatch: Any, capfd: Any) -> None:
+    monkeypatch.chdir(tmp_path)
     models = many.make(tmp_path, 3)
     many.break_one(models[1])
-    done = run_python(*OPTIMIZE, "--out=slim", "--jobs=1", cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (exit_codes.FAILED, "")
-    head, *lines, last = done.stdout.splitlines()
+    assert main([*OPTIMIZE, "--out=slim", "--jobs=1"]) == exit_codes.FAILED
+    done = capfd.readouterr()
+    assert done.err == ""
+    head, *lines, last = done.out.splitlines()
     assert head.split() == ["outcome", "MB", "slim", "MB", "seconds", "servable"]
     assert sorted(line.split()[0] for line in lines) == ["failed", "published", "published"]
     [failed] = [line for line in lines if line.startswith("failed")]
@@ -29,13 +33,14 @@ def test_a_table_says_what_became_of_each_and_the_exit_code_whether_all_are_done
     assert json.loads((tmp_path / "slim/summary.json").read_text())["all_done"] is False
 
     shutil.rmtree(models[1])
-    again = run_python(*OPTIMIZE, "--out=slim", "--json", cwd=tmp_path)
-    assert (again.returncode, again.stderr) == (exit_codes.DONE, "")
-    assert json.loads(again.stdout)["counts"] == {"unchanged": 2}
-    assert again.stdout.rstrip() == (tmp_path / "slim/summary.json").read_text().rstrip()
+    assert main([*OPTIMIZE, "--out=slim", "--json"]) == exit_codes.DONE
+    again = capfd.readouterr()
+    assert again.err == ""
+    assert json.loads(again.out)["counts"] == {"unchanged": 2}
+    assert again.out.rstrip() == (tmp_path / "slim/summary.json").read_text().rstrip()
 
 
 def test_a_pattern_alone_means_many(tmp_path: Path, warm: None) -> None:
-    done = run_python(*OPTIMIZE, cwd=tmp_path)
+    done = run_python("-m", "estimator_slim", *OPTIMIZE, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (exit_codes.FAILED, "")
     assert done.stderr.startswith("estimator-slim: models/*/export/best/* matches no folder of an ")

@@ -63,7 +63,8 @@ def address(serving: Serving) -> Iterator[str]:
     server.stop(None).wait()
 
 
-def test_both_models_of_the_server_are_asked(original: str, address: str, serving: Serving) -> None:
+def test_both_models_of_the_server_are_asked(
+        original: str, address: str, serving: Serving, warm: None) -> None:
     done = run_python(*BENCH, original, original, *FEW, "--json", f"--server={address}",
                       "--models=best,slim")
     assert (done.returncode, done.stderr) == (exit_codes.DONE, "round 1 of 1\n")
@@ -73,7 +74,8 @@ def test_both_models_of_the_server_are_asked(original: str, address: str, servin
     assert min(serving.asked["best"], serving.asked["slim"]) >= 1 + 2 * (10 + 1)
 
 
-def test_a_model_that_the_server_does_not_have_is_told(original: str, address: str) -> None:
+def test_a_model_that_the_server_does_not_have_is_told(
+        original: str, address: str, warm: None) -> None:
     done = run_python(*BENCH, original, original, *FEW, f"--server={address}", "--models=best,other")
     assert (done.returncode, done.stdout) == (exit_codes.FAILED, "")
     assert "estimator-slim: other cannot be measured (" in done.stderr

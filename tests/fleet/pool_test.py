@@ -63,6 +63,7 @@ def test_a_process_that_dies_costs_one_servable_and_another_goes_on(tmp_path: Pa
     assert found.counts == {"failed": 2}
 
 
+@pytest.mark.long
 def test_ctrl_c_of_the_terminal_is_for_the_parent_alone_from_the_first_moment() -> None:
     worker = pool._Worker()
     try:
