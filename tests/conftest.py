@@ -125,11 +125,12 @@ def trained_with_extras(once: Once) -> str:
 
 @pytest.fixture(scope="session")
 def answers(once: Once, exported: Exported) -> Callable[[str], dict]:
-    """`answers(name)`: what that model answers to its requests, in a Session as servers have."""
+    """`answers(name)`: what that model answers to its requests, without the graph optimizer."""
     def of(name: str) -> dict:
         from tests.support.ask import ask
         from tests.support.models import MODELS
-        return once(f"answers/{name}", lambda _: ask(exported(name), MODELS[name].requests))
+        return once(f"answers/{name}", lambda _: ask(
+            exported(name), MODELS[name].requests, optimizer=False))
     return of
 
 

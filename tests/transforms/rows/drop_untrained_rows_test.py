@@ -95,7 +95,7 @@ def test_trained_words_are_answered_as_before_and_the_others_add_zeros(made: Mad
 
 
 @pytest.mark.parametrize("fill", ["zero", "keep_oov"])
-@pytest.mark.parametrize("options", [{"num_oov_buckets": 3}, {"default_value": -1}, {}], ids=str)
+@pytest.mark.parametrize("options", [{"num_oov_buckets": 3}, {}], ids=str)
 def test_a_word_of_a_vocabulary_that_was_never_trained(once: Once, fill: str, options: dict) -> None:
     source = once(f"rows/{options}", lambda folder: make(folder, listed(folder, **options)))
     path, report = slim(source.export, f"{EXACT}(fill={fill})", checkpoint=source.model_dir)
@@ -190,7 +190,7 @@ def test_answers_that_hang_on_dropped_rows_are_set_apart_and_the_others_are_held
     assert "hang on rows that were never trained" in str(found)
 
 
-@pytest.mark.parametrize("unknown", [0, 3])
+@pytest.mark.parametrize("unknown", [pytest.param(0, marks=pytest.mark.long), 3])
 def test_words_that_are_answered_like_a_trained_word_are_set_apart_too(
         tmp_path: Path, unknown: int) -> None:
     """The vocabulary answers for unknown words as for one of its own, which was trained."""

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tests.support.alike import assert_same_answers
 from tests.support.by_hand import answers, bytes_of, reasons, servable, slim, v1, variable
+from tests.support.sample import in_turn
 
 ROWS = 20_000
 
@@ -19,9 +20,8 @@ def table(*shape: int, off: float = 0.0) -> np.ndarray:
     return (np.random.default_rng(6).normal(size=shape) + off).astype(np.float32)
 
 
-@pytest.mark.parametrize("bits", [8, 4, 16])
-@pytest.mark.parametrize("off", [0.0, 3.0], ids=["scales", "scales and offsets"])
-@pytest.mark.parametrize("shape", [(ROWS, 16), (ROWS, 64), (3000, 6, 7)], ids=str)
+@in_turn(3, shape=[(ROWS, 16), (ROWS, 64), (3000, 6, 7)], off={"scales": 0.0, "scales and offsets": 3.0},
+         bits=[8, 4, 16])
 def test_what_is_coded_is_not_coded_again_by_the_same_list(
         tmp_path: Path, shape: tuple, off: float, bits: int) -> None:
     def network() -> Any:

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from tests.support.by_hand import answers, bytes_of, reasons, servable, slim, stored, v1, variable
+from tests.support.sample import in_turn
 
 QUANTIZE = "strip_unused_nodes remove_nodes(op=Identity) quantize_weights(bits={}, granularity={})"
 BELL = np.random.default_rng(1).standard_normal((9000, 64))
@@ -70,9 +71,8 @@ def test_a_row_that_decay_left_next_to_nothing_does_not_keep_the_table_from_bein
     assert np.abs(answers(path, {"ids": [8765]})["rows"]).max() < 1e-37
 
 
-@pytest.mark.parametrize("bits", [8, 4, 16])
-@pytest.mark.parametrize("values", [np.where(BELL[:, :1] > 0, BELL, 0), BELL[:, :1].repeat(64, 1)],
-                         ids=["rows of zeros", "rows of one value"])
+@in_turn(2, values={"rows of zeros": np.where(BELL[:, :1] > 0, BELL, 0),
+                    "rows of one value": BELL[:, :1].repeat(64, 1)}, bits=[8, 4, 16])
 def test_rows_of_zeros_and_of_one_value_are_coded(
         tmp_path: Path, values: np.ndarray, bits: int) -> None:
     for dtype in (np.float32, np.float64):

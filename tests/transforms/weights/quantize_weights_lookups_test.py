@@ -23,6 +23,7 @@ from tests.support.by_hand import (
     v1,
     variable,
 )
+from tests.support.sample import in_turn
 
 ROWS = 9000
 TABLE = np.random.default_rng(2).normal(size=(ROWS, 64)).astype(np.float32)
@@ -73,9 +74,8 @@ def made_by(path: str, node: Any) -> Any:
     return next(n for n in request_nodes(path) if n.name == names.node_of(node.input[0]))
 
 
-@pytest.mark.parametrize("strategy", ["mod", "div"])
-@pytest.mark.parametrize("references", [False, True], ids=["resource", "reference"])
-@pytest.mark.parametrize("rows", [400, 14_000], ids=["constants", "variables"])
+@in_turn(2, rows={"constants": 400, "variables": 14_000},
+         references={"resource": False, "reference": True}, strategy=["mod", "div"])
 def test_partitioned_lookups_find_their_rows(
         tmp_path: Path, strategy: str, references: bool, rows: int) -> None:
     def outputs(ids: Any) -> dict:
@@ -94,9 +94,8 @@ def test_partitioned_lookups_find_their_rows(
     assert report.bytes_after < 0.30 * report.bytes_before + 10_000
 
 
-@pytest.mark.parametrize("combiner", ["sum", "mean", "sqrtn"])
-@pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
-@pytest.mark.parametrize("safe", [False, True], ids=["plain", "safe"])
+@in_turn(2, safe={"plain": False, "safe": True}, weighted={"unweighted": False, "weighted": True},
+         combiner=["sum", "mean", "sqrtn"])
 def test_sums_of_rows_are_off_by_no_more_than_their_rows_are(
         tmp_path: Path, combiner: str, weighted: bool, safe: bool) -> None:
     indices = [[0, 0], [0, 1], [0, 2], [1, 0], [2, 0], [2, 1]]
@@ -189,8 +188,7 @@ def test_a_kernel_is_codes_on_disk_and_decoded_once_at_load(
                             else magnitude * (1 / 254 + 2.0**-22)))
 
 
-@pytest.mark.parametrize("bits", [8, 16])
-@pytest.mark.parametrize("width", [1, 3, 40])
+@in_turn(2, width=[1, 3, 40], bits=[8, 16])
 def test_a_narrow_kernel_has_a_scale_for_each_block_of_rows(
         tmp_path: Path, width: int, bits: int) -> None:
     kernel = np.random.default_rng(3).normal(size=(70_001, width)).astype(np.float32)

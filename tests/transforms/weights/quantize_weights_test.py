@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tests.support.alike import assert_same_answers
 from tests.support.by_hand import answers, reasons, request_ops, servable, slim, stored, v1, variable
+from tests.support.sample import in_turn
 
 QUANTIZE = "strip_unused_nodes quantize_weights(bits={}, granularity={}, minimum_size=1)"
 
@@ -75,10 +76,8 @@ def assert_least_squares(error: np.ndarray, values: np.ndarray) -> None:
         assert np.sum(error[first:first + per_block]**2) <= np.sum(plain**2) * (1 + 1e-5) + 1e-12
 
 
-@pytest.mark.parametrize("granularity", ["row", "table"])
-@pytest.mark.parametrize("bits", [8, 4, 16])
-@pytest.mark.parametrize("shape", [(300, 1), (300, 3), (300, 5), (300, 64), (64, 131), (40, 6, 7)],
-                         ids=str)
+@in_turn(3, shape=[(300, 1), (300, 3), (300, 5), (300, 64), (64, 131), (40, 6, 7)], bits=[8, 4, 16],
+         granularity=["row", "table"])
 def test_every_row_is_as_near_as_its_grid_promises(
         tmp_path: Path, shape: tuple, bits: int, granularity: str) -> None:
     values = normal(*shape) * np.geomspace(1e-3, 1e2, shape[0]).reshape(-1, *[1] * (len(shape) - 1))
@@ -176,9 +175,7 @@ def test_a_float16_table_has_16_bits_already(tmp_path: Path) -> None:
     assert "table: it holds half" in reasons(report) or "table: it holds float16" in reasons(report)
 
 
-@pytest.mark.parametrize("rows", [300, 3000], ids=["constant", "variable"])
-@pytest.mark.parametrize("bits", [8, 4, 16])
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@in_turn(3, bad=[np.nan, np.inf, -np.inf], bits=[8, 4, 16], rows={"constant": 300, "variable": 3000})
 def test_a_weight_with_nan_or_infinity_is_left_alone_and_the_report_says_why(
         tmp_path: Path, bad: float, bits: int, rows: int) -> None:
     values = normal(rows, 64)
@@ -223,11 +220,11 @@ def test_flat_and_extreme_tables_stay_finite_and_near(
     np.testing.assert_allclose(got, values, rtol=1e-6, atol=1.2e-38)
 
 
-@pytest.mark.parametrize("bits", [8, 4, 16])
-@pytest.mark.parametrize(("shape", "placed"), [((300, 1), "auto"), ((300, 7), "auto"),
-                                               ((9000, 64), "auto"), ((300, 64), "variables")])
+@in_turn(2, case=[((300, 1), "auto"), ((300, 7), "auto"), ((9000, 64), "auto"),
+                  ((300, 64), "variables")], bits=[8, 4, 16])
 def test_ids_that_were_refused_are_refused_and_no_ids_give_no_rows(
-        tmp_path: Path, shape: tuple, placed: str, bits: int) -> None:
+        tmp_path: Path, case: tuple, bits: int) -> None:
+    shape, placed = case
     source = table_servable(tmp_path, normal(*shape))
     path, _ = slim(source, QUANTIZE.format(bits, "row"), weights=placed)
     requests = [{"ids": np.array(ids, np.int64)} for ids in
