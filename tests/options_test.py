@@ -24,7 +24,8 @@ from estimator_slim.transforms import transform_list
 from tests.faults.exporting import Prepared
 from tests.support import by_hand
 from tests.support.by_hand import v1, variable
-from tests.support.processes import run_python
+from tests.support.once import Once
+from tests.support.processes import environment, run_python
 from tests.support.training import LOSSLESS, versions
 
 pytestmark = pytest.mark.usefixtures("warm")
@@ -216,15 +217,17 @@ def wrong_values() -> list:
     ]
 
 
-@pytest.fixture(scope="module")
-def programs(tmp_path_factory: Any) -> dict[str, tuple[int, str]]:
+@pytest.fixture(scope="session")
+def programs(once: Once, warm_python: str) -> dict[str, tuple[int, str]]:
     """Wrong flag → (exit code, what was written) of the program that was started with it."""
-    folder = tmp_path_factory.mktemp("refused")
-    wrong = [flag for flag, _ in wrong_values()]
-    done = run(STARTED_WITH_EACH, str(folder), *wrong)
-    assert done.returncode == 0, done.stderr
-    return {flag: (int(code), (folder / str(number)).read_text())
-            for number, (flag, code) in enumerate(zip(wrong, done.stdout.split()))}
+    def make(folder: Path) -> dict[str, tuple[int, str]]:
+        wrong = [flag for flag, _ in wrong_values()]
+        done = subprocess.run([warm_python, "-c", STARTED_WITH_EACH, str(folder), *wrong], text=True,
+                              capture_output=True, env=environment())
+        assert done.returncode == 0, done.stderr
+        return {flag: (int(code), (folder / str(number)).read_text())
+                for number, (flag, code) in enumerate(zip(wrong, done.stdout.split()))}
+    return once("refused", make)
 
 
 @pytest.mark.parametrize("flag, message", wrong_values())
