@@ -1,12 +1,14 @@
 """A process of a training on parameter servers, whose table has two partitions, on two of them.
 
-    TF_CONFIG=... python -m tests.clusters.partitioned MODEL_DIR [--background] [--silent]
+    TF_CONFIG=... python -m tests.clusters.partitioned MODEL_DIR [--background] [--never]
 
-Only the newest checkpoint is kept. An evaluator that is `--silent` keeps the training at its checkpoint.
+Only the newest checkpoint is kept. An evaluator is `--never` done with its first: it says by the file
+`never.begun` beside the MODEL_DIR that it is at work, and training waits for it.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -16,6 +18,7 @@ from estimator_slim import OptimizingExporter
 from tests.clusters.pace import Announcing, Paced
 from tests.clusters.task import train
 from tests.support.training import LABELS, input_fn
+from tests.support.waiting import Waiting
 
 STEPS, BETWEEN = 60, 20  # of training, and between checkpoints
 
@@ -43,10 +46,11 @@ def exporters() -> list[Any]:
 
 
 def main(model_dir: str, *arguments: str) -> None:
-    background = "--background" in arguments
-    slimming = [OptimizingExporter(one, background=background) for one in exporters()]
-    announcing = [] if "--silent" in arguments else [Announcing()]
-    train(estimator(model_dir), input_fn, STEPS, [*slimming, *announcing], [Paced(model_dir)])
+    never = [Waiting(path=f"{os.path.dirname(model_dir)}/never")] if "--never" in arguments else None
+    slimming = [OptimizingExporter(one, never, background="--background" in arguments)
+                for one in exporters()]
+    train(estimator(model_dir), input_fn, STEPS, [*slimming, *([] if never else [Announcing()])],
+          [Paced(model_dir)])
 
 
 if __name__ == "__main__":
