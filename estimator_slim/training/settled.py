@@ -69,6 +69,9 @@ def settled(evidence: Evidence, drawn: np.ndarray | None, others: Iterable[Evide
 def _require_clear(parts: list[_Found]) -> None:
     """Raises Unknown if gradients come close to those that sums do not show."""
     seen, faint = sum(part.seen for part in parts), sum(part.faint for part in parts)
+    if not seen:
+        raise Unknown("its optimizer's sums show no row that training has moved; gradients that are too "
+                      f"small for them may have moved some. {KEEP_FIRST}")
     if faint >= _FAINT * seen:
         raise Unknown(f"{faint} of its {seen} trained rows were moved by gradients so small that its "
                       f"optimizer's sums hardly show them; others may not show at all. {KEEP_FIRST}")
