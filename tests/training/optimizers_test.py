@@ -62,7 +62,7 @@ NOT_KNOWN = {
     "proximal_l1": (Table(lambda: v1.train.ProximalAdagradOptimizer(
         0.1, l1_regularization_strength=0.1)), "rows that have no gradient"),
     "faint": (Table(lambda: legacy.Adagrad(0.1, clipvalue=1e-4)), "hardly show"),
-    "without_a_trace": (Table(lambda: legacy.Adagrad(0.1, clipvalue=1e-5)), "no row that training has moved"),
+    "without_a_trace": (Table(lambda: legacy.Adagrad(0.1, clipvalue=1e-5)), "no row that training"),
     "forgetful_rmsprop": (Table(lambda: legacy.RMSprop(0.01, 0.1)), "forgets"),
     "forgetful_adam": (Table(lambda: legacy.Adam(0.01, 0.1, 0.1)), "forgets"),
     "forgetful_v1_adam": (Table(lambda: v1.train.AdamOptimizer(0.01, 0.1, 0.1)), "forgets"),
