@@ -162,6 +162,7 @@ def test_a_whole_answer_is_compared_with_one_of_which_less_is_kept() -> None:
     assert thinned_like(few, thin(outputs, Share(0, 50), bases)) is None
 
 
+@pytest.mark.usefixtures("warm")
 def test_what_is_kept_is_the_same_after_a_crash(tmp_path: Path) -> None:
     requests = [Request(key, {"x": LARGE}, "asked") for key in ("a", "a", "b", "a", "a")]
     crashed, whole = (ask([Job(servable(tmp_path, crashing(crashes)), requests)], seconds=300)[0]

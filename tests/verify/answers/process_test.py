@@ -83,7 +83,7 @@ def temporary(tmp_path: Path, monkeypatch: Any) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("how", [pytest.param(signal.SIGTERM, marks=pytest.mark.long), signal.SIGKILL])
 def test_a_training_that_is_killed_takes_the_process_that_asks_with_it_and_its_folder_is_cleared_next(
         tmp_path: Path, temporary: Path, how: signal.Signals) -> None:
     hanging = servable(tmp_path, adding, main_op=endless)
@@ -98,19 +98,26 @@ def test_a_training_that_is_killed_takes_the_process_that_asks_with_it_and_its_f
     assert os.listdir(temporary) == []
 
 
-def test_questions_and_answers_are_for_no_other_user_to_read(tmp_path: Path, temporary: Path) -> None:
-    hanging = servable(tmp_path, adding, main_op=endless)
-    with ended(subprocess.Popen([sys.executable, "-c", ASKING, hanging], cwd=ROOT)):
-        (folder,) = wait_for(lambda: list(temporary.iterdir()))
-        assert folder.stat().st_mode & 0o777 == 0o700
+@pytest.fixture(scope="module")
+def asking(tmp_path_factory: Any) -> Iterator[tuple[int, Path]]:
+    """The process that asks for a training, and the folder for temporary files of both."""
+    folder = tmp_path_factory.mktemp("asking")
+    hanging = servable(folder, adding, main_op=endless)
+    (folder / "temporary").mkdir()
+    with ended(training := subprocess.Popen([sys.executable, "-c", ASKING, hanging], cwd=ROOT,
+                                            env={**os.environ, "TMPDIR": str(folder / "temporary")})):
+        (process,) = wait_for(lambda: workers(training.pid))
+        yield process, folder / "temporary"
+
+
+def test_questions_and_answers_are_for_no_other_user_to_read(asking: tuple[int, Path]) -> None:
+    (folder,) = wait_for(lambda: list(asking[1].iterdir()))
+    assert folder.stat().st_mode & 0o777 == 0o700
 
 
 def test_where_memory_runs_out_the_process_that_asks_ends_before_the_one_it_works_for(
-        tmp_path: Path) -> None:
-    hanging = servable(tmp_path, adding, main_op=endless)
-    with ended(training := subprocess.Popen([sys.executable, "-c", ASKING, hanging], cwd=ROOT)):
-        (asking,) = wait_for(lambda: workers(training.pid))
-        wait_for(lambda: Path(f"/proc/{asking}/oom_score_adj").read_text() == "1000\n")
+        asking: tuple[int, Path]) -> None:
+    wait_for(lambda: Path(f"/proc/{asking[0]}/oom_score_adj").read_text() == "1000\n")
 
 
 def test_a_crash_is_told_by_its_cause_alone(tmp_path: Path, monkeypatch: Any) -> None:
@@ -140,7 +147,7 @@ def test_entries_of_sys_path_that_python_ignores_are_ignored(
     assert "asking in this one" not in caplog.text
 
 
-@pytest.mark.parametrize("isolated", [True, False])
+@pytest.mark.parametrize("isolated", [pytest.param(True, marks=pytest.mark.long), False])
 def test_nothing_of_the_current_folder_is_run_that_this_process_would_not_run(
         tmp_path: Path, isolated: bool) -> None:
     directory = servable(tmp_path, adding)

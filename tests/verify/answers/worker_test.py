@@ -180,6 +180,7 @@ def test_it_ends_when_nothing_is_asked_for_long_and_another_goes_on(
     assert worker_after(directory) != first
 
 
+@pytest.mark.long
 def test_it_ends_with_a_training_that_is_killed_between_two_exports(tmp_path: Path) -> None:
     with started(TRAINING, servable(tmp_path, adding)) as training:
         assert training.stdout.readline() == "asked\n"
@@ -229,6 +230,7 @@ def started(program: str, *directories: str) -> Iterator[subprocess.Popen]:
 # ---- replaced by another where it is gone, or no longer what a new one would be
 
 
+@WARM
 def test_one_that_is_killed_between_two_questions_costs_nothing(tmp_path: Path, caplog: Any) -> None:
     directory = servable(tmp_path, adding)
     first = worker_after(directory)
@@ -368,15 +370,16 @@ def link(path: Path) -> str:
 # ---- what a servable leaves behind
 
 
+@WARM
 def test_memory_does_not_grow_by_what_was_asked(tmp_path: Path) -> None:
     small, large = servable(tmp_path, adding), servable(tmp_path, lambda: rows(20))
     process = worker_after(large)
     before = resident_bytes(process)
-    for _ in range(30):
+    for _ in range(15):
         assert worker_after(large) == process
     assert resident_bytes(process) - before < 5e6
     assert worker_after(small) == process
-    assert worker_after(servable(tmp_path, lambda: rows(300))) == process
+    assert worker_after(servable(tmp_path, lambda: rows(100))) == process
     assert resident_bytes(process) - before < 10e6
 
 
