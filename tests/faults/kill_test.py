@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ STAGES = (WRAPPED, "saved_model/writer.py", "checkpoint/writer.py", "saved_model
 
 
 @pytest.fixture(scope="module", params=DEATHS)
-def series(request: Any, first_scene: Path, tmp_path_factory: Any) -> list[Death]:
-    new = tmp_path_factory.mktemp
-    return [*deaths(first_scene, new("deaths"), request.param, seed=1, places=STAGES),
-            *deaths(first_scene, new("verifying"), (request.param + 1) // 2, seed=1, places=["verify/"],
-                    verify="enforce")]
+def series(request: Any, first_scene: Path, once: Callable) -> list[Death]:
+    def killed(folder: Path) -> list[Death]:
+        (folder / "verifying").mkdir()
+        return [*deaths(first_scene, folder, request.param, seed=1, places=STAGES),
+                *deaths(first_scene, folder / "verifying", (request.param + 1) // 2, seed=1,
+                        places=["verify/"], verify="enforce")]
+    return once(f"faults/deaths-{request.param}", killed)
 
 
 def test_the_processes_were_killed_at_all_stages_of_the_export(series: list[Death]) -> None:

@@ -9,14 +9,15 @@ import pytest
 from tests.faults.exporting import ORIGINALS, SLIMS
 from tests.faults.watching import KEPT, watched
 from tests.support import training
+from tests.support.once import Once
 
 EXPORTS = [7, pytest.param(60, marks=pytest.mark.long)]
 
 
 @pytest.fixture(scope="module", params=EXPORTS)
-def run(request: Any, tmp_path_factory: Any) -> tuple:
-    folder = tmp_path_factory.mktemp("run")
-    return folder, *watched(folder, request.param)
+def run(request: Any, once: Once) -> tuple:
+    return once(f"faults/watched-{request.param}",
+                lambda folder: (folder, *watched(folder, request.param)))
 
 
 def test_every_version_is_loaded_and_no_load_fails(run: tuple) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,8 +13,8 @@ from tests.verify.breaks import BREAKS
 
 
 @pytest.fixture(scope="module")
-def tried(exported: Callable, tmp_path_factory: Any) -> list[Trial]:
-    return trials(exported, tmp_path_factory.mktemp("broken"))
+def tried(exported: Callable, once: Callable) -> list[Trial]:
+    return once("verify/tried", lambda folder: trials(exported, folder))
 
 
 @pytest.mark.parametrize("model", MODELS)
