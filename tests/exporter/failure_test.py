@@ -24,6 +24,8 @@ from tests.support.training import (
     versions,
 )
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 
 @pytest.fixture(autouse=True)
 def fresh_count() -> None:

@@ -23,6 +23,8 @@ from estimator_slim.verify.tfrecords import read_records
 from estimator_slim.verify.warm_up import write_warm_up
 from tests.support.by_hand import servable, v1
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 Copied = Callable[[str], str]
 
 

@@ -120,6 +120,7 @@ def test_where_memory_runs_out_the_process_that_asks_ends_before_the_one_it_work
     wait_for(lambda: Path(f"/proc/{asking[0]}/oom_score_adj").read_text() == "1000\n")
 
 
+@pytest.mark.long
 def test_a_crash_is_told_by_its_cause_alone(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setenv("PYTHONFAULTHANDLER", "1")
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")

@@ -15,6 +15,8 @@ from estimator_slim import optimize_saved_model
 from tests.support.answered import answered
 from tests.support.by_hand import servable, v1, variable
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 ROWS = np.random.default_rng(5).normal(size=(600, 16)).astype(np.float32)
 STRINGS = tf.TensorSpec([None], tf.string, name="examples")
 FIELD = descriptor_pb2.FieldDescriptorProto
