@@ -81,7 +81,7 @@ def values(answer: Any) -> dict[str, np.ndarray]:
     return result
 
 
-def ask_fresh(jobs: Mapping[str, tuple[str, Iterable[Any]]]) -> dict[str, Answers]:
+def ask_fresh(jobs: Mapping[Any, tuple[str, Iterable[Any]]]) -> dict[Any, Answers]:
     """`ask` for each name → (directory, requests), in one fresh process."""
     return answered("tests.support.ask", dict(jobs))
 
