@@ -158,3 +158,11 @@ def warm_python(tmp_path_factory: Any) -> str:
 def warm(warm_python: str, monkeypatch: Any) -> None:
     """In this test, whatever starts the Python that runs it starts the one that is warm."""
     monkeypatch.setattr("sys.executable", warm_python)
+
+
+@pytest.fixture(scope="module")
+def warm_module(warm_python: str) -> Iterator[None]:
+    """As `warm`, for all tests of a module and for what its fixtures start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.executable", warm_python)
+        yield

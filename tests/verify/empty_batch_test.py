@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from estimator_slim import optimize_saved_model
@@ -56,6 +57,7 @@ FORMS = {
     "averaged and scored": (network(averaged_and_scored), REFUSES)}
 
 
+@pytest.mark.long
 def test_they_are_published_with_a_warning(tmp_path: Path, caplog: Any, monkeypatch: Any) -> None:
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")  # TensorFlow has it off on some processors
     asked = {}

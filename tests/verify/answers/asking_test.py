@@ -20,6 +20,8 @@ from tests.support.by_hand import servable, v1, variable
 from tests.support.processes import run_python
 from tests.verify.answers.processes import workers
 
+pytestmark = pytest.mark.usefixtures("warm_module")
+
 SECONDS = 300.0
 X = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
 
@@ -116,7 +118,6 @@ def test_a_servable_that_cannot_be_loaded_says_why_and_the_next_ones_are_asked(
     np.testing.assert_array_equal(heard[3].answers[0]["y"].values, X * 2)
 
 
-@pytest.mark.usefixtures("warm")
 def test_a_kernel_that_aborts_costs_its_own_answer_only(tmp_path: Path) -> None:
     whole, fatal = servable(tmp_path, doubling), servable(tmp_path, aborting)
     requests = [asked(), asked("fatal"), asked(value=X[:1])]
@@ -155,7 +156,6 @@ def test_a_child_has_no_gpu_and_no_part_in_the_trainers_cluster(monkeypatch: Any
     assert inherited["KEPT"] == "yes"
 
 
-@pytest.mark.usefixtures("warm")
 def test_two_servables_take_the_memory_of_one(tmp_path: Path) -> None:
     size = 200_000 * 128 * 4  # 102 MB
     large = servable(tmp_path, lambda: rows_of([200_000, 128]))

@@ -230,6 +230,7 @@ def started(program: str, *directories: str) -> Iterator[subprocess.Popen]:
 # ---- replaced by another where it is gone, or no longer what a new one would be
 
 
+@pytest.mark.long
 def test_one_that_is_killed_between_two_questions_costs_nothing(tmp_path: Path, caplog: Any) -> None:
     directory = servable(tmp_path, adding)
     first = worker_after(directory)
