@@ -136,7 +136,7 @@ def test_without_a_python_to_start_the_answers_come_from_this_process(
     monkeypatch.setattr(sys, "executable", executable)
     np.testing.assert_array_equal(asked(directory).answers[0]["y"].values, X + 1)
     (warning,) = [r.getMessage() for r in caplog.records
-                  if r.name == "absl" and r.levelname == "WARNING"]  # TensorFlow warns of much, once each
+                  if r.name == "absl" and r.levelname == "WARNING"]  # TensorFlow warns, too
     why = "No such file or directory" if executable else "names no Python"
     assert re.search(rf"no process to ask in \(.*{why}.*\); asking in this one", warning)
 
