@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import gc
 import json
 import os
@@ -46,8 +47,9 @@ os._exit(code)
 """
 
 
+@functools.lru_cache(None)
 def start() -> str:
-    """Starts the process to fork from, which ends with this one; returns the path of a Python to call.
+    """Starts the process to fork from, once; it ends with this one. Returns the path of a Python to call.
 
     Where the system has no file descriptors of processes it is the one that runs this.
     """
