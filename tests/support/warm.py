@@ -49,7 +49,7 @@ os._exit(code)
 
 @functools.lru_cache(None)
 def start() -> str:
-    """Starts the process to fork from, once; it ends with this one. Returns the path of a Python to call.
+    """Starts the process to fork from, once; it ends with this one. Returns the Python to call.
 
     Where the system has no file descriptors of processes it is the one that runs this.
     """
