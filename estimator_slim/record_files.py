@@ -119,7 +119,7 @@ def forget(slims: str, kept: set[str], place: str | os.PathLike | None, *, of: s
             log.info("estimator_slim: removing the record of %s, whose original is gone", version)
             for name in names:
                 if name.startswith(f"{version}."):
-                    tf.io.gfile.remove(os.path.join(folder, name))
+                    _remove(os.path.join(folder, name))
 
 
 def is_same(one: str, other: str) -> bool:
@@ -145,11 +145,16 @@ def _write(path: str, text: str) -> None:
         with tf.io.gfile.GFile(unfinished, "w") as file:
             file.write(text)
     except tf.errors.OpError:  # as where the disk is full
-        if tf.io.gfile.exists(unfinished):
-            tf.io.gfile.remove(unfinished)
+        _remove(unfinished)
         raise
     if unfinished != path:
         tf.io.gfile.rename(unfinished, path, overwrite=True)
+
+
+def _remove(path: str) -> None:
+    """Removes a file, unless another process has done so."""
+    with contextlib.suppress(tf.errors.NotFoundError):
+        tf.io.gfile.remove(path)
 
 
 def _read(path: str, destination: str) -> Report | None:

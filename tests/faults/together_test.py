@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from estimator_slim import optimize_saved_model
+from estimator_slim.record_files import forget
 from estimator_slim.saved_model.publish import published
 from tests.faults import exporting, forked, moments
 from tests.faults.exporting import ORIGINALS, SLIMS, Prepared, numbered, unfinished
@@ -17,6 +18,7 @@ from tests.faults.killing import answers, compare
 from tests.support import training
 
 ROUNDS = 4
+REMOVING = "before DeleteFile by record_files.py"
 RENAMING = "before RenameFile by saved_model/publish.py:_move"
 
 
@@ -49,6 +51,18 @@ def test_two_exporters_of_one_name_each_get_their_versions_and_collect_theirs(sc
     assert training.versions(folder / SLIMS) == ["50", "60", "70", "80"]
 
 
+def test_of_two_that_remove_one_record_at_once_neither_fails(scene: Callable) -> None:
+    folder = scene()
+    shutil.rmtree(folder / "export")
+    forked.run([forked.Job(exporting.export, {"folder": folder})])
+    records = folder / f"{SLIMS}-report"
+    assert {path.suffix for path in records.iterdir()} == {".html", ".json"}
+    os.mkfifo(folder / "meeting")
+    forked.run([forked.Job(forget_at_once, {"folder": folder, "role": role})
+                for role in (os.O_RDONLY, os.O_WRONLY)])
+    assert not list(records.iterdir())
+
+
 def test_a_living_process_keeps_its_unfinished_version_when_others_export(scene: Callable) -> None:
     folder = scene()
     with published(str(folder / SLIMS / "7")) as living:
@@ -73,6 +87,14 @@ def optimize_at_once(folder: Path, role: int) -> list[str]:
                                  verify="off", weights="variables", on_error="keep_original")
         last.append(lines[-1])
     return last
+
+
+def forget_at_once(folder: Path, role: int) -> None:
+    """Removes the records of all versions just when another process begins with the same."""
+    def meet() -> None:
+        os.close(os.open(folder / "meeting", role))  # returns when the other end is opened
+    with moments.counted(REMOVING, meet):
+        forget(str(folder / SLIMS), set(), None, of=str(folder / ORIGINALS))
 
 
 def export_in_turn(folder: Path, original: Path, versions: list[str]) -> list[str]:
