@@ -145,7 +145,8 @@ def _write(path: str, text: str) -> None:
         with tf.io.gfile.GFile(unfinished, "w") as file:
             file.write(text)
     except tf.errors.OpError:  # as where the disk is full
-        _remove(unfinished)
+        if tf.io.gfile.exists(unfinished):
+            _remove(unfinished)
         raise
     if unfinished != path:
         tf.io.gfile.rename(unfinished, path, overwrite=True)

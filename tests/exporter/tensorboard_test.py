@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from tests.support.once import Once
 from tests.support.training import LOSSLESS, STEPS, input_fn, receiver_fn, train, versions
 
 CODES = "quantize_weights(minimum_size=1)"
-pytestmark = pytest.mark.usefixtures("warm")
+pytestmark = pytest.mark.usefixtures("warm_module")
 
 
 def read(folder: Path) -> dict[str, list[tuple[int, Any]]]:
@@ -38,7 +37,7 @@ def read(folder: Path) -> dict[str, list[tuple[int, Any]]]:
 
 
 @pytest.fixture(scope="module")
-def model_dir(once: Once, warm_python: str) -> Iterator[Path]:
+def model_dir(once: Once) -> Path:
     """Of a training that was stopped and started again, with a BestExporter in either run."""
     def make(folder: Path) -> str:
         for exports in (1, 2):
@@ -46,9 +45,7 @@ def model_dir(once: Once, warm_python: str) -> Iterator[Path]:
             train(folder, [OptimizingExporter(exporter, CODES, verify="report",
                                               verify_input_fn=input_fn)], exports)
         return str(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.executable", warm_python)
-        yield Path(once("restarted", make))
+    return Path(once("restarted", make))
 
 
 def test_a_training_that_starts_again_goes_on_to_export_its_best(model_dir: Path) -> None:

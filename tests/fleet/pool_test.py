@@ -28,7 +28,7 @@ def test_all_but_the_broken_one_are_done_and_a_second_call_does_that_one_alone(t
 
     def run(jobs: int) -> Any:
         return optimize_saved_models([tmp_path / many.PATTERN], out=tmp_path / "slim", jobs=jobs,
-                                     verify="off", summary=tmp_path / "summary.json", tell=told.append)
+                                     summary=tmp_path / "summary.json", tell=told.append)
     found = run(2)
     assert found.counts == {"failed": 1, "published": 3}
     assert told == list(found.results)
