@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -155,14 +156,20 @@ def warm_python(tmp_path_factory: Any) -> str:
 
 
 @pytest.fixture
-def warm(warm_python: str, monkeypatch: Any) -> None:
+def warm(warm_python: str) -> Iterator[None]:
     """In this test, whatever starts the Python that runs it starts the one that is warm."""
-    monkeypatch.setattr("sys.executable", warm_python)
+    yield from _warm(warm_python)
 
 
 @pytest.fixture(scope="module")
 def warm_module(warm_python: str) -> Iterator[None]:
     """As `warm`, for all tests of a module and for what its fixtures start."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.executable", warm_python)
-        yield
+    yield from _warm(warm_python)
+
+
+def _warm(warm_python: str) -> Iterator[None]:
+    from tests.support import warm
+    before = sys.executable
+    warm.use(warm_python)
+    yield
+    warm.use(before)

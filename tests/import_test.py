@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ import tensorflow as tf
 import estimator_slim
 from estimator_slim import RequirementError, version
 from estimator_slim.cli import _COMMANDS
+from estimator_slim.options import OPTIONS
+from tests.support.processes import run_python
 
 LOADED = "\nimport sys; print({'tensorflow', 'numpy'} & {*sys.modules})"
 HELP = """
@@ -58,6 +61,13 @@ def test_parsing_flags_loads_no_tensorflow_until_a_list_is_given() -> None:
 def test_the_flags_are_there_after_the_import_alone() -> None:
     done = run("import estimator_slim\nfrom absl import flags\nprint(flags.FLAGS['slim_suffix'].value)")
     assert done.stdout.strip() == "-slim", done.stderr
+
+
+def test_the_help_of_a_program_lists_them(tmp_path: Path) -> None:
+    program = tmp_path / "train.py"
+    program.write_text("import estimator_slim\nfrom absl import app\napp.run(lambda argv: None)\n")
+    flags = re.findall(r"^ +--(?:\[no\])?slim_(\w+)", run_python(program, "--help").stdout, re.MULTILINE)
+    assert {*flags} == {name for name, one in OPTIONS.items() if one.flag is not None}
 
 
 def test_every_public_name_is_there_and_is_listed() -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import mmap
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from estimator_slim.usage import forget_most_memory, measured, most_memory, note_child, resident_memory
@@ -29,24 +30,21 @@ print(before.child_peak_memory, during.child_peak_memory, after.child_peak_memor
 
 
 def test_memory_that_a_block_takes_and_gives_back_is_its_own() -> None:
-    with measured() as first:
-        kept = np.ones(200 * MB, np.uint8)
+    with measured() as first, taken():
         now = resident_memory()
         wait_until(lambda: first.peak_memory > now - MB)
-        del kept
     with measured() as second:
         pass
     assert first.peak_memory - second.peak_memory > 150 * MB
 
 
 def test_a_block_within_a_block_counts_for_both() -> None:
-    with measured() as outer:
+    with contextlib.ExitStack() as kept, measured() as outer:
         with measured() as before:
             pass
         with measured() as inner:
-            kept = np.ones(200 * MB, np.uint8)
+            kept.enter_context(taken())
         note_child(7)
-    assert len(kept)
     assert inner.peak_memory - before.peak_memory > 150 * MB
     assert outer.peak_memory >= inner.peak_memory
     assert (outer.child_peak_memory, inner.child_peak_memory) == (7, 0)
@@ -80,10 +78,19 @@ def test_other_threads_count_the_processes_that_work_for_them_alone() -> None:
 
 
 def test_the_most_memory_can_be_forgotten_on_linux() -> None:
-    _ = np.ones(200 * MB, np.uint8)
-    del _
+    with taken():
+        pass
     forget_most_memory()
     assert most_memory() - resident_memory() < 100 * MB
+
+
+@contextlib.contextmanager
+def taken() -> Iterator[None]:
+    """200 MB of memory, new from the system: what an array takes may have been this process' already."""
+    with mmap.mmap(-1, 200 * MB) as memory:
+        for page in range(0, len(memory), mmap.PAGESIZE):
+            memory[page] = 1
+        yield
 
 
 def wait_until(done: Callable[[], bool]) -> None:

@@ -17,7 +17,6 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 import estimator_slim
 from estimator_slim.cli import _COMMANDS, exit_codes, main
-from estimator_slim.options import OPTIONS
 from tests.support.by_hand import servable, v1, variable
 from tests.support.processes import ROOT, environment, run_python
 
@@ -213,14 +212,6 @@ def test_optimize_tells_what_became_of_the_servable(original: str, tmp_path: Pat
     assert Path(record.partition(" ")[2]).exists()
     assert verified.startswith("verified: 1 signature; ")
     assert re.match(r"\d\.\d kB → \d\.\d kB \(.*\), same answer on ", sizes)
-
-
-def test_help_of_a_program_lists_the_flags_of_the_library(tmp_path: Path) -> None:
-    program = tmp_path / "train.py"
-    program.write_text("import estimator_slim\nfrom absl import app\napp.run(lambda argv: None)\n")
-    done = run_python(program, "--help")
-    flags = re.findall(r"^ +--(?:\[no\])?slim_(\w+)", done.stdout, re.MULTILINE)
-    assert {*flags} == {name for name, one in OPTIONS.items() if one.flag is not None}
 
 
 def refusing() -> Any:

@@ -1,9 +1,9 @@
-"""A Python that has TensorFlow imported already: what it is told to run begins at once.
+"""A Python that has TensorFlow and the package imported already: what it is told to run begins at once.
 
     python -m tests.support.warm SOCKET      forks a process for each caller at the socket; see `start`
 
 What `start` returns can be called as Python is (`-c`, `-m` or a program, and its arguments). The process
-that runs it has the caller's arguments, environment, folder and standard files, and ends with it; the
+that runs it has the caller's arguments, environment, folder and open files, and ends with it; the
 caller ends as it does. Limits of resources and Python's own options are not taken over.
 """
 
@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import fcntl
 import functools
 import gc
 import json
+import multiprocessing
 import os
 import runpy
 import select
@@ -29,11 +31,16 @@ from typing import Any
 from tests.support.processes import environment
 
 _CALLER = """
-import json, os, signal, socket, sys
+import contextlib, json, os, signal, socket, sys
+files = []
+for number in map(int, os.listdir("/proc/self/fd")):
+    with contextlib.suppress(OSError):  # the one that lists them
+        if os.get_inheritable(number):
+            files.append(number)
 connection = socket.socket(socket.AF_UNIX)
 connection.connect({path!r})
-called = json.dumps([sys.argv[1:], dict(os.environ), os.getcwd()]).encode()
-socket.send_fds(connection, [len(called).to_bytes(8, "little")], [0, 1, 2])
+called = json.dumps([files, sys.argv[1:], dict(os.environ), os.getcwd()]).encode()
+socket.send_fds(connection, [len(called).to_bytes(8, "little")], files)
 connection.sendall(called)
 told = connection.makefile("rb")
 process = int(told.readline())
@@ -71,9 +78,18 @@ def start() -> str:
     return str(python)
 
 
+def use(python: str) -> None:
+    """Has whatever starts the Python that runs this start that one."""
+    sys.executable = python
+    multiprocessing.set_executable(python)
+
+
 def main(path: str, python: str) -> Any:
     """Forks for each caller, until stdin ends. In the processes that it forks it returns what to run."""
+    import jinja2  # noqa: F401  for the pages
     import tensorflow as tf
+
+    from estimator_slim import OptimizingExporter  # noqa: F401  with all but the command
     tf.estimator.Estimator  # noqa: B018  imports what is loaded when it is used
     gc.freeze()  # or each process that is forked looks through all of TensorFlow's objects at its end
     signal.signal(signal.SIGCHLD, _reap)
@@ -101,12 +117,16 @@ def _reap(*_: Any) -> None:
 def _keep(connection: socket.socket, python: str) -> Any:
     """Forks the process that runs; tells the caller how it ended, and ends it where the caller ends."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    length, files, _, _ = socket.recv_fds(connection, 8, 3)
+    length, files, _, _ = socket.recv_fds(connection, 8, 250)
     called = connection.recv(int.from_bytes(length, "little"), socket.MSG_WAITALL)
     process = os.fork()
     if process == 0:
         connection.close()
-        return _prepared(files, python, *json.loads(called))
+        numbers, *rest = json.loads(called)
+        _renumber(files, numbers)
+        return _prepared(python, *rest)
+    for file in files:
+        os.close(file)
     ended = os.pidfd_open(process)
     connection.sendall(b"%d\n" % process)
     ready, _, _ = select.select([ended, connection], [], [])
@@ -118,15 +138,22 @@ def _keep(connection: socket.socket, python: str) -> Any:
     os._exit(0)
 
 
-def _prepared(files: list[int], python: str, arguments: list[str], inherited: dict, folder: str) -> Any:
-    """Makes this process what the caller wanted, and returns the function that is its program."""
-    for number, file in enumerate(files):
+def _renumber(files: list[int], numbers: list[int]) -> None:
+    """Gives the files those numbers, in this process; any of them may have another's number now."""
+    above = [fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, max(numbers) + 1) for file in files]
+    for file in files:
+        os.close(file)
+    for file, number in zip(above, numbers):
         os.dup2(file, number)
         os.close(file)
+
+
+def _prepared(python: str, arguments: list[str], inherited: dict, folder: str) -> Any:
+    """Makes this process what the caller wanted, and returns the function that is its program."""
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(inherited)
-    sys.executable = python
+    use(python)
     while arguments and arguments[0] not in ("-c", "-m") and arguments[0].startswith("-"):
         arguments.pop(0)
     kind, program, rest = (arguments[0], arguments[1], arguments[2:]) if arguments[0] in ("-c", "-m") \
