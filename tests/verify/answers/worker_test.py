@@ -33,6 +33,8 @@ from tests.verify.answers.processes import is_running, wait_for, workers
 X = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
 WARM = pytest.mark.usefixtures("warm")
 
+TELLING = "import os; print(os.getpid(), flush=True)"
+
 # Asks argv[1], says that it did, and goes on.
 TRAINING = """
 import sys, time
@@ -180,32 +182,35 @@ def test_it_ends_when_nothing_is_asked_for_long_and_another_goes_on(
     assert worker_after(directory) != first
 
 
+@WARM
 @pytest.mark.long
 def test_it_ends_with_a_training_that_is_killed_between_two_exports(tmp_path: Path) -> None:
-    with started(TRAINING, servable(tmp_path, adding)) as training:
+    with started(TRAINING, servable(tmp_path, adding)) as (training, process):
         assert training.stdout.readline() == "asked\n"
-        (asked_by,) = workers(training.pid)
+        (asked_by,) = workers(process)
         training.kill()
         wait_for(lambda: not is_running(asked_by))
 
 
+@WARM
 def test_it_ends_with_a_training_that_ends(tmp_path: Path) -> None:
     program = TRAINING.replace("time.sleep(600)", "input()")
-    with started(program, servable(tmp_path, adding)) as training:
+    with started(program, servable(tmp_path, adding)) as (training, process):
         assert training.stdout.readline() == "asked\n"
-        (asked_by,) = workers(training.pid)
+        (asked_by,) = workers(process)
         training.communicate("\n")
         assert training.returncode == 0
         assert not is_running(asked_by)
 
 
+@WARM
 def test_a_forked_process_keeps_none_of_its_parent_alive_and_asks_by_one_of_its_own(
         tmp_path: Path) -> None:
     hanging, whole = servable(tmp_path, adding, main_op=endless), servable(tmp_path, adding)
-    with started(FORKING, hanging, whole) as training:
+    with started(FORKING, hanging, whole) as (training, process):
         forked = int(training.stdout.readline())
         try:
-            (of_training,) = workers(training.pid)
+            (of_training,) = workers(process)
             training.kill()
             wait_for(lambda: not is_running(of_training))
             training.stdin.write("\n")
@@ -218,11 +223,12 @@ def test_a_forked_process_keeps_none_of_its_parent_alive_and_asks_by_one_of_its_
 
 
 @contextlib.contextmanager
-def started(program: str, *directories: str) -> Iterator[subprocess.Popen]:
-    with subprocess.Popen([sys.executable, "-c", program, *directories], cwd=ROOT, text=True,
+def started(program: str, *directories: str) -> Iterator[tuple[subprocess.Popen, int]]:
+    """A process that runs the program, and the number by which the program itself is known."""
+    with subprocess.Popen([sys.executable, "-c", f"{TELLING}{program}", *directories], cwd=ROOT, text=True,
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
-            yield process
+            yield process, int(process.stdout.readline())
         finally:
             process.kill()
 
