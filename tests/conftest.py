@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import signal
@@ -67,6 +68,13 @@ def nothing_is_verified() -> Iterator[None]:
     _set(WITHOUT)
     yield
     _set({name: flags.FLAGS[name].default for name in WITHOUT})
+
+
+@pytest.fixture(scope="session", autouse=True)
+def graphs_are_imported_once() -> None:
+    """Many graphs are kept, not the last alone: tests read the same ones again."""
+    from estimator_slim.graph import importing
+    importing._kept = functools.lru_cache(128)(importing._kept.__wrapped__)
 
 
 @pytest.fixture(autouse=True)

@@ -86,6 +86,7 @@ def use(python: str) -> None:
 
 def main(path: str, python: str) -> Any:
     """Forks for each caller, until stdin ends. In the processes that it forks it returns what to run."""
+    atexit.register(_leave)  # first, so that it is called last
     import jinja2  # noqa: F401  for the pages
     import tensorflow as tf
 
@@ -176,5 +177,19 @@ def _new_main() -> dict[str, Any]:
     return module.__dict__
 
 
+def _leave() -> None:
+    """Ends this process where its program went well: taking TensorFlow apart takes longer than most."""
+    if _went_well:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])()
+    _went_well = False
+    try:
+        main(*sys.argv[1:])()
+        _went_well = True
+    except SystemExit as e:
+        _went_well = not e.code
+        raise

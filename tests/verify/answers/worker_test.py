@@ -225,7 +225,7 @@ def test_a_forked_process_keeps_none_of_its_parent_alive_and_asks_by_one_of_its_
 @contextlib.contextmanager
 def started(program: str, *directories: str) -> Iterator[tuple[subprocess.Popen, int]]:
     """A process that runs the program, and the number by which the program itself is known."""
-    with subprocess.Popen([sys.executable, "-c", f"{TELLING}{program}", *directories], cwd=ROOT, text=True,
+    with subprocess.Popen([sys.executable, "-c", TELLING + program, *directories], cwd=ROOT, text=True,
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
             yield process, int(process.stdout.readline())
