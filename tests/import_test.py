@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -28,8 +27,7 @@ finally:
 
 
 def run(program: str) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-c", program], text=True, check=False, capture_output=True,
-                          cwd=Path(__file__).parents[1])
+    return run_python("-c", program)
 
 
 @pytest.mark.parametrize("module", ["", ".options", ".report", ".usage", ".cli", ".errors", ".paths",

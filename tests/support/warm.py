@@ -87,7 +87,8 @@ def use(python: str) -> None:
 def main(path: str, python: str) -> Any:
     """Forks for each caller, until stdin ends. In the processes that it forks it returns what to run."""
     atexit.register(_leave)  # first, so that it is called last
-    import jinja2  # noqa: F401  for the pages
+    with contextlib.suppress(ImportError):
+        import jinja2  # noqa: F401  for the pages, where it is there
     import tensorflow as tf
 
     from estimator_slim import OptimizingExporter  # noqa: F401  with all but the command

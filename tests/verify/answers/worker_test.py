@@ -33,7 +33,7 @@ from tests.verify.answers.processes import is_running, wait_for, workers
 X = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
 WARM = pytest.mark.usefixtures("warm")
 
-TELLING = "import os; print(os.getpid(), flush=True)"
+TELLING = "import os; print(os.getpid(), flush=True)\n"
 
 # Asks argv[1], says that it did, and goes on.
 TRAINING = """
