@@ -16,6 +16,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
+import uuid
 from typing import Union
 
 from estimator_slim.errors import EstimatorSlimError, OptionError
@@ -24,6 +25,11 @@ Path = Union[str, bytes, os.PathLike]
 
 _SCHEME = re.compile("([a-zA-Z][0-9a-zA-Z.]*)://")  # TensorFlow's own rule
 _UP = ".."
+
+
+def unfinished(path: str) -> str:
+    """A name beside the file `path` for what is not whole yet; whoever else writes it has another."""
+    return f"{path}.{uuid.uuid4().hex[:12]}.part"
 
 
 def as_text(path: Path, name: str) -> str:

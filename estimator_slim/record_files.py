@@ -15,7 +15,7 @@ import tensorflow as tf
 from estimator_slim import log
 from estimator_slim.errors import RecordError
 from estimator_slim.options import OFF
-from estimator_slim.paths import as_text
+from estimator_slim.paths import as_text, unfinished
 from estimator_slim.report import (
     PUBLISHED,
     Report,
@@ -25,7 +25,6 @@ from estimator_slim.report import (
     to_json,
 )
 
-_UNFINISHED = ".part"
 _ANNOUNCED = ".begun"
 
 
@@ -140,16 +139,15 @@ def _show(report: Report, path: str) -> None:
 
 def _write(path: str, text: str) -> None:
     tf.io.gfile.makedirs(os.path.dirname(path))
-    unfinished = path if "://" in path else path + _UNFINISHED  # in a store a file appears as a whole
+    part = path if "://" in path else unfinished(path)  # in a store a file appears as a whole
     try:
-        with tf.io.gfile.GFile(unfinished, "w") as file:
+        with tf.io.gfile.GFile(part, "w") as file:
             file.write(text)
+        if part != path:
+            tf.io.gfile.rename(part, path, overwrite=True)
     except tf.errors.OpError:  # as where the disk is full
-        if tf.io.gfile.exists(unfinished):
-            _remove(unfinished)
+        _remove(part)
         raise
-    if unfinished != path:
-        tf.io.gfile.rename(unfinished, path, overwrite=True)
 
 
 def _remove(path: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from urllib.parse import quote
 from estimator_slim.cli import exit_codes
 from estimator_slim.cli.parsing import PROGRAM
 from estimator_slim.errors import DestinationError, RecordError
-from estimator_slim.paths import as_text
+from estimator_slim.paths import as_text, unfinished
 from estimator_slim.report import load_report, overview_of, page_of, records_in
 
 TAKES = "RECORD|MODEL_DIR [PAGE]"
@@ -72,11 +73,13 @@ def _link(own: Path, page: Path) -> str:
 
 def _write(path: Path, text: str) -> None:
     """Whole, by a rename."""
-    unfinished = path.with_name(f"{path.name}.part")
+    part = Path(unfinished(str(path)))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
     except OSError as e:
+        with contextlib.suppress(OSError):  # where the folder is no folder
+            part.unlink(missing_ok=True)
         raise DestinationError(f"{path}: the page cannot be written ({e.strerror}); give another file "
                                "for it behind the record") from e

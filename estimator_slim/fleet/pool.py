@@ -154,10 +154,11 @@ def _work(pipe: Connection, verbosity: int, parsed: bool) -> None:
     logging.set_verbosity(verbosity)
     if parsed:  # so that advice names flags where the parent's would
         flags.FLAGS.mark_as_parsed()
-    pipe.send((_READY, resident_memory()))
-    while True:
-        result = optimize_job(pipe.recv())
-        pipe.send((result, resident_memory()))
+    with contextlib.suppress(EOFError, BrokenPipeError):  # gone, which nobody is to read a traceback of
+        pipe.send((_READY, resident_memory()))
+        while True:
+            result = optimize_job(pipe.recv())
+            pipe.send((result, resident_memory()))
 
 
 @contextlib.contextmanager

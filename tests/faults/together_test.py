@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from estimator_slim import optimize_saved_model
-from estimator_slim.record_files import forget
+from estimator_slim.record_files import forget, keep, read_record
 from estimator_slim.saved_model.publish import published
 from tests.faults import exporting, forked, moments
 from tests.faults.exporting import ORIGINALS, SLIMS, Prepared, numbered, unfinished
@@ -19,6 +19,7 @@ from tests.support import training
 
 ROUNDS = 4
 REMOVING = "before DeleteFile by record_files.py"
+REPLACING = "before RenameFile by record_files.py"
 RENAMING = "before RenameFile by saved_model/publish.py:_move"
 
 
@@ -63,6 +64,21 @@ def test_of_two_that_remove_one_record_at_once_neither_fails(scene: Callable) ->
     assert not list(records.iterdir())
 
 
+def test_of_two_that_write_one_record_at_once_each_writes_all_of_it(scene: Callable) -> None:
+    folder = scene()
+    shutil.rmtree(folder / "export")
+    [done] = forked.run([forked.Job(exporting.export, {"folder": folder})])
+    os.mkfifo(folder / "meeting")
+    both = forked.run([
+        forked.Job(keep_at_once, {"folder": folder, "version": done.value.version, "role": role})
+        for role in (os.O_RDONLY, os.O_WRONLY)])
+    assert [one.value for one in both] == [[], []]
+    kept = read_record(str(folder / SLIMS / done.value.version), folder / "elsewhere")
+    assert kept == read_record(str(folder / SLIMS / done.value.version), None)
+    assert {path.suffix for path in (folder / "elsewhere/latest-slim-report").iterdir()} == {
+        ".html", ".json"}
+
+
 def test_a_living_process_keeps_its_unfinished_version_when_others_export(scene: Callable) -> None:
     folder = scene()
     with published(str(folder / SLIMS / "7")) as living:
@@ -95,6 +111,17 @@ def forget_at_once(folder: Path, role: int) -> None:
         os.close(os.open(folder / "meeting", role))  # returns when the other end is opened
     with moments.counted(REMOVING, meet):
         forget(str(folder / SLIMS), set(), None, of=str(folder / ORIGINALS))
+
+
+def keep_at_once(folder: Path, version: str, role: int) -> list[str]:
+    """Writes a version's record once more, just when another process does; all that was logged."""
+    def meet() -> None:
+        os.close(os.open(folder / "meeting", role))  # returns when the other end is opened
+    report = read_record(str(folder / SLIMS / version), None)
+    assert report
+    with exporting.logged() as lines, moments.counted(REPLACING, meet):
+        keep(report, folder / "elsewhere")
+    return lines
 
 
 def export_in_turn(folder: Path, original: Path, versions: list[str]) -> list[str]:
