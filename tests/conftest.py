@@ -15,8 +15,9 @@ import pytest
 from absl import flags
 from absl import logging as absl_logging
 
+from tests.support import warm
 from tests.support.once import Once
-from tests.support.processes import keep_what_is_imported
+from tests.support.processes import PYTHON, keep_what_is_imported
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # also for the processes that tests start
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in what a shell starts in the background,
@@ -31,6 +32,12 @@ QUICK = ("doors_test.py", "readme_test.py", "mutants", "quantization", "transfor
          "verify/comparison/rounding_test.py", "graph/consumers_test.py", "graph/operations_test.py",
          "saved_model/publish_test.py", "hostile/graph_test.py", "hostile/values_test.py",
          "optimize_error_test.py")
+
+
+def pytest_sessionstart() -> None:
+    """Lets whatever starts Python, pytest-xdist first, start the one of tests/support/warm.py."""
+    if sys.executable == PYTHON:  # else this is a process of pytest-xdist
+        warm.use(warm.start())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -156,28 +163,10 @@ def slim(once: Once, exported: Exported) -> Callable[[str, str], str]:
     return path
 
 
-@pytest.fixture(scope="session")
-def warm_python(tmp_path_factory: Any) -> str:
-    """The path of a Python that has TensorFlow imported already, see tests/support/warm.py."""
-    from tests.support import warm
-    return warm.start()
-
-
 @pytest.fixture
-def warm(warm_python: str) -> Iterator[None]:
-    """In this test, whatever starts the Python that runs it starts the one that is warm."""
-    yield from _warm(warm_python)
-
-
-@pytest.fixture(scope="module")
-def warm_module(warm_python: str) -> Iterator[None]:
-    """As `warm`, for all tests of a module and for what its fixtures start."""
-    yield from _warm(warm_python)
-
-
-def _warm(warm_python: str) -> Iterator[None]:
-    from tests.support import warm
+def cold() -> Iterator[None]:
+    """In this test, Python is started as it was installed, with nothing imported."""
     before = sys.executable
-    warm.use(warm_python)
+    warm.use(PYTHON)
     yield
     warm.use(before)

@@ -21,7 +21,7 @@ def run(name: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess
 
 
 def test_the_example_makes_a_servable_of_a_third_that_answers_the_same(
-        tmp_path: Path, warm: None) -> None:
+        tmp_path: Path) -> None:
     arguments = "--train_steps=100", "--model_dir=model", "--nopresets"
     done = run("intent_classifier.py", tmp_path, *arguments)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -15,6 +15,8 @@ from estimator_slim.cli import _COMMANDS
 from estimator_slim.options import OPTIONS
 from tests.support.processes import run_python
 
+pytestmark = pytest.mark.usefixtures("cold")
+
 LOADED = "\nimport sys; print({'tensorflow', 'numpy'} & {*sys.modules})"
 HELP = """
 import sys

@@ -14,8 +14,6 @@ from estimator_slim import OptionError, optimize_saved_model
 from tests.hostile.damage import edit, node_of
 from tests.support.by_hand import servable, variable
 
-pytestmark = pytest.mark.usefixtures("warm")
-
 v1 = tf.compat.v1
 
 # What "doubled" is, only who imports this module knows, in whatever process.

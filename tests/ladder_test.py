@@ -17,8 +17,6 @@ from estimator_slim.options import DEFAULT
 from estimator_slim.transforms import transform_list
 from tests.support.by_hand import answers, bytes_of, servable, slim, stored, v1, variable
 
-pytestmark = pytest.mark.usefixtures("warm")
-
 ROWS = 9000
 IDS = np.arange(ROWS)
 

@@ -217,7 +217,7 @@ def test_best_exports_are_collected_and_replaced_as_ever(tmp_path: Path) -> None
 @pytest.mark.parametrize("transforms, there", [
     (LOSSLESS, is_marked), ([Failing(at=tuple(range(9)))], is_copy)], ids=["slim", "copy"])
 def test_beside_the_evaluation_it_is_in_its_place_when_the_final_export_returns(
-        warm: None, tmp_path: Path, transforms: Any, there: Callable[[str], bool]) -> None:
+        tmp_path: Path, transforms: Any, there: Callable[[str], bool]) -> None:
     returned: list[tuple[str, bool]] = []
     best = tf.estimator.BestExporter("best", receiver_fn, exports_to_keep=1,
                                      compare_fn=lambda best_eval_result, current_eval_result: True)
@@ -232,7 +232,7 @@ def test_beside_the_evaluation_it_is_in_its_place_when_the_final_export_returns(
 
 
 def test_beside_the_evaluation_nothing_is_put_in_its_place_where_the_training_is_to_end(
-        warm: None, trained: str, tmp_path: Path) -> None:
+        trained: str, tmp_path: Path) -> None:
     exporter = OptimizingExporter(prepared(trained), [Failing(at=tuple(range(9)))], layout="replace",
                                   on_error="raise", background=True)
     with pytest.raises(TransformError):

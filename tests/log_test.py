@@ -8,8 +8,6 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.usefixtures("warm")
-
 LINES = """
 from estimator_slim import log
 log.info("done %d", 1)

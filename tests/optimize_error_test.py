@@ -128,7 +128,6 @@ def test_what_is_no_path_is_refused_by_the_name_of_its_argument(
         optimize_saved_model(**{"src": source, "dst": tmp_path / "slim", argument: path})
 
 
-@pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize("name", ["best[1]", "back\\slash", "[!a]"])
 def test_a_folder_that_tensorflow_takes_for_a_pattern_is_refused_before_the_work(
         source: Path, tmp_path: Path, name: str) -> None:
@@ -142,7 +141,6 @@ def test_a_folder_that_tensorflow_takes_for_a_pattern_is_refused_before_the_work
         tf.saved_model.load(str(within))
 
 
-@pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize("name", [
     "b e?t[1*{a,b}", *(pytest.param(name, marks=pytest.mark.long)
                       for name in ("best[1", "best]", "*", "{a,b}", "b e?t"))])

@@ -116,7 +116,7 @@ def test_a_text_saved_model_is_read_as_a_binary_one_is(text_source: str, tmp_pat
                 atol=1e-5)
 
 
-def test_two_processes_write_the_same_bytes(source: str, tmp_path: Path) -> None:
+def test_two_processes_write_the_same_bytes(source: str, tmp_path: Path, cold: None) -> None:
     """This one and one that orders sets and hashes otherwise."""
     seed = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
     subprocess.run([sys.executable, "-c", PROGRAM, source, str(tmp_path / "there")], check=True,

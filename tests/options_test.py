@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,6 @@ from tests.support.by_hand import v1, variable
 from tests.support.once import Once
 from tests.support.processes import environment, run_python
 from tests.support.training import LOSSLESS, versions
-
-pytestmark = pytest.mark.usefixtures("warm")
 
 # Optimizes argv[1] and prints what ran; {arguments}: keyword arguments given in code.
 PROGRAM = """
@@ -218,11 +217,11 @@ def wrong_values() -> list:
 
 
 @pytest.fixture(scope="session")
-def programs(once: Once, warm_python: str) -> dict[str, tuple[int, str]]:
+def programs(once: Once) -> dict[str, tuple[int, str]]:
     """Wrong flag → (exit code, what was written) of the program that was started with it."""
     def make(folder: Path) -> dict[str, tuple[int, str]]:
         wrong = [flag for flag, _ in wrong_values()]
-        done = subprocess.run([warm_python, "-c", STARTED_WITH_EACH, str(folder), *wrong], text=True,
+        done = subprocess.run([sys.executable, "-c", STARTED_WITH_EACH, str(folder), *wrong], text=True,
                               capture_output=True, env=environment())
         assert done.returncode == 0, done.stderr
         return {flag: (int(code), (folder / str(number)).read_text())

@@ -107,7 +107,7 @@ def test_the_checkpoint_and_the_examples_are_doors_too(trained: str, tmp_path: P
     assert given.verify_examples == str(tmp_path / "examples.json")
 
 
-def test_the_command_takes_urls_too(source: Path, tmp_path: Path, warm: None) -> None:
+def test_the_command_takes_urls_too(source: Path, tmp_path: Path) -> None:
     optimize_saved_model(source, transforms=LOSSLESS)
     [record] = (tmp_path / "best-slim-report").glob("*.json")
     done = run_python("-m", "estimator_slim", "report", f"file://{record}", f"file://{tmp_path}/page.html")

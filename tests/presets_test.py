@@ -22,8 +22,6 @@ from tests.support.models.zoo import inputs
 from tests.support.once import Once
 from tests.transforms.rows.drop_untrained_rows_test import LABELS, TRAINED, WORDS, Made, hashed, make
 
-pytestmark = pytest.mark.usefixtures("warm")
-
 
 @pytest.fixture(scope="module")
 def made(once: Once) -> Made:

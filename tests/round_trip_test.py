@@ -47,7 +47,7 @@ def test_answers_stay_as_near_as_the_list_promises(
 @pytest.mark.parametrize("names", [SOME, pytest.param(list(MODELS), marks=pytest.mark.long)],
                          ids=["some", "all"])
 def test_all_answer_in_a_fresh_process(
-        names: list[str], answers: Callable, slim: Callable, warm: None) -> None:
+        names: list[str], answers: Callable, slim: Callable) -> None:
     got = ask_fresh({name: (slim(name, LISTS[TURNS[name]][0]), MODELS[name].requests) for name in names})
     for name in names:
         assert_alike(got[name], answers(name), **LISTS[TURNS[name]][1])

@@ -18,8 +18,6 @@ from tests.support.failing import Failing
 from tests.support.platforms import SERVING, Tfx, model_of_tfx
 from tests.support.training import LOSSLESS, contents, versions
 
-pytestmark = pytest.mark.usefixtures("warm")
-
 
 def trainer_fn(fn_args: Any, schema: Any) -> dict:
     """As TFX's template of a module_file has it: the model_dir is the serving_model_dir."""

@@ -50,7 +50,7 @@ def test_a_block_within_a_block_counts_for_both() -> None:
     assert (outer.child_peak_memory, inner.child_peak_memory) == (7, 0)
 
 
-def test_processes_that_worked_for_a_block_are_told_with_the_largest() -> None:
+def test_processes_that_worked_for_a_block_are_told_with_the_largest(cold: None) -> None:
     done = subprocess.run([sys.executable, "-c", OF_A_CHILD], text=True, check=True, capture_output=True,
                           cwd=Path(__file__).parents[1])
     before, during, after = map(int, done.stdout.split())

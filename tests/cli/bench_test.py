@@ -25,7 +25,7 @@ def original(tmp_path_factory: Any) -> str:
 
 
 def test_every_measure_is_there_for_both_with_its_ratio(
-        original: str, tmp_path: Path, warm: None) -> None:
+        original: str, tmp_path: Path) -> None:
     np.savez(tmp_path / "mine.npz", x=np.ones([4, 2], np.float32))
     done = run_python(*BENCH, original, original, *FEW, "--json",
                       f"--slim_verify_examples={tmp_path}/mine.npz")
@@ -40,7 +40,7 @@ def test_every_measure_is_there_for_both_with_its_ratio(
         assert one["range"] is None or one["range"][0] <= one["ratio"] <= one["range"][1]
 
 
-def test_a_signature_that_is_not_there_is_told_with_those_that_are(original: str, warm: None) -> None:
+def test_a_signature_that_is_not_there_is_told_with_those_that_are(original: str) -> None:
     done = run_python(*BENCH, original, original, "--signature=scores")
     assert (done.returncode, done.stdout) == (exit_codes.WRONG_CALL, "")
     assert done.stderr == (f"estimator-slim: --signature: {original} has no 'scores'; expected one of "

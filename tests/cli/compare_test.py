@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from estimator_slim import optimize_saved_model
 from estimator_slim.cli import exit_codes
 from tests.presets_test import made  # noqa: F401
@@ -13,7 +11,6 @@ from tests.support.processes import run_python
 from tests.transforms.rows.drop_untrained_rows_test import Made
 
 
-@pytest.mark.usefixtures("warm")
 def test_a_slim_servable_without_its_untrained_rows_is_judged_as_when_it_was_made(
         made: Made, tmp_path: Path) -> None:  # noqa: F811
     slim = tmp_path / "slim" / "1"

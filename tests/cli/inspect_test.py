@@ -18,7 +18,6 @@ from estimator_slim.graph import Training, Weight
 from tests.support.by_hand import servable, v1, variable
 from tests.support.processes import run_python
 
-pytestmark = pytest.mark.usefixtures("warm")
 INSPECT = ["-m", "estimator_slim", "inspect"]
 ROWS, WIDE = 2_000, 64
 

@@ -40,7 +40,7 @@ def test_a_table_says_what_became_of_each_and_the_exit_code_whether_all_are_done
     assert again.out.rstrip() == (tmp_path / "slim/summary.json").read_text().rstrip()
 
 
-def test_a_pattern_alone_means_many(tmp_path: Path, warm: None) -> None:
+def test_a_pattern_alone_means_many(tmp_path: Path) -> None:
     done = run_python("-m", "estimator_slim", *OPTIMIZE, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (exit_codes.FAILED, "")
     assert done.stderr.startswith("estimator-slim: models/*/export/best/* matches no folder of an ")

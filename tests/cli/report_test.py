@@ -86,7 +86,7 @@ def test_where_the_page_cannot_be_written_a_sentence_says_so(model_dir: Path, ca
     assert "the page cannot be written" in capsys.readouterr().err
 
 
-def test_no_tensorflow_is_loaded(model_dir: Path) -> None:
+def test_no_tensorflow_is_loaded(model_dir: Path, cold: None) -> None:
     program = (f"import sys; from estimator_slim.cli import main; main(['report', {str(model_dir)!r}]); "
                "assert 'tensorflow' not in sys.modules")
     done = run_python("-c", program)

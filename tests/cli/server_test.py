@@ -64,7 +64,7 @@ def address(serving: Serving) -> Iterator[str]:
 
 
 def test_both_models_of_the_server_are_asked(
-        original: str, address: str, serving: Serving, warm: None) -> None:
+        original: str, address: str, serving: Serving) -> None:
     done = run_python(*BENCH, original, original, *FEW, "--json", f"--server={address}",
                       "--models=best,slim")
     assert (done.returncode, done.stderr) == (exit_codes.DONE, "round 1 of 1\n")
@@ -75,7 +75,7 @@ def test_both_models_of_the_server_are_asked(
 
 
 def test_a_model_that_the_server_does_not_have_is_told(
-        original: str, address: str, warm: None) -> None:
+        original: str, address: str) -> None:
     done = run_python(*BENCH, original, original, *FEW, f"--server={address}", "--models=best,other")
     assert (done.returncode, done.stdout) == (exit_codes.FAILED, "")
     assert "estimator-slim: other cannot be measured (" in done.stderr

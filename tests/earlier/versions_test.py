@@ -48,7 +48,6 @@ def test_a_version_whose_original_is_gone_is_withdrawn_and_others_stay(export: P
     assert sorted(p.name for p in (export / "best-slim").iterdir()) == [VERSIONS[1], "1700000003"]
 
 
-@pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize("version, transforms", zip(VERSIONS, LISTS))
 def test_it_compares_with_its_original(export: Path, version: str, transforms: str) -> None:
     done = run_python("-m", "estimator_slim", "compare", "--no-memory", export / "best" / version,

@@ -20,7 +20,6 @@ from tests.support.training import LOSSLESS, contents, estimator, input_fn, vers
 from tests.support.waiting import Waiting, wait_for
 
 NAMES = [f"170000000{number}" for number in range(1, 9)]
-pytestmark = pytest.mark.usefixtures("warm")
 
 
 def export(exporter: OptimizingExporter, folder: Path, *, step: int = 0, final: bool = False) -> None:

@@ -16,8 +16,6 @@ from tests.support.ask import ask_fresh
 from tests.support.ask_v2 import ask_v2_fresh
 from tests.support.training import LOSSLESS, contents, receiver_fn, requests, train, versions
 
-pytestmark = pytest.mark.usefixtures("warm_module")
-
 NAMES = ("final", "latest", "best", "own")
 EXPORTS = 3
 

@@ -24,8 +24,6 @@ from tests.support.training import (
     versions,
 )
 
-pytestmark = pytest.mark.usefixtures("warm")
-
 
 @pytest.fixture(autouse=True)
 def fresh_count() -> None:
@@ -256,7 +254,6 @@ def test_a_servable_of_somebody_else_in_the_slim_folder_is_never_removed(
     assert "1600000000 has no original and is no slim servable, so it stays" in caplog.text
 
 
-@pytest.mark.usefixtures("warm")
 def test_the_input_fn_is_called_as_the_estimator_calls_its_own(tmp_path: Path) -> None:
     seen = []
 

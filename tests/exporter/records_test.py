@@ -27,7 +27,6 @@ from tests.support.failing import Failing
 from tests.support.training import LOSSLESS, contents, versions
 
 REPORTS = "latest-slim-report"
-pytestmark = pytest.mark.usefixtures("warm")
 
 
 @pytest.fixture(autouse=True)

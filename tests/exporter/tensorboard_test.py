@@ -20,7 +20,6 @@ from tests.support.once import Once
 from tests.support.training import LOSSLESS, STEPS, input_fn, receiver_fn, train, versions
 
 CODES = "quantize_weights(minimum_size=1)"
-pytestmark = pytest.mark.usefixtures("warm_module")
 
 
 def read(folder: Path) -> dict[str, list[tuple[int, Any]]]:

@@ -67,7 +67,6 @@ def record(folder: Path, version: str) -> Report:
     return load_report(folder / "latest-slim-report" / f"{version}.json")
 
 
-@pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize("background", [False, True])
 def test_what_failed_for_a_passing_reason_is_made_up_for_though_nothing_is_exported(
         trained: str, tmp_path: Path, caplog: Any, background: bool) -> None:

@@ -11,6 +11,7 @@ import os
 import pickle
 import signal
 import subprocess
+import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
@@ -18,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support import warm
 from tests.support.processes import environment, keep_what_is_imported
 
 SIDE_BY_SIDE = max(2, os.cpu_count() or 1)
@@ -72,7 +72,7 @@ def _each(function: Callable, items: Sequence[Any], arguments: dict[str, Any]) -
 @functools.lru_cache(None)
 def _server() -> Any:
     """The process to fork from; it ends with this one."""
-    server = subprocess.Popen([warm.start(), "-m", "tests.faults.forked"], stdin=subprocess.PIPE,
+    server = subprocess.Popen([sys.executable, "-m", "tests.faults.forked"], stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment())
     atexit.register(server.communicate)
     return server

@@ -18,7 +18,6 @@ from estimator_slim.fleet import Job, Result, memory, pool
 from estimator_slim.options import FUNCTION
 from tests.support import many
 
-pytestmark = pytest.mark.usefixtures("warm")
 GB = 10**9
 
 

@@ -21,8 +21,6 @@ from estimator_slim.graph.importing import hold, imported, release
 from tests.hostile.damage import edit
 from tests.support.by_hand import answers, request_ops, servable
 
-pytestmark = pytest.mark.usefixtures("warm")
-
 v1 = tf.compat.v1
 NodeDef = v1.NodeDef
 X = np.array([1.0, 2.0], np.float32)

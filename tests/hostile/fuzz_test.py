@@ -109,7 +109,7 @@ def test_a_mutated_servable_is_read_or_refused(
 
 @pytest.mark.parametrize("count", [40, pytest.param(150, marks=pytest.mark.long)])
 def test_no_mutation_ends_the_pipeline_in_another_way_than_it_promises(
-        originals: Path, warm: None, count: int) -> None:
+        originals: Path, count: int) -> None:
     results = list(fuzz(originals, 0, count=count))
     assert [r for r in results if is_failure(r)] == []
     outcomes = {r["outcome"] for r in results}

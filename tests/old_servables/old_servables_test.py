@@ -135,7 +135,6 @@ def test_operations_of_the_original_get_no_attribute_that_its_tensorflow_lacks(
         assert named <= known.get(node.op, named), node.name
 
 
-@pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize("name, verify", [("dnn_classifier_in_parts", "enforce"),
                                           ("several_tags", "off")])
 def test_the_command_slims_them_in_a_process_of_its_own(

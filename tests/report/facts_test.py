@@ -18,8 +18,6 @@ from estimator_slim.version import VERSION
 from tests.support.by_hand import servable, slim, v1, variable
 from tests.support.training import input_fn
 
-pytestmark = pytest.mark.usefixtures("warm_module")
-
 TABLE = np.random.default_rng(3).normal(size=(2000, 64)).astype(np.float32)
 
 

@@ -18,8 +18,6 @@ from estimator_slim.verify.gate import Original
 from estimator_slim.verify.request import Request
 from tests.support.by_hand import servable, v1, variable
 
-pytestmark = pytest.mark.usefixtures("warm")
-
 KERNEL = np.random.default_rng(3).normal(size=(4, 3)).astype(np.float32)
 LOOSE = Bounds(max_error=1.0, min_agreement=0.99, snr=0.0, row_snr=0.0)
 

@@ -13,8 +13,6 @@ import tensorflow as tf
 from estimator_slim import SourceError, optimize_saved_model
 from tests.support.by_hand import variable
 
-pytestmark = pytest.mark.usefixtures("warm")
-
 v1 = tf.compat.v1
 TABLE = np.random.default_rng(3).normal(size=(9000, 16)).astype(np.float32)
 

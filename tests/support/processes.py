@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]  # of the repository
+PYTHON = sys.executable  # as it was installed; what starts Python starts one that is warm, see warm.py
 
 
 def environment(**more: str) -> dict[str, str]:

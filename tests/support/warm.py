@@ -1,10 +1,13 @@
 """A Python that has TensorFlow and the package imported already: what it is told to run begins at once.
 
-    python -m tests.support.warm SOCKET      forks a process for each caller at the socket; see `start`
+    python -m tests.support.warm FILE PYTHON      forks a process for each caller at that socket
 
 What `start` returns can be called as Python is (`-c`, `-m` or a program, and its arguments). The process
 that runs it has the caller's arguments, environment, folder and open files, and ends with it; the
 caller ends as it does. Limits of resources and Python's own options are not taken over.
+
+conftest.py has a run of the tests use it for each process that it starts, the ones of pytest-xdist too;
+but where a test asks for the fixture `cold`.
 """
 
 from __future__ import annotations
@@ -12,7 +15,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import fcntl
-import functools
 import gc
 import json
 import multiprocessing
@@ -24,11 +26,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
-from tests.support.processes import environment
+from tests.support.processes import PYTHON, environment
 
 _CALLER = """
 import contextlib, json, os, signal, socket, sys
@@ -54,27 +55,28 @@ os._exit(code)
 """
 
 
-@functools.lru_cache(None)
 def start() -> str:
-    """Starts the process to fork from, once; it ends with this one. Returns the Python to call.
+    """Starts the process to fork from; it ends with this one. Returns the Python to call.
 
-    Where the system has no file descriptors of processes it is the one that runs this.
+    Who calls it before TensorFlow is imported waits. Where the system has no file descriptors of
+    processes it is the one that runs this.
     """
     if not hasattr(os, "pidfd_open"):
-        return sys.executable
+        return PYTHON
     made = tempfile.TemporaryDirectory()  # of a short name, as sockets need
     folder = Path(made.name)
     path, python = str(folder / "socket"), folder / "python"
     (folder / "caller.py").write_text(_CALLER.format(path=path))
-    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -IS "{folder}/caller.py" "$@"\n')
+    python.write_text(f'#!/bin/sh\nexec "{PYTHON}" -IS "{folder}/caller.py" "$@"\n')
     python.chmod(0o755)
-    server = subprocess.Popen([sys.executable, "-m", "tests.support.warm", path, str(python)],
-                              stdin=subprocess.PIPE, env=environment())
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(path)
+        listening.listen(64)
+        server = subprocess.Popen(
+            [PYTHON, "-m", "tests.support.warm", str(listening.fileno()), str(python)],
+            stdin=subprocess.PIPE, env=environment(), pass_fds=[listening.fileno()])
     atexit.register(made.cleanup)
     atexit.register(server.communicate)  # before that
-    while not os.path.exists(path):
-        assert server.poll() is None, "the process to fork from ended"
-        time.sleep(0.01)
     return str(python)
 
 
@@ -84,7 +86,7 @@ def use(python: str) -> None:
     multiprocessing.set_executable(python)
 
 
-def main(path: str, python: str) -> Any:
+def main(file: str, python: str) -> Any:
     """Forks for each caller, until stdin ends. In the processes that it forks it returns what to run."""
     atexit.register(_leave)  # first, so that it is called last
     with contextlib.suppress(ImportError):
@@ -95,10 +97,8 @@ def main(path: str, python: str) -> Any:
     tf.estimator.Estimator  # noqa: B018  imports what is loaded when it is used
     gc.freeze()  # or each process that is forked looks through all of TensorFlow's objects at its end
     signal.signal(signal.SIGCHLD, _reap)
-    listening = socket.socket(socket.AF_UNIX)
-    listening.bind(f"{path}.new")
-    listening.listen(64)
-    os.rename(f"{path}.new", path)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # what it forked for ends by itself
+    listening = socket.socket(fileno=int(file))
     while True:
         ready, _, _ = select.select([0, listening], [], [])
         if 0 in ready:
@@ -152,9 +152,11 @@ def _renumber(files: list[int], numbers: list[int]) -> None:
 
 def _prepared(python: str, arguments: list[str], inherited: dict, folder: str) -> Any:
     """Makes this process what the caller wanted, and returns the function that is its program."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(inherited)
+    tempfile.tempdir = None  # which TensorFlow asked for already
     use(python)
     while arguments and arguments[0] not in ("-c", "-m") and arguments[0].startswith("-"):
         arguments.pop(0)

@@ -33,7 +33,6 @@ from tests.support.models.zoo import examples
 from tests.support.processes import run_python
 from tests.support.training import contents, input_fn, train, versions
 
-pytestmark = pytest.mark.usefixtures("warm")
 KERNEL = np.random.default_rng(5).normal(size=(4, 3)).astype(np.float32)
 BIAS = np.array([0.5, -0.5, 0.25], np.float32)
 

@@ -18,8 +18,6 @@ from estimator_slim.verify.request import Request
 from tests.support.by_hand import servable
 from tests.verify.hiding import BREAKS, WORDS, best_hidden, network, words_of
 
-pytestmark = pytest.mark.usefixtures("warm")
-
 EIGHT_BITS = "quantize_weights(minimum_size=1)"
 
 

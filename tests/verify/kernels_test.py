@@ -16,8 +16,6 @@ from tests.hostile.damage import edit, node_of
 from tests.support.by_hand import servable, variable
 from tests.support.training import contents
 
-pytestmark = pytest.mark.usefixtures("warm")
-
 v1 = tf.compat.v1
 
 

@@ -11,8 +11,6 @@ import pytest
 from tests.verify.breaking import MODELS, WHOLE, Trial, trials
 from tests.verify.breaks import BREAKS
 
-pytestmark = pytest.mark.usefixtures("warm_module")
-
 
 @pytest.fixture(scope="module")
 def tried(exported: Callable, once: Callable) -> list[Trial]:

@@ -18,7 +18,6 @@ from estimator_slim.verify.request import Request
 from tests.support.by_hand import servable, v1
 from tests.verify.rewriting import rewritten
 
-pytestmark = pytest.mark.usefixtures("warm")
 ROWS, WIDTH = 10_000, 128
 LISTS = {"lossless": "strip_unused_nodes", "8 bits": "quantize_weights",
          "4 bits": "quantize_weights(bits=4)", "16 bits": "quantize_weights(bits=16)",

@@ -23,8 +23,6 @@ from estimator_slim.verify.tfrecords import read_records
 from estimator_slim.verify.warm_up import write_warm_up
 from tests.support.by_hand import servable, v1
 
-pytestmark = pytest.mark.usefixtures("warm")
-
 Copied = Callable[[str], str]
 
 
@@ -151,7 +149,6 @@ def test_more_records_than_a_server_loads_are_refused(copied: Copied) -> None:
     assert write_warm_up(directory, requests, 1, "m") == 1000
 
 
-@pytest.mark.usefixtures("warm")
 def test_what_a_servable_is_asked_otherwise_becomes_its_records(tmp_path: Path) -> None:
     def one_value_in_each_row() -> tuple[dict, dict]:
         serialized = v1.placeholder(tf.string, [None], "examples")

@@ -105,8 +105,22 @@ def read_told(path: str) -> Iterator[_Told]:
 
 def _tell(jobs: Sequence[Job]) -> Iterator[_Told]:
     for number, job in enumerate(jobs):
-        yield from ((number, *told) for told in _tell_of(job))
-        gc.collect()  # a closed session's variables go with the last reference to it
+        with _its_garbage_collected():
+            yield from ((number, *told) for told in _tell_of(job))
+
+
+@contextlib.contextmanager
+def _its_garbage_collected() -> Iterator[None]:
+    """Frees what is made meanwhile: a closed session's graph, with its constants, refers to itself.
+
+    What is there already is left out: to look through all of TensorFlow takes longer than to ask.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.collect()
+        gc.unfreeze()
 
 
 def _tell_of(job: Job) -> Iterator[tuple[str, Any]]:
@@ -140,7 +154,6 @@ def main(tasks: Any, done: int, idle: float) -> None:
       idle: seconds without a task after which it ends.
     """
     tf.get_logger().setLevel("ERROR")  # what is printed is for the cause of a crash
-    gc.freeze()  # all that is imported is no garbage; to look through it takes longer than to ask
     new = resident_memory()
     _end_before_others()
     with contextlib.suppress(queue.Empty):

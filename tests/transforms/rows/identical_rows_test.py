@@ -88,7 +88,7 @@ def test_ids_that_a_hash_bounds_are_not_checked(tmp_path: Path) -> None:
     assert_same_answers(path, source, {"words": texts(*(str(n) for n in range(200)))})
 
 
-def test_every_loader_finds_the_rows(tmp_path: Path, warm: None) -> None:
+def test_every_loader_finds_the_rows(tmp_path: Path) -> None:
     source = servable(tmp_path, lookup(sparse(ROWS, 3), tf.int32))
     path, _ = slim(source, "sparsify_gather(group_init_node=fill_tables)")
     assert_same_answers(path, source, {"ids": ROW_IDS})

@@ -20,8 +20,6 @@ from tests.support.by_hand import servable, v1, variable
 from tests.support.processes import run_python
 from tests.verify.answers.processes import workers
 
-pytestmark = pytest.mark.usefixtures("warm_module")
-
 SECONDS = 300.0
 X = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
 

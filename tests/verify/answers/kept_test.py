@@ -143,7 +143,6 @@ def crashing(crashes: bool) -> Callable[[], Any]:
     return network
 
 
-@pytest.mark.usefixtures("warm")
 def test_a_whole_answer_is_compared_with_one_of_which_less_is_kept() -> None:
     """A servable that is asked each question once for every weight keeps less of each answer."""
     scores = np.arange(500 * 3000, dtype=np.float32).reshape(500, 3000)
@@ -162,7 +161,6 @@ def test_a_whole_answer_is_compared_with_one_of_which_less_is_kept() -> None:
     assert thinned_like(few, thin(outputs, Share(0, 50), bases)) is None
 
 
-@pytest.mark.usefixtures("warm")
 def test_what_is_kept_is_the_same_after_a_crash(tmp_path: Path) -> None:
     requests = [Request(key, {"x": LARGE}, "asked") for key in ("a", "a", "b", "a", "a")]
     crashed, whole = (ask([Job(servable(tmp_path, crashing(crashes)), requests)], seconds=300)[0]
@@ -181,7 +179,6 @@ def test_a_servable_keeps_no_more_than_its_share(tmp_path: Path) -> None:
     assert {answer["scores"].shape for answer in heard.answers} == {(64, WORDS)}
 
 
-@pytest.mark.usefixtures("warm")
 def test_comparing_many_large_answers_takes_some_hundred_megabytes() -> None:
     done = run_python("-c", COMPARING, check=True)
     assert int(done.stdout) < 400e6

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from estimator_slim.verify.answers.worker import end_worker
 from estimator_slim.verify.request import Request
 from tests.support.by_hand import servable, v1
 from tests.support.processes import ROOT
-from tests.verify.answers.processes import ended, is_running, wait_for, workers
+from tests.verify.answers.processes import is_running, started, wait_for, workers
 
 X = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
 
@@ -87,10 +88,9 @@ def temporary(tmp_path: Path, monkeypatch: Any) -> Path:
 def test_a_training_that_is_killed_takes_the_process_that_asks_with_it_and_its_folder_is_cleared_next(
         tmp_path: Path, temporary: Path, how: signal.Signals) -> None:
     hanging = servable(tmp_path, adding, main_op=endless)
-    training = subprocess.Popen([sys.executable, "-c", ASKING, hanging], cwd=ROOT)
-    with ended(training):
-        asking = wait_for(lambda: workers(training.pid) if told(temporary) else [])
-        training.send_signal(how)
+    with started(ASKING, hanging) as (training, process):
+        asking = wait_for(lambda: workers(process) if told(temporary) else [])
+        os.kill(process, how)
         assert training.wait() == -how
         wait_for(lambda: not any(map(is_running, asking)))
     assert len(os.listdir(temporary)) == 1
@@ -98,30 +98,22 @@ def test_a_training_that_is_killed_takes_the_process_that_asks_with_it_and_its_f
     assert os.listdir(temporary) == []
 
 
-@pytest.fixture(scope="module")
-def asking(tmp_path_factory: Any) -> Iterator[tuple[int, Path]]:
-    """The process that asks for a training, and the folder for temporary files of both."""
-    folder = tmp_path_factory.mktemp("asking")
-    hanging = servable(folder, adding, main_op=endless)
-    (folder / "temporary").mkdir()
-    with ended(training := subprocess.Popen([sys.executable, "-c", ASKING, hanging], cwd=ROOT,
-                                            env={**os.environ, "TMPDIR": str(folder / "temporary")})):
-        (process,) = wait_for(lambda: workers(training.pid))
-        yield process, folder / "temporary"
-
-
-def test_questions_and_answers_are_for_no_other_user_to_read(asking: tuple[int, Path]) -> None:
-    (folder,) = wait_for(lambda: list(asking[1].iterdir()))
-    assert folder.stat().st_mode & 0o777 == 0o700
-
-
-def test_where_memory_runs_out_the_process_that_asks_ends_before_the_one_it_works_for(
-        asking: tuple[int, Path]) -> None:
-    wait_for(lambda: Path(f"/proc/{asking[0]}/oom_score_adj").read_text() == "1000\n")
+def test_the_process_that_asks_is_the_first_to_go_and_what_it_is_asked_is_for_no_other_user_to_read(
+        tmp_path: Path, temporary: Path, cold: None) -> None:
+    end_worker()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asked, servable(tmp_path, adding, main_op=endless))
+        (process,) = wait_for(lambda: workers(os.getpid()) if told(temporary) else [])
+        try:
+            (folder,) = temporary.iterdir()
+            assert folder.stat().st_mode & 0o777 == 0o700
+            assert Path(f"/proc/{process}/oom_score_adj").read_text() == "1000\n"
+        finally:
+            os.kill(process, signal.SIGKILL)
 
 
 @pytest.mark.long
-def test_a_crash_is_told_by_its_cause_alone(tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_crash_is_told_by_its_cause_alone(tmp_path: Path, cold: None, monkeypatch: Any) -> None:
     monkeypatch.setenv("PYTHONFAULTHANDLER", "1")
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
     (crash,) = asked(servable(tmp_path, aborting)).answers
@@ -141,7 +133,6 @@ def test_without_a_python_to_start_the_answers_come_from_this_process(
     assert re.search(rf"no process to ask in \(.*{why}.*\); asking in this one", warning)
 
 
-@pytest.mark.usefixtures("warm")
 def test_entries_of_sys_path_that_python_ignores_are_ignored(
         tmp_path: Path, monkeypatch: Any, caplog: Any) -> None:
     monkeypatch.setattr(sys, "path", [*sys.path, tmp_path, None])
@@ -151,7 +142,7 @@ def test_entries_of_sys_path_that_python_ignores_are_ignored(
 
 @pytest.mark.parametrize("isolated", [pytest.param(True, marks=pytest.mark.long), False])
 def test_nothing_of_the_current_folder_is_run_that_this_process_would_not_run(
-        tmp_path: Path, isolated: bool) -> None:
+        tmp_path: Path, isolated: bool, cold: None) -> None:
     directory = servable(tmp_path, adding)
     current = tmp_path / "current"
     current.mkdir()
@@ -184,7 +175,7 @@ def test_a_temporary_folder_that_is_gone_is_named_and_what_to_do(
     (100, adding, "File too large"), (1 << 20, multiplying, "cannot write answers")],
     ids=["questions", "answers"])
 def test_where_questions_or_answers_find_no_room_the_folder_is_named_and_what_to_do(
-        tmp_path: Path, temporary: Path, room: int, network: Any, why: str) -> None:
+        tmp_path: Path, temporary: Path, cold: None, room: int, network: Any, why: str) -> None:
     directory = servable(tmp_path, network)
     with limited(room), pytest.raises(DestinationError, match=no_room(temporary, why)):
         asked(directory)

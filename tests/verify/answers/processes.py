@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.support.processes import ROOT
+
+_TELLING = "import os; print(os.getpid(), flush=True)\n"
+
 
 @contextlib.contextmanager
-def ended(process: subprocess.Popen) -> Iterator[None]:
-    """Kills a process at the end of the block, and the child that asks."""
-    started: list[int] = []
-    try:
-        started += wait_for(lambda: workers(process.pid))
-        yield
-    finally:
-        process.kill()
-        process.wait()
-        for one in started:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(one, signal.SIGKILL)
+def started(program: str, *directories: str) -> Iterator[tuple[subprocess.Popen, int]]:
+    """A process that runs the program, and the number by which the program itself is known."""
+    with subprocess.Popen([sys.executable, "-c", _TELLING + program, *directories], cwd=ROOT, text=True,
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            yield process, int(process.stdout.readline())
+        finally:
+            process.kill()
 
 
 def workers(parent: int) -> list[int]:

@@ -22,7 +22,6 @@ from estimator_slim.verify.request import Request
 from tests.support.by_hand import servable, v1
 from tests.verify.rewriting import rewritten
 
-pytestmark = pytest.mark.usefixtures("warm")
 ROWS, WIDTH, CLASSES = 8000, 64, 5
 EIGHT_BITS = "quantize_weights(minimum_size=1)"
 ASKED = np.array([[5, 17], [4000, 0], [ROWS - 1, 3]])

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import signal
 import struct
-import subprocess
 import sys
 import tempfile
 import termios
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -27,13 +24,9 @@ from estimator_slim.verify.answers.asking import CRASH, Heard, Job, read_told
 from estimator_slim.verify.answers.child import ask
 from estimator_slim.verify.request import Request
 from tests.support.by_hand import servable, v1
-from tests.support.processes import ROOT
-from tests.verify.answers.processes import is_running, wait_for, workers
+from tests.verify.answers.processes import is_running, started, wait_for, workers
 
 X = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
-WARM = pytest.mark.usefixtures("warm")
-
-TELLING = "import os; print(os.getpid(), flush=True)\n"
 
 # Asks argv[1], says that it did, and goes on.
 TRAINING = """
@@ -136,7 +129,6 @@ def is_asked(temporary: Path, number: int) -> bool:
 # ---- there once, and no longer than it is needed
 
 
-@WARM
 def test_one_process_asks_again_and_again_until_it_is_ended(tmp_path: Path) -> None:
     first, second = servable(tmp_path, adding), servable(tmp_path, adding)
     assert worker_after(first) == worker_after(second) == worker_after(first)
@@ -150,7 +142,6 @@ def test_none_is_started_where_nothing_is_asked() -> None:
     assert workers(os.getpid()) == []
 
 
-@WARM
 def test_threads_that_ask_at_once_share_it_and_each_gets_its_own_answers(tmp_path: Path) -> None:
     directory, seen = servable(tmp_path, adding), set()
     done = threading.Event()
@@ -172,7 +163,6 @@ def test_threads_that_ask_at_once_share_it_and_each_gets_its_own_answers(tmp_pat
     assert len(seen) == 1
 
 
-@WARM
 def test_it_ends_when_nothing_is_asked_for_long_and_another_goes_on(
         tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(worker, "IDLE", 1.0)
@@ -182,7 +172,6 @@ def test_it_ends_when_nothing_is_asked_for_long_and_another_goes_on(
     assert worker_after(directory) != first
 
 
-@WARM
 @pytest.mark.long
 def test_it_ends_with_a_training_that_is_killed_between_two_exports(tmp_path: Path) -> None:
     with started(TRAINING, servable(tmp_path, adding)) as (training, process):
@@ -192,7 +181,6 @@ def test_it_ends_with_a_training_that_is_killed_between_two_exports(tmp_path: Pa
         wait_for(lambda: not is_running(asked_by))
 
 
-@WARM
 def test_it_ends_with_a_training_that_ends(tmp_path: Path) -> None:
     program = TRAINING.replace("time.sleep(600)", "input()")
     with started(program, servable(tmp_path, adding)) as (training, process):
@@ -203,7 +191,6 @@ def test_it_ends_with_a_training_that_ends(tmp_path: Path) -> None:
         assert not is_running(asked_by)
 
 
-@WARM
 def test_a_forked_process_keeps_none_of_its_parent_alive_and_asks_by_one_of_its_own(
         tmp_path: Path) -> None:
     hanging, whole = servable(tmp_path, adding, main_op=endless), servable(tmp_path, adding)
@@ -222,17 +209,6 @@ def test_a_forked_process_keeps_none_of_its_parent_alive_and_asks_by_one_of_its_
         wait_for(lambda: not is_running(of_forked))
 
 
-@contextlib.contextmanager
-def started(program: str, *directories: str) -> Iterator[tuple[subprocess.Popen, int]]:
-    """A process that runs the program, and the number by which the program itself is known."""
-    with subprocess.Popen([sys.executable, "-c", TELLING + program, *directories], cwd=ROOT, text=True,
-                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        try:
-            yield process, int(process.stdout.readline())
-        finally:
-            process.kill()
-
-
 # ---- replaced by another where it is gone, or no longer what a new one would be
 
 
@@ -245,7 +221,8 @@ def test_one_that_is_killed_between_two_questions_costs_nothing(tmp_path: Path, 
     assert "asking in this one" not in caplog.text
 
 
-def test_one_that_dies_before_it_begins_costs_nothing(tmp_path: Path, caplog: Any) -> None:
+def test_one_that_dies_before_it_begins_costs_nothing(
+        tmp_path: Path, cold: None, caplog: Any) -> None:
     directory = servable(tmp_path, adding)
     first = worker_after(directory)
     os.kill(first, signal.SIGSTOP)
@@ -257,7 +234,6 @@ def test_one_that_dies_before_it_begins_costs_nothing(tmp_path: Path, caplog: An
     assert "asking in this one" not in caplog.text
 
 
-@WARM
 def test_one_that_is_killed_while_it_asks_costs_one_question(tmp_path: Path, temporary: Path) -> None:
     directory = servable(tmp_path, failing)
     first = worker_after(directory)
@@ -272,7 +248,6 @@ def test_one_that_is_killed_while_it_asks_costs_one_question(tmp_path: Path, tem
     assert worker_after(directory) != first
 
 
-@WARM
 def test_the_one_after_a_crash_is_kept(tmp_path: Path) -> None:
     directory = servable(tmp_path, failing)
     first = worker_after(directory)
@@ -282,7 +257,6 @@ def test_the_one_after_a_crash_is_kept(tmp_path: Path) -> None:
     assert worker_after(directory) == second != first
 
 
-@WARM
 def test_what_servables_print_is_the_cause_of_their_own_crash_alone(tmp_path: Path, capfd: Any) -> None:
     directory = servable(tmp_path, printing)
     assert worker_after(directory) == worker_after(directory)
@@ -293,7 +267,6 @@ def test_what_servables_print_is_the_cause_of_their_own_crash_alone(tmp_path: Pa
     assert "printed" not in "".join(capfd.readouterr())
 
 
-@WARM
 def test_one_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     directory = servable(tmp_path, failing)
     first = worker_after(directory)
@@ -303,7 +276,6 @@ def test_one_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     assert worker_after(directory)
 
 
-@WARM
 def test_what_is_interrupted_is_not_heard_by_who_asks_next(tmp_path: Path, temporary: Path) -> None:
     class Interrupted(Exception):
         pass
@@ -325,7 +297,6 @@ def test_what_is_interrupted_is_not_heard_by_who_asks_next(tmp_path: Path, tempo
     assert worker_after(directory)
 
 
-@WARM
 def test_one_that_grew_is_not_kept(tmp_path: Path, monkeypatch: Any) -> None:
     directory = servable(tmp_path, adding)
     first = worker_after(directory)
@@ -335,7 +306,6 @@ def test_one_that_grew_is_not_kept(tmp_path: Path, monkeypatch: Any) -> None:
     assert workers(os.getpid()) == []
 
 
-@WARM
 @pytest.mark.parametrize("change", [
     lambda patch, folder: patch.syspath_prepend(folder),
     lambda patch, folder: patch.setattr(sys, "executable", link(folder / "python")),
@@ -351,7 +321,6 @@ def test_what_would_be_started_otherwise_is_started_anew_and_then_kept(
     assert worker_after(directory) == second
 
 
-@WARM
 def test_a_path_is_found_from_the_folder_that_is_the_current_one_now(
         tmp_path: Path, monkeypatch: Any, caplog: Any) -> None:
     directory = Path(servable(tmp_path, adding))
@@ -376,7 +345,6 @@ def link(path: Path) -> str:
 # ---- what a servable leaves behind
 
 
-@WARM
 def test_memory_does_not_grow_by_what_was_asked(tmp_path: Path) -> None:
     small, large = servable(tmp_path, adding), servable(tmp_path, lambda: rows(20))
     process = worker_after(large)

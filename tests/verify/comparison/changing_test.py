@@ -18,8 +18,6 @@ from estimator_slim.verify import gate
 from estimator_slim.verify.comparison.changing import changed_by_requests
 from tests.support.by_hand import servable, v1, variable
 
-pytestmark = pytest.mark.usefixtures("warm")
-
 KERNEL = np.random.default_rng(5).normal(size=(4, 3)).astype(np.float32)
 
 

@@ -126,7 +126,6 @@ def slimmed(directory: str, folder: Path) -> Verification:
     return report.verification
 
 
-@pytest.mark.usefixtures("warm")
 def test_a_ragged_output_is_compared_part_by_part(tmp_path: Path) -> None:
     directory = of_v2(tmp_path, lambda table, ids: {
         "ids": tf.RaggedTensor.from_row_lengths(ids, [tf.size(ids)], validate=False),

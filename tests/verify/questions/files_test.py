@@ -146,7 +146,6 @@ def test_a_file_that_cannot_be_read_is_told_with_what_was_expected(
         example_requests(str(tmp_path / "rows"), read_servable(exported("dnn_v2_hash_mean")))
 
 
-@pytest.mark.usefixtures("warm")
 def test_what_a_file_holds_counts_as_your_examples(
         exported: Callable[[str], str], tmp_path: Path) -> None:
     (tmp_path / "rows.json").write_text(json.dumps({"instances": ROWS}))

@@ -15,8 +15,6 @@ from estimator_slim import optimize_saved_model
 from tests.support.answered import answered
 from tests.support.by_hand import servable, v1, variable
 
-pytestmark = pytest.mark.usefixtures("warm")
-
 ROWS = np.random.default_rng(5).normal(size=(600, 16)).astype(np.float32)
 STRINGS = tf.TensorSpec([None], tf.string, name="examples")
 FIELD = descriptor_pb2.FieldDescriptorProto
@@ -171,7 +169,6 @@ def test_most_of_what_is_asked_is_answered(make: Callable, tmp_path: Path) -> No
     assert answered(saved(tmp_path, make)) == 1.0
 
 
-@pytest.mark.usefixtures("warm")
 def test_a_pipeline_of_tfx_is_slimmed_where_verification_is_required(tmp_path: Path) -> None:
     report = optimize_saved_model(saved(tmp_path, tfx), tmp_path / "slim",
                                   "quantize_weights(minimum_size=1)", verify="require", fallback=False)
