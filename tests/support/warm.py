@@ -15,7 +15,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import fcntl
-import gc
 import json
 import multiprocessing
 import os
@@ -29,7 +28,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.support.processes import PYTHON, environment
+from tests.support.processes import PYTHON, environment, keep_what_is_imported
 
 _CALLER = """
 import contextlib, json, os, signal, socket, sys
@@ -95,7 +94,7 @@ def main(file: str, python: str) -> Any:
 
     from estimator_slim import OptimizingExporter  # noqa: F401  with all but the command
     tf.estimator.Estimator  # noqa: B018  imports what is loaded when it is used
-    gc.freeze()  # or each process that is forked looks through all of TensorFlow's objects at its end
+    keep_what_is_imported()  # or each process that is forked looks through it at its end
     signal.signal(signal.SIGCHLD, _reap)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # what it forked for ends by itself
     listening = socket.socket(fileno=int(file))
