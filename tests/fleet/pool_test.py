@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import multiprocessing
 import os
 import signal
 from pathlib import Path
@@ -61,6 +62,18 @@ def test_a_process_that_dies_costs_one_servable_and_another_goes_on(tmp_path: Pa
         "fewer at once (jobs)")
     assert (killed.report.source, broken.report.source) == (str(first), str(second))
     assert found.counts == {"failed": 2}
+
+
+def test_a_process_whose_parent_is_gone_ends_without_a_word(capfd: Any) -> None:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=pool._work, args=(theirs, 0, False))
+    process.start()
+    theirs.close()
+    assert ours.recv()[0] == pool._READY
+    ours.close()
+    process.join()
+    assert (process.exitcode, capfd.readouterr().err) == (0, "")
 
 
 @pytest.mark.long

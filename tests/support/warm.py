@@ -1,7 +1,5 @@
 """A Python that has TensorFlow and the package imported already: what it is told to run begins at once.
 
-    python -m tests.support.warm FILE PYTHON      forks a process for each caller at that socket
-
 What `start` returns can be called as Python is (`-c`, `-m` or a program, and its arguments). The process
 that runs it has the caller's arguments, environment, folder and open files, and ends with it; the
 caller ends as it does. Limits of resources and Python's own options are not taken over.
@@ -30,6 +28,8 @@ from typing import Any
 
 from tests.support.processes import PYTHON, environment, keep_what_is_imported
 
+# With the path of who starts it, since the package may be installed, or lie beside the tests.
+_SERVER = "import runpy, sys; sys.path[:] = {path!r}; runpy.run_module({module!r}, run_name='__main__')"
 _CALLER = """
 import contextlib, json, os, signal, socket, sys
 files = []
@@ -72,8 +72,8 @@ def start() -> str:
         listening.bind(path)
         listening.listen(64)
         server = subprocess.Popen(
-            [PYTHON, "-m", "tests.support.warm", str(listening.fileno()), str(python)],
-            stdin=subprocess.PIPE, env=environment(), pass_fds=[listening.fileno()])
+            [PYTHON, "-c", _SERVER.format(path=sys.path, module=__name__), str(listening.fileno()),
+             str(python)], stdin=subprocess.PIPE, env=environment(), pass_fds=[listening.fileno()])
     atexit.register(made.cleanup)
     atexit.register(server.communicate)  # before that
     return str(python)
@@ -88,6 +88,7 @@ def use(python: str) -> None:
 def main(file: str, python: str) -> Any:
     """Forks for each caller, until stdin ends. In the processes that it forks it returns what to run."""
     atexit.register(_leave)  # first, so that it is called last
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal: it ends with who started it
     with contextlib.suppress(ImportError):
         import jinja2  # noqa: F401  for the pages, where it is there
     import tensorflow as tf
@@ -96,7 +97,6 @@ def main(file: str, python: str) -> Any:
     tf.estimator.Estimator  # noqa: B018  imports what is loaded when it is used
     keep_what_is_imported()  # or each process that is forked looks through it at its end
     signal.signal(signal.SIGCHLD, _reap)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # what it forked for ends by itself
     listening = socket.socket(fileno=int(file))
     while True:
         ready, _, _ = select.select([0, listening], [], [])
