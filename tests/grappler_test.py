@@ -16,7 +16,7 @@ from tests.support.ask import ask
 from tests.support.lists import SIMPLIFIED
 from tests.support.models import MODELS
 
-SAMPLE = 16  # one model of so many is asked always
+SAMPLE = 32  # one model of so many is asked always
 
 
 def models() -> list[Any]:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 import estimator_slim
 from estimator_slim.cli import _COMMANDS, exit_codes, main
 from tests.support.by_hand import servable, v1, variable
-from tests.support.processes import PYTHON, ROOT, environment, run_python
+from tests.support.processes import ROOT, environment, run_python
 
 MODULE = ["-m", "estimator_slim"]
 
@@ -187,8 +188,8 @@ def test_tags_are_told_as_they_are_given(original: str, tmp_path: Path) -> None:
 def test_where_temporary_files_find_no_room_one_line_says_where_and_what_to_do(
         original: str, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    done = subprocess.run(["bash", "-c", 'ulimit -f 1 && exec "$@"', "-", PYTHON, *MODULE, "compare",
-                           original, original], text=True, capture_output=True, cwd=ROOT)
+    done = subprocess.run(["bash", "-c", 'ulimit -f 1 && exec "$@"', "-", sys.executable, *MODULE,
+                           "compare", original, original], text=True, capture_output=True, cwd=ROOT)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     last = done.stderr.splitlines()[-1]

@@ -19,7 +19,9 @@ WAYS_OUT = ("export it again", "export again", "keep an export until it is optim
             "give the folder of one exported version")
 
 
-@pytest.mark.parametrize("lost", ["", "assets", "assets/vocabulary.txt", "variables"])
+@pytest.mark.parametrize("lost", [
+    "", "assets/vocabulary.txt", pytest.param("assets", marks=pytest.mark.long),
+    pytest.param("variables", marks=pytest.mark.long)])
 def test_what_disappears_was_read_already_or_is_missed_in_one_clear_error(
         scene: Callable, lost: str) -> None:
     [done] = forked.run([forked.Job(export_losing, {"folder": scene(), "lost": lost})])

@@ -1,8 +1,8 @@
 """A Python that has TensorFlow and the package imported already: what it is told to run begins at once.
 
 What `start` returns can be called as Python is (`-c`, `-m` or a program, and its arguments). The process
-that runs it has the caller's arguments, environment, folder and open files, and ends with it; the
-caller ends as it does. Limits of resources and Python's own options are not taken over.
+that runs it has the caller's arguments, environment, folder, open files and limits of resources, and
+ends with it; the caller ends as it does. Python's own options are not taken over.
 
 conftest.py has a run of the tests use it for each process that it starts, the ones of pytest-xdist too;
 but where a test asks for the fixture `cold`.
@@ -16,6 +16,7 @@ import fcntl
 import json
 import multiprocessing
 import os
+import resource
 import runpy
 import select
 import signal
@@ -31,7 +32,7 @@ from tests.support.processes import PYTHON, environment, keep_what_is_imported
 # With the path of who starts it, since the package may be installed, or lie beside the tests.
 _SERVER = "import runpy, sys; sys.path[:] = {path!r}; runpy.run_module({module!r}, run_name='__main__')"
 _CALLER = """
-import contextlib, json, os, signal, socket, sys
+import contextlib, json, os, resource, signal, socket, sys
 files = []
 for number in map(int, os.listdir("/proc/self/fd")):
     with contextlib.suppress(OSError):  # the one that lists them
@@ -39,7 +40,9 @@ for number in map(int, os.listdir("/proc/self/fd")):
             files.append(number)
 connection = socket.socket(socket.AF_UNIX)
 connection.connect({path!r})
-called = json.dumps([files, sys.argv[1:], dict(os.environ), os.getcwd()]).encode()
+limits = [[number, resource.getrlimit(number)]
+          for name, number in vars(resource).items() if name.startswith("RLIMIT_")]
+called = json.dumps([files, sys.argv[1:], dict(os.environ), os.getcwd(), limits]).encode()
 socket.send_fds(connection, [len(called).to_bytes(8, "little")], files)
 connection.sendall(called)
 told = connection.makefile("rb")
@@ -149,9 +152,12 @@ def _renumber(files: list[int], numbers: list[int]) -> None:
         os.close(file)
 
 
-def _prepared(python: str, arguments: list[str], inherited: dict, folder: str) -> Any:
+def _prepared(python: str, arguments: list[str], inherited: dict, folder: str,
+              limits: list) -> Any:
     """Makes this process what the caller wanted, and returns the function that is its program."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, limit in limits:
+        resource.setrlimit(number, limit)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(inherited)
@@ -182,8 +188,9 @@ def _new_main() -> dict[str, Any]:
 def _leave() -> None:
     """Ends this process where its program went well: taking TensorFlow apart takes longer than most."""
     if _went_well:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            if not stream.closed:
+                stream.flush()
         os._exit(0)
 
 

@@ -25,14 +25,15 @@ ON_EACH = pytest.mark.parametrize("fixture", FIXTURES)
 EACH_ON_EACH = pytest.mark.parametrize("name, fixture", PAIRS)
 
 
-def in_turn() -> list[Any]:
-    """Every transform on every fixture; one of three fixtures, in turn, is tried always."""
-    return [pytest.param(name, fixture, marks=[pytest.mark.long] if (turn + number) % 3 else [])
+def in_turn(share: int) -> list[Any]:
+    """Every transform on every fixture; one of `share` fixtures, in turn, is tried always."""
+    return [pytest.param(name, fixture, marks=[pytest.mark.long] if (turn + number) % share else [])
             for turn, name in enumerate(TRANSFORMS)
             for number, fixture in enumerate(CASES[name].fixtures or FIXTURES)]
 
 
-EACH_IN_TURN = pytest.mark.parametrize("name, fixture", in_turn())
+EACH_ON_A_HALF = pytest.mark.parametrize("name, fixture", in_turn(2))
+EACH_ON_A_THIRD = pytest.mark.parametrize("name, fixture", in_turn(3))
 
 
 class Bench:
@@ -108,7 +109,7 @@ def test_what_is_promised_stays(name: str, fixture: str, bench: Bench) -> None:
         assert set(after.roots()) >= set(before.roots())
 
 
-@EACH_IN_TURN
+@EACH_ON_A_THIRD
 def test_the_graph_it_is_given_stays_as_it_is(name: str, fixture: str, bench: Bench) -> None:
     before, weights, _ = bench.again(name, fixture)
     graph = bench.graph(fixture, CASES[name].before)
@@ -116,7 +117,7 @@ def test_the_graph_it_is_given_stays_as_it_is(name: str, fixture: str, bench: Be
     assert graph.weights == weights
 
 
-@EACH_IN_TURN
+@EACH_ON_A_THIRD
 def test_two_runs_make_the_same_bytes(name: str, fixture: str, bench: Bench) -> None:
     _, _, again = bench.again(name, fixture)
     assert written(again) == written(bench.after(name, fixture))
@@ -129,7 +130,7 @@ def test_a_second_application_changes_nothing(name: str, fixture: str, bench: Be
     assert written(bench.apply(name, once)) == written(once)
 
 
-@EACH_ON_EACH
+@EACH_ON_A_HALF
 def test_answers_stay_within_the_bound(name: str, fixture: str, bench: Bench) -> None:
     case = CASES[name]
     if written(bench.after(name, fixture)) == written(bench.graph(fixture)):

@@ -58,7 +58,8 @@ def answered(directory: str, requests: list[Request]) -> Heard:
     return heard
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", [pytest.param(name, marks=[pytest.mark.long] if number % 2 else [])
+                                   for number, name in enumerate(MODELS)])
 def test_the_original_answers_a_typical_batch_for_every_signature(
         original: Callable, model: str) -> None:
     known = original(model)

@@ -175,7 +175,7 @@ def test_a_temporary_folder_that_is_gone_is_named_and_what_to_do(
     (100, adding, "File too large"), (1 << 20, multiplying, "cannot write answers")],
     ids=["questions", "answers"])
 def test_where_questions_or_answers_find_no_room_the_folder_is_named_and_what_to_do(
-        tmp_path: Path, temporary: Path, cold: None, room: int, network: Any, why: str) -> None:
+        tmp_path: Path, temporary: Path, room: int, network: Any, why: str) -> None:
     directory = servable(tmp_path, network)
     with limited(room), pytest.raises(DestinationError, match=no_room(temporary, why)):
         asked(directory)

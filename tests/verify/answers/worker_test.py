@@ -212,7 +212,6 @@ def test_a_forked_process_keeps_none_of_its_parent_alive_and_asks_by_one_of_its_
 # ---- replaced by another where it is gone, or no longer what a new one would be
 
 
-@pytest.mark.long
 def test_one_that_is_killed_between_two_questions_costs_nothing(tmp_path: Path, caplog: Any) -> None:
     directory = servable(tmp_path, adding)
     first = worker_after(directory)
@@ -221,6 +220,7 @@ def test_one_that_is_killed_between_two_questions_costs_nothing(tmp_path: Path, 
     assert "asking in this one" not in caplog.text
 
 
+@pytest.mark.long
 def test_one_that_dies_before_it_begins_costs_nothing(
         tmp_path: Path, cold: None, caplog: Any) -> None:
     directory = servable(tmp_path, adding)
