@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +145,31 @@ def test_asking_here_leaves_the_graph_and_session_of_the_caller(tmp_path: Path) 
         assert v1.get_default_graph() is graph
         assert v1.get_default_session() is session
         assert graph.get_operations() == []
+
+
+def test_asking_here_looks_through_nothing_of_the_callers_and_leaves_no_graph_of_its_own(
+        tmp_path: Path, monkeypatch: Any) -> None:
+    whole, broken = servable(tmp_path, doubling), servable(tmp_path, doubling)
+    shutil.rmtree(Path(broken) / "variables")
+    graphs: list[Any] = []
+    init = tf.Graph.__init__
+
+    def noted(graph: Any) -> None:
+        init(graph)
+        graphs.append(weakref.ref(graph))
+    monkeypatch.setattr(tf.Graph, "__init__", noted)
+    mine = tf.Graph()
+    mine.itself, there = mine, weakref.ref(mine)
+    gc.unfreeze()
+    gc.disable()
+    try:
+        del mine
+        ask_here([Job(whole, [asked()]), Job(broken, [asked()])])
+        assert [graph() for graph in graphs] == [there()] + [None] * (len(graphs) - 1)
+        assert there() is not None
+        assert gc.get_freeze_count() == 0
+    finally:
+        gc.enable()
 
 
 def test_a_child_has_no_gpu_and_no_part_in_the_trainers_cluster(monkeypatch: Any) -> None:
