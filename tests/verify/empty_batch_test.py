@@ -58,7 +58,8 @@ FORMS = {
 
 
 @pytest.mark.long
-def test_they_are_published_with_a_warning(tmp_path: Path, caplog: Any, monkeypatch: Any) -> None:
+def test_they_are_published_with_a_warning(
+        tmp_path: Path, cold: None, caplog: Any, monkeypatch: Any) -> None:
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")  # TensorFlow has it off on some processors
     asked = {}
     for form, (made, warning) in FORMS.items():
