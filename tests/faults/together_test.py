@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,11 @@ def test_a_living_process_keeps_its_unfinished_version_when_others_export(scene:
     assert (folder / SLIMS / "7").exists()
 
 
+def meet(place: Path, role: int) -> None:
+    """Returns when the other process is at that pipe too."""
+    os.close(os.open(place, role))
+
+
 def optimize_at_once(folder: Path, role: int) -> list[str]:
     """Optimizes to the same places as another process does, and renames when it does; what is logged."""
     original, last = numbered(folder / ORIGINALS)[-1], []
@@ -95,10 +101,7 @@ def optimize_at_once(folder: Path, role: int) -> list[str]:
         meeting = folder / f"meeting-{number}"
         with contextlib.suppress(FileExistsError):
             os.mkfifo(meeting)
-
-        def meet(meeting: Path = meeting) -> None:
-            os.close(os.open(meeting, role))  # returns when the other end is opened
-        with exporting.logged() as lines, moments.counted(RENAMING, meet):
+        with exporting.logged() as lines, moments.counted(RENAMING, partial(meet, meeting, role)):
             optimize_saved_model(original, folder / "slim" / str(number), training.LOSSLESS,
                                  verify="off", weights="variables", on_error="keep_original")
         last.append(lines[-1])
@@ -107,19 +110,16 @@ def optimize_at_once(folder: Path, role: int) -> list[str]:
 
 def forget_at_once(folder: Path, role: int) -> None:
     """Removes the records of all versions just when another process begins with the same."""
-    def meet() -> None:
-        os.close(os.open(folder / "meeting", role))  # returns when the other end is opened
-    with moments.counted(REMOVING, meet):
+    with moments.counted(REMOVING, partial(meet, folder / "meeting", role)):
         forget(str(folder / SLIMS), set(), None, of=str(folder / ORIGINALS))
 
 
 def keep_at_once(folder: Path, version: str, role: int) -> list[str]:
     """Writes a version's record once more, just when another process does; all that was logged."""
-    def meet() -> None:
-        os.close(os.open(folder / "meeting", role))  # returns when the other end is opened
     report = read_record(str(folder / SLIMS / version), None)
     assert report
-    with exporting.logged() as lines, moments.counted(REPLACING, meet):
+    with exporting.logged() as lines, moments.counted(
+            REPLACING, partial(meet, folder / "meeting", role)):
         keep(report, folder / "elsewhere")
     return lines
 
